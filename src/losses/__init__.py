@@ -1,0 +1,50 @@
+"""The loss functions of deep learning and their gradients, in NumPy."""
+
+from ._activations.log_softmax import log_softmax, log_softmax_backward
+from ._activations.logsumexp import logsumexp, logsumexp_backward
+from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
+from ._activations.softmax import softmax, softmax_backward
+from ._classification.binary_cross_entropy import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_value_and_grad,
+)
+from ._classification.cross_entropy import (
+    cross_entropy,
+    cross_entropy_backward,
+    cross_entropy_value_and_grad,
+)
+from ._classification.nll import nll_loss, nll_loss_backward
+from ._core.blocks import set_workers
+from ._regression.absolute_error import l1_loss, l1_loss_backward
+from ._regression.squared_error import mse_loss, mse_loss_backward
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_backward",
+    "binary_cross_entropy_with_logits_value_and_grad",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "cross_entropy_value_and_grad",
+    "l1_loss",
+    "l1_loss_backward",
+    "log_sigmoid",
+    "log_sigmoid_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "logsumexp",
+    "logsumexp_backward",
+    "mse_loss",
+    "mse_loss_backward",
+    "nll_loss",
+    "nll_loss_backward",
+    "set_workers",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+]

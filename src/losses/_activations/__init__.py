@@ -1,0 +1,1 @@
+"""Activations: arrays to arrays."""

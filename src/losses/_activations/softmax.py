@@ -1,0 +1,113 @@
+"""The softmax function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.checks import Array, floating, upstream
+from .._core.panels import across, add, largest, transform
+from .logsumexp import shift
+
+
+def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
+    r"""Softmax along an axis: positive numbers in the proportions of exp(x) that sum to one.
+
+    .. math:: \operatorname{softmax}(x)_c = \frac{e^{x_c}}{\sum_k e^{x_k}}
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Real numbers, the logits. float16 is computed in float32; integers become float64.
+    axis : int, default -1
+        The axis of the classes.
+
+    Returns
+    -------
+    ndarray, the shape and dtype of `x`
+        1 for a 0-D `x`. All nan along the axis where `x` holds nan or +inf, or only -inf.
+
+    Raises
+    ------
+    TypeError
+        If `x` is complex, masked or not numeric, or `axis` not an integer.
+    ValueError
+        If `axis` is out of range (``numpy.exceptions.AxisError``).
+
+    See Also
+    --------
+    softmax_backward, log_softmax, sigmoid
+
+    Notes
+    -----
+    A shift leaves softmax unchanged; with the maximum :math:`m` at 0, exp cannot overflow. The
+    relative error is at most about ``4 + max(m - x)`` ulp, since rounding :math:`x_c - m` makes
+    one of up to ``(m - x_c) / 2`` ulp in its exponential, and that of the sum.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.softmax([1.0, 2.0, 0.5]).round(2)
+    array([0.23, 0.63, 0.14])
+    """
+    return transform(_softmax, axis, floating(x=x))
+
+
+def _softmax(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
+    shift(panels[0], axis, scratch)
+    np.exp(scratch, out=out)
+    out /= across(add(out, axis), axis)
+
+
+def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1) -> Array:
+    r"""Gradient of `softmax` with respect to its argument, from what it returned.
+
+    .. math:: \frac{\partial}{\partial x_c} = p_c \Big( g_c - \sum_k g_k p_k \Big)
+
+    Parameters
+    ----------
+    grad_output : array_like, the shape of `probs`
+        The gradient with respect to what `softmax` returned.
+    probs : array_like, any shape
+        What `softmax` returned.
+    axis : int, default -1
+        The axis of the classes.
+
+    Returns
+    -------
+    ndarray, the shape and dtype of `probs`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax`, and if `grad_output` has another shape than `probs`.
+
+    See Also
+    --------
+    softmax, log_softmax_backward
+
+    Notes
+    -----
+    Since probabilities sum to one, a shift of `grad_output` changes nothing; it is shifted to 0
+    at the most probable class. There the gradient is then a sum over the others, and keeps its
+    relative accuracy when that class's probability rounds to 1.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.softmax_backward([1.0, 0.0], losses.softmax([80.0, 0.0]))
+    array([ 1.80485139e-35, -1.80485139e-35])
+    """
+    probs = floating(probs=probs)
+    return transform(_softmax_backward, axis, probs, upstream(grad_output, probs.shape))
+
+
+def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
+    probs, grad_output = panels
+    top = largest(probs, axis)
+    np.subtract(grad_output, across(grad_output.reshape(-1)[top], axis), out=scratch)
+    inner = add(scratch * probs, axis)
+    scratch -= across(inner, axis)
+    np.multiply(probs, scratch, out=out)

@@ -1,0 +1,1 @@
+"""Classification losses: scores and targets to losses."""

@@ -1,0 +1,403 @@
+"""Cross entropy of logits: log_softmax and nll_loss in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._activations.logsumexp import others, shift
+from .._core.blocks import Block, worker_count
+from .._core.checks import (
+    Array,
+    Floating,
+    Reduction,
+    class_axis,
+    class_weight,
+    computation_dtype,
+    floating,
+    gradient_array,
+    real,
+    reduction_name,
+    result_dtype,
+    smoothing,
+    whole_number,
+)
+from .._core.panels import across, across_classes, add, clear, entries, largest, panels
+from .._core.reduction import keep, losses_for, reduce, reduce_backward
+from .._core.targets import is_probabilities, labels_for
+from .nll import negative_log_likelihood
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+) -> Floating:
+    r"""Cross entropy loss of logits, with class indices or class probabilities.
+
+    With :math:`\mathrm{lp} = \operatorname{log\,softmax}(\text{logits})` and class indices
+    :math:`t_i`, smoothed by :math:`\varepsilon`,
+
+    .. math::
+        \ell_i = -(1 - \varepsilon) \, w_{t_i} \mathrm{lp}_{i, t_i}
+                 - \frac{\varepsilon}{C} \sum_c w_c \, \mathrm{lp}_{i, c}, \qquad
+        \text{mean} = \frac{\sum_i m_i \ell_i}{\sum_i m_i w_{t_i}},
+
+    where :math:`m_i` is 0 for an ignored sample and 1 for any other. With class probabilities
+    :math:`q_{i,c}`, and :math:`q' = (1 - \varepsilon) q + \varepsilon / C`,
+
+    .. math::
+        \ell_i = -\sum_c w_c \, q'_{i,c} \, \mathrm{lp}_{i, c}, \qquad
+        \text{mean} = \frac{1}{N} \sum_i \ell_i.
+
+    Parameters
+    ----------
+    logits : array_like, shape (C,), (N, C) or (N, C, d1, ..., dk)
+        Unnormalised log-probabilities. float16 is computed in float32; integers become float64.
+    target : array_like
+        Class indices in [0, C), of any integer dtype, in the shape of `logits` without the class
+        axis (for 1-D `logits` also shape (1,)); or class probabilities, of a floating dtype, in
+        the shape of `logits`. Probabilities need not sum to one.
+    weight : array_like, shape (C,), optional
+        Weight of each class.
+    ignore_index : int, default -100
+        Samples with this class index are not counted; it may lie outside [0, C). With class
+        probabilities it must be negative.
+    reduction : {'mean', 'sum', 'none'}, default 'mean'
+        The mean as above, the sum, or one loss per sample.
+    label_smoothing : float, default 0.0
+        The share in [0, 1] of each target that is spread evenly over the classes.
+    axis : int, optional
+        The class axis; by default 1, or 0 for 1-D `logits`. Use -1 for (N, T, C).
+    workers : int, optional
+        How many threads share the work; -1 is one for each core. By default that of
+        `set_workers`, else 1. The result has the same bits for every number.
+
+    Returns
+    -------
+    NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
+        In the dtype of `logits`. With no sample that counts the mean is nan and the sum 0.
+
+    Raises
+    ------
+    IndexError
+        If a class index is neither in [0, C) nor `ignore_index`.
+    TypeError
+        If an array is complex, masked or not numeric, or class indices are not integers.
+    ValueError
+        If shapes do not fit, or an option has a value that is not stated above.
+
+    See Also
+    --------
+    cross_entropy_value_and_grad, cross_entropy_backward, nll_loss, log_softmax
+
+    Notes
+    -----
+    With ``reduction='none'`` and no smoothing it equals ``nll_loss(log_softmax(x), t)``, bit for
+    bit in float32 and float64. The error of a loss is at most about ``4 + max(m - x)`` ulp, with
+    the maximum :math:`m`: that of `log_softmax`, which keeps confident predictions exact. A class
+    of weight 0 or probability 0 counts nothing, also at a logit of -inf.
+
+    Examples
+    --------
+    >>> import losses
+    >>> logits = [[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]]
+    >>> losses.cross_entropy(logits, [1, 2]).round(4)
+    np.float64(5.6638)
+    >>> losses.cross_entropy([[80.0, 0.0]], [0], reduction="none")
+    array([1.80485139e-35])
+    """
+    loss, _ = _evaluate(
+        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
+    )
+    return loss
+
+
+def cross_entropy_backward(
+    grad_output: ArrayLike,
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+) -> Array:
+    r"""Gradient of `cross_entropy` with respect to the logits.
+
+    With the probabilities :math:`p = \operatorname{softmax}(\text{logits})` and the mass
+    :math:`v_{i,c}` that multiplies :math:`-\mathrm{lp}_{i,c}` in the loss of sample i,
+
+    .. math::
+        \frac{\partial}{\partial x_{i,c}} =
+        g_i \, m_i \Big( p_{i,c} \sum_k v_{i,k} - v_{i,c} \Big),
+
+    with :math:`g_i` divided by what the mean divides by. For class indices without smoothing
+    that is :math:`g_i m_i w_{t_i} (p_{i,c} - [c = t_i])`.
+
+    Parameters
+    ----------
+    grad_output : array_like, the shape of what `cross_entropy` returned
+        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+    logits, target : array_like
+        What `cross_entropy` was given.
+    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    ndarray, the shape and dtype of `logits`
+        Zeros for ignored samples, whatever their logits.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `cross_entropy`, and if `grad_output` has another shape than stated.
+
+    See Also
+    --------
+    cross_entropy, cross_entropy_value_and_grad
+
+    Notes
+    -----
+    For the target, and for the most probable class, :math:`1 - p` is the sum of the other
+    classes' probabilities, never a subtraction: for class indices every entry has a relative
+    error of at most about ``6 + max(m - x)`` ulp. With smoothing or probabilities the two terms
+    really are subtracted, and the error is relative to the larger of them.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.cross_entropy_backward(1.0, [80.0, 0.0], 0)
+    array([-1.80485139e-35,  1.80485139e-35])
+    """
+    _, grad_logits = _evaluate(
+        logits,
+        target,
+        weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        axis,
+        workers,
+        grad_output=grad_output,
+        upstream_of=reduction,
+    )
+    return grad_logits
+
+
+def cross_entropy_value_and_grad(
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    r"""Cross entropy and its gradient with respect to the logits, in one pass.
+
+    .. math::
+        \big( \ell, \; \partial \ell / \partial x \big), \quad \text{or} \quad
+        \Big( \ell, \; \partial \sum_i \ell_i / \partial x \Big) \text{ for 'none'}
+
+    Parameters
+    ----------
+    logits, target : array_like
+        As in `cross_entropy`.
+    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+        As in `cross_entropy`.
+    out : ndarray, the shape and dtype of `logits`, optional
+        Receives the gradient. It may be `logits` itself, which is then overwritten.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `cross_entropy`, bit for bit.
+    grad_logits : ndarray, the shape and dtype of `logits`
+        As from `cross_entropy_backward` with a `grad_output` of ones, bit for bit; it is `out`
+        where that was given.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `cross_entropy`, and if `out` has the wrong shape or dtype, is read-only, or overlaps
+        an input without being `logits`; nothing is written then.
+
+    See Also
+    --------
+    cross_entropy, cross_entropy_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions.
+
+    Examples
+    --------
+    >>> import losses
+    >>> loss, grad_logits = losses.cross_entropy_value_and_grad([[1.0, 2.0, 0.5]], [1])
+    >>> loss.round(2), grad_logits.round(2)
+    (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
+    """
+    return _evaluate(
+        logits,
+        target,
+        weight,
+        ignore_index,
+        reduction,
+        label_smoothing,
+        axis,
+        workers,
+        grad_output=1.0,
+        # The gradient of single losses is that of their sum.
+        upstream_of="sum" if reduction == "none" else reduction,
+        out=out,
+    )
+
+
+def _evaluate(
+    logits: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None,
+    ignore_index: int,
+    reduction: Reduction,
+    label_smoothing: float,
+    axis: int | None,
+    workers: int | None,
+    *,
+    grad_output: ArrayLike | None = None,
+    upstream_of: Reduction = "mean",
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    """Check every argument, then run the kernel; without grad_output there is no gradient."""
+    reduction_name(reduction)
+    epsilon, threads = smoothing(label_smoothing), worker_count(workers)
+    logits, target = floating(logits=logits), real(target=target)
+    axis = class_axis(axis, logits, "logits")
+    rows = np.moveaxis(logits, axis, 0)
+    classes, samples = rows.shape[0], rows.shape[1:]
+    dtype, plan = result_dtype(logits), panels(rows.shape, computation_dtype(logits))
+    if is_probabilities(target, logits):
+        if whole_number(ignore_index=ignore_index) >= 0:
+            raise ValueError(
+                f"ignore_index: expected a negative number with class probabilities, of which "
+                f"no class can be ignored, got {ignore_index}"
+            )
+        labels, weights = None, class_weight(weight, classes, plan.dtype)
+        inputs, divisor = [rows, np.moveaxis(target, axis, 0)], prod(samples)
+    else:
+        labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
+        weights, inputs, divisor = labels.weight, [rows], labels.divisor(plan.blocks)
+    grads, written = None, None
+    grad_logits = logits
+    if grad_output is not None:
+        grads = reduce_backward(grad_output, upstream_of, divisor, samples, plan.dtype)
+        grad_logits = gradient_array(out, dtype, logits, target=target)
+        written = np.moveaxis(grad_logits, axis, 0)
+    losses = losses_for(reduction, samples, dtype)
+
+    def compute(block: Block, panels: Sequence[Array], out: Array, scratch: Array) -> Any:
+        grad = None if grads is None else grads[block.at].reshape(-1)
+        ignored = None
+        if labels is None:
+            mass = panels[1] * (1 - epsilon) + epsilon / classes
+            if weights is not None:
+                mass *= across_classes(weights, plan.axis)
+            loss = _soft(panels[0], mass, plan.axis, grad, out, scratch)
+        else:
+            found, ignored, weight = labels.of(block)
+            at = entries(found, out, plan.axis)
+            if epsilon:
+                mass = np.full_like(out, epsilon / classes)
+                if weights is not None:
+                    mass *= across_classes(weights, plan.axis)
+                mass.reshape(-1)[at] += (1 - epsilon) * (1 if weight is None else weight)
+                loss = _soft(panels[0], mass, plan.axis, grad, out, scratch)
+                if ignored is not None:
+                    loss[ignored] = 0
+            else:
+                loss = _hard(panels[0], at, weight, ignored, plan.axis, grad, out, scratch)
+        clear(out, ignored, plan.axis)
+        return keep(losses, block, loss)
+
+    sums = plan.run(compute, inputs, written, threads)
+    return reduce(losses, sums, reduction, divisor, dtype), grad_logits
+
+
+def _hard(
+    logits: Array,
+    at: Array,
+    weight: Array | None,
+    ignored: Array | None,
+    axis: int,
+    grads: Array | None,
+    out: Array,
+    scratch: Array,
+) -> Array:
+    """Return the losses of a panel whose targets are at given entries; write the gradient."""
+    _, top = shift(logits, axis, scratch)
+    shifted = scratch.reshape(-1)[at]
+    np.exp(scratch, out=out)
+    q = others(out, axis, top)
+    loss = negative_log_likelihood(shifted - np.log1p(q), weight, ignored)
+    if grads is not None:
+        if weight is not None:
+            grads = grads * weight
+        flat = out.reshape(-1)
+        # 1 - p of the target is the others' share, q + (1 - e) with its own e = exp(x - m).
+        rest = (q + (1 - flat[at])) / (1 + q)
+        out *= across(grads / (1 + q), axis)
+        flat[at] = -rest * grads
+    return loss
+
+
+def _soft(
+    logits: Array,
+    mass: Array,
+    axis: int,
+    grads: Array | None,
+    out: Array,
+    scratch: Array,
+) -> Array:
+    """Return the losses of a panel whose targets have a mass in every class; write the gradient.
+
+    The loss is V log1p(q) - sum of mass * (x - m), with V the whole mass.
+    """
+    _, top = shift(logits, axis, scratch)
+    cost = add(np.multiply(scratch, mass, out=out), axis)
+    if np.isnan(cost).any():
+        out[mass == 0] = 0  # 0 * inf is 0 here; a row that holds nan keeps it in q
+        cost = add(out, axis)
+    np.exp(scratch, out=out)
+    q = others(out, axis, top)
+    flat, flat_mass = out.reshape(-1), mass.reshape(-1)
+    at = largest(out, axis) if top is None else top
+    top_mass = flat_mass[at]
+    flat_mass[at] = 0
+    rest = add(mass, axis)
+    whole = rest + top_mass
+    loss: Array = whole * np.log1p(q) - cost
+    if grads is not None:
+        out *= across(whole * grads / (1 + q), axis)
+        out -= np.multiply(mass, across(grads, axis), out=mass)
+        # V p - v of the largest class: V - v is the others' mass, and V (1 - p) their share.
+        flat[at] = (rest - whole * (q / (1 + q))) * grads
+    return loss

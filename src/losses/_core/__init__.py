@@ -1,0 +1,1 @@
+"""Arrays, checks and the schedule: what every loss stands on."""

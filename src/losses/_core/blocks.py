@@ -1,0 +1,147 @@
+"""The schedule: cache-sized blocks of samples, on one thread or several."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from math import ceil, prod
+from threading import Event
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .checks import whole_number
+
+# Small enough for a core's second-level cache with its scratch copies, large enough that the
+# cost of NumPy's calls is spread over tens of thousands of entries.
+BLOCK_BYTES = 256 * 1024
+
+_default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
+
+
+class Block(NamedTuple):
+    """Some samples: where they lie in the array of samples, and which they are in C order."""
+
+    at: tuple[int | slice, ...]
+    start: int
+    stop: int
+
+
+Kernel: TypeAlias = Callable[[Block], Any]
+
+
+def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
+    """Cut the samples, each of so many entries, into blocks.
+
+    The blocks depend on nothing but these arguments, so sums over blocks are the same bits for
+    every memory layout and every number of workers.
+    """
+    if not prod(shape):
+        return []
+    room = max(1, BLOCK_BYTES // (entries * itemsize))
+    # Trailing dimensions that fit are taken whole, the one before them is sliced, and those
+    # before that are walked index by index: each block is a basic slice of any array.
+    sliced, inner = len(shape), 1
+    while sliced and inner * shape[sliced - 1] <= room:
+        sliced -= 1
+        inner *= shape[sliced]
+    if not sliced:
+        return [Block((), 0, inner)]
+    size = shape[sliced - 1]
+    step = ceil(size / ceil(size * inner / room))
+    found = []
+    for row, lead in enumerate(np.ndindex(shape[: sliced - 1])):
+        for low in range(0, size, step):
+            high = min(low + step, size)
+            start, stop = (row * size + low) * inner, (row * size + high) * inner
+            found.append(Block((*lead, slice(low, high)), start, stop))
+    return found
+
+
+def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int) -> list[Any]:
+    """Return kernel(block) for each block; every worker has a kernel, and buffers, of its own."""
+    workers = min(workers, len(blocks))
+    results: list[Any] = [None] * len(blocks)
+    stop = Event()
+
+    def share(worker: int) -> None:
+        # Infinities and nan are answers here, and underflow is the tail going to 0.
+        with np.errstate(all="ignore"):
+            kernel = new_kernel()
+            for i in range(worker, len(blocks), workers):
+                if stop.is_set():
+                    break
+                results[i] = kernel(blocks[i])
+
+    if workers < 2:
+        if blocks:
+            share(0)
+        return results
+
+    from concurrent.futures import ThreadPoolExecutor  # only here: it is slow to import
+
+    with ThreadPoolExecutor(workers - 1) as pool:
+        try:
+            others = [pool.submit(share, worker) for worker in range(1, workers)]
+            share(0)
+            for other in others:
+                other.result()
+        finally:
+            stop.set()
+    return results
+
+
+def worker_count(workers: object) -> int:
+    """Return the number of workers: None is the current default, -1 one for each core."""
+    if workers is None:
+        return _default_workers.get()
+    count = whole_number(workers=workers)
+    if count == -1:
+        return _cores()
+    if count < 1:
+        raise ValueError(f"workers: expected None, -1 or a positive count, got {count}")
+    return count
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # pragma: no cover  # only systems without processor affinity
+        return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def set_workers(workers: int, /) -> Iterator[None]:
+    """Set the default number of workers within a ``with`` statement.
+
+    The default is 1. It belongs to the current context (thread or task), and changes the time a
+    call takes and nothing else: results have the same bits for every number of workers.
+
+    Parameters
+    ----------
+    workers : int
+        A positive count, or -1 for one worker on each core.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `workers` is not such a count.
+
+    Notes
+    -----
+    The model is ``scipy.fft.set_workers``.
+
+    Examples
+    --------
+    >>> import losses
+    >>> with losses.set_workers(2):
+    ...     losses.cross_entropy([[1.0, 2.0, 0.5]], [1]).round(2)
+    np.float64(0.46)
+    """
+    token = _default_workers.set(worker_count(workers))
+    try:
+        yield
+    finally:
+        _default_workers.reset(token)

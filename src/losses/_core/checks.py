@@ -1,0 +1,189 @@
+"""Every argument check. Each message names the argument, what came and what was expected."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.exceptions import AxisError, TooHardError
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+Floating: TypeAlias = "NDArray[np.floating[Any]] | np.floating[Any]"
+Reduction: TypeAlias = Literal["none", "mean", "sum"]
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def real(**argument: ArrayLike) -> Array:
+    """Return the one named argument as an array of real numbers, of any real dtype."""
+    ((name, value),) = argument.items()
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected a plain array, got a masked array, whose mask would be lost; "
+            f"pass {name}.filled(...)"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    return array
+
+
+def floating(**argument: ArrayLike) -> Array:
+    """Return the one named argument as a floating array: integers and booleans become float64."""
+    array = real(**argument)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def result_dtype(array: Array) -> np.dtype[Any]:
+    """Return the dtype of the result: the array's own, in native byte order."""
+    return array.dtype.newbyteorder("=")
+
+
+def computation_dtype(array: Array) -> np.dtype[Any]:
+    """Return the dtype of the computation: float32 for float16, else that of the result."""
+    return np.result_type(array.dtype, np.float32)
+
+
+def same_shape(**arrays: Array) -> None:
+    """Raise ValueError unless all the named arrays have one shape."""
+    if len({array.shape for array in arrays.values()}) > 1:
+        came = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"expected equal shapes, got {came}")
+
+
+def fits(like: Array, **argument: ArrayLike) -> Array:
+    """Return the one named argument broadcast to the target's shape, which it may not enlarge."""
+    (name,), array = argument, real(**argument)
+    try:
+        return np.broadcast_to(array, like.shape)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected a shape that broadcasts to the target's {like.shape}, "
+            f"got {array.shape}"
+        ) from None
+
+
+def unit_interval(**argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is outside [0, 1] or nan."""
+    ((name, array),) = argument.items()
+    # The negation is for nan, which is neither inside nor outside.
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        outside = ~((array >= 0) & (array <= 1))
+        position = first(outside)
+        raise ValueError(
+            f"{name}: {np.count_nonzero(outside)} entries outside [0, 1], "
+            f"the first at position {position}: {array[position]}"
+        )
+
+
+def first(where: Array) -> tuple[int, ...]:
+    """Return the position of the first True."""
+    return tuple(int(i) for i in np.unravel_index(np.argmax(where), where.shape))
+
+
+def reduction_name(reduction: object) -> None:
+    """Raise ValueError unless reduction is one of the three."""
+    if not (isinstance(reduction, str) and reduction in REDUCTIONS):
+        raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
+
+
+def upstream(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return grad_output as an array, of just the shape that the forward function returned."""
+    array = real(grad_output=grad_output)
+    if array.shape != shape:
+        raise ValueError(
+            f"grad_output: expected the shape of what the function returned, {shape}, "
+            f"got {array.shape}"
+        )
+    return array
+
+
+def whole_number(**argument: object) -> int:
+    """Return the one named argument as an int."""
+    ((name, value),) = argument.items()
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # its TypeError is the check
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+
+
+def axis_index(axis: object, ndim: int) -> int:
+    """Return axis counted from the front; a 0-D array has one axis, as in NumPy's reductions."""
+    index = whole_number(axis=axis)
+    ndim = max(ndim, 1)
+    if not -ndim <= index < ndim:
+        raise AxisError(index, ndim, "axis")
+    return index % ndim
+
+
+def class_axis(axis: object, logits: Array, name: str) -> int:
+    """Return the class axis: the one named, else 1, or 0 for 1-D logits."""
+    if logits.ndim == 0:
+        raise ValueError(f"{name}: expected at least one dimension, the classes, got a scalar")
+    if axis is None:
+        return min(1, logits.ndim - 1)
+    return axis_index(axis, logits.ndim)
+
+
+def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -> Array | None:
+    """Return the weight of each class in the computation's dtype, or None."""
+    if weight is None:
+        return None
+    array = real(weight=weight)
+    if array.shape != (classes,):
+        raise ValueError(
+            f"weight: expected one entry for each of the {classes} classes, shape ({classes},), "
+            f"got shape {array.shape}"
+        )
+    return array.astype(dtype)
+
+
+def smoothing(label_smoothing: object) -> float:
+    """Return label_smoothing as a float in [0, 1]."""
+    try:
+        value = float(label_smoothing)  # type: ignore[arg-type]  # its TypeError is the check
+    except (TypeError, ValueError):
+        raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}") from None
+    if not 0 <= value <= 1:
+        raise ValueError(f"label_smoothing: expected a number in [0, 1], got {value}")
+    return value
+
+
+def gradient_array(out: object, dtype: np.dtype[Any], logits: Array, **inputs: Array) -> Array:
+    """Return the array that receives the gradient of logits: a new one, or out once checked."""
+    if out is None:
+        return np.empty(logits.shape, dtype)
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
+    if out.shape != logits.shape or out.dtype.newbyteorder("=") != dtype:
+        raise ValueError(
+            f"out: expected shape {logits.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out: expected a writable array, got a read-only one")
+    if any(step == 0 and size > 1 for step, size in zip(out.strides, out.shape, strict=True)):
+        raise ValueError("out: expected memory for every entry, got a broadcast array")
+    if not _same_memory(out, logits):
+        inputs["logits"] = logits
+    for name, array in inputs.items():
+        if _overlap(out, array):
+            raise ValueError(
+                f"out: expected logits itself or memory of its own, got part of {name}"
+            )
+    return out
+
+
+def _same_memory(a: Array, b: Array) -> bool:
+    return a.ctypes.data == b.ctypes.data and a.strides == b.strides and a.dtype == b.dtype
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any count is allowed
+    except TooHardError:  # undecided within the work allowed: treated as an overlap
+        return True

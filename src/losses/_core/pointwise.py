@@ -1,0 +1,75 @@
+"""Entry-by-entry formulas, run over blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .blocks import Block, Kernel, blocks, run, worker_count
+from .checks import Array, Floating, computation_dtype, result_dtype
+from .reduction import keep, losses_for, reduce, scalar_or_array
+
+
+def times(weight: Array | None, value: Array) -> Array:
+    """Return the product in which 0 * inf is 0: what has no weight does not count."""
+    if weight is None:
+        return value
+    product = np.multiply(weight, value)
+    if np.isnan(product).any():
+        product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
+    return product
+
+
+def pieces(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -> list[Any]:
+    """Return one block of each array, 1-D and contiguous, so its layout leaves no trace."""
+    return [
+        None if array is None else np.ascontiguousarray(array[block.at], dtype).reshape(-1)
+        for array in arrays
+    ]
+
+
+def over_entries(
+    new_kernel: Callable[[], Kernel], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> list[Any]:
+    """Run the kernel over blocks of single entries."""
+    return run(new_kernel, blocks(shape, 1, dtype.itemsize), worker_count(None))
+
+
+def elementwise(
+    formula: Callable[..., Array], *arrays: Array | None, dtype: np.dtype[Any] | None = None
+) -> Floating:
+    """Return formula(*arrays), entry by entry, in the first array's dtype.
+
+    The computation is in `dtype`, or that of the first array.
+    """
+    x = arrays[0]
+    assert x is not None
+    dtype = dtype or computation_dtype(x)
+    result = np.empty(x.shape, result_dtype(x))
+
+    def kernel(block: Block) -> None:
+        result.reshape(-1)[block.start : block.stop] = formula(*pieces(arrays, block, dtype))
+
+    over_entries(lambda: kernel, x.shape, dtype)
+    return scalar_or_array(result)
+
+
+def pointwise_loss(
+    formula: Callable[..., Array],
+    *arrays: Array | None,
+    reduction: str,
+    divisor: Any,
+    dtype: np.dtype[Any],
+) -> Floating:
+    """Return the losses formula(*arrays), entry by entry and reduced, computed in `dtype`."""
+    x = arrays[0]
+    assert x is not None
+    losses = losses_for(reduction, x.shape, result_dtype(x))
+
+    def kernel(block: Block) -> Any:
+        return keep(losses, block, formula(*pieces(arrays, block, dtype)))
+
+    sums = over_entries(lambda: kernel, x.shape, dtype)
+    return reduce(losses, sums, reduction, divisor, result_dtype(x))

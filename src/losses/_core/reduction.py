@@ -1,0 +1,65 @@
+"""The reductions none, mean and sum of a loss and, beside them, their backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .blocks import Block
+from .checks import Array, Floating, upstream
+
+
+def total(array: Any) -> Any:
+    """Return the sum in float64 or wider: float32 has 29 bits to spare there."""
+    array = np.asarray(array)
+    return np.add.reduce(array, axis=None, dtype=np.result_type(array.dtype, np.float64))
+
+
+def losses_for(reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+    """Return the array of losses that ``none`` fills; mean and sum need no such memory."""
+    return np.zeros(shape, dtype) if reduction == "none" else None
+
+
+def keep(losses: Array | None, block: Block, loss: Array) -> Any:
+    """Keep the losses of one block; return their sum where they are not kept one by one."""
+    if losses is None:
+        return total(loss)
+    losses.reshape(-1)[block.start : block.stop] = loss.reshape(-1)
+    return None
+
+
+def reduce(
+    losses: Array | None, sums: list[Any], reduction: str, divisor: Any, dtype: np.dtype[Any]
+) -> Floating:
+    """Return the losses, or the blocks' sums brought together and, for the mean, divided."""
+    if losses is not None:
+        return scalar_or_array(losses)
+    with np.errstate(all="ignore"):  # the mean of nothing is nan, and a large sum may be inf
+        result = total(sums)
+        if reduction == "mean":
+            result = result / divisor
+        rounded: Floating = dtype.type(result)
+        return rounded
+
+
+def scalar_or_array(array: Array) -> Floating:
+    """Return a 0-D array as a NumPy scalar, as NumPy's own functions do."""
+    result: Floating = array if array.ndim else array[()]
+    return result
+
+
+def reduce_backward(
+    grad_output: ArrayLike,
+    reduction: str,
+    divisor: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Array:
+    """Return the gradient with respect to each loss, in the computation's dtype."""
+    grad = upstream(grad_output, shape if reduction == "none" else ())
+    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
+        if reduction == "mean":
+            grad = grad / np.float64(divisor)
+        return np.broadcast_to(grad.astype(dtype), shape)

@@ -1,0 +1,125 @@
+"""Targets of a classification: class indices, class probabilities, ignored samples, smoothing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .blocks import Block
+from .checks import Array, class_weight, computation_dtype, whole_number
+from .reduction import total
+
+# Labels are checked this many at a time, so that the check needs no memory of their number.
+CHUNK = 1 << 16
+
+
+class Labels(NamedTuple):
+    """Class indices, one for each sample, known to be in range or ignored."""
+
+    target: Array
+    ignore_index: int
+    any_ignored: bool
+    weight: Array | None
+
+    def of(self, block: Block) -> tuple[Array, Array | None, Array | None]:
+        """Return one block's labels, which samples are ignored (or None) and their weights.
+
+        An ignored sample has label 0, and a weight like any other sample of that class.
+        """
+        labels = self.target[block.at].reshape(-1)
+        ignored = None
+        if self.any_ignored:
+            ignored = labels == self.ignore_index
+            labels = np.where(ignored, 0, labels)
+        labels = labels.astype(np.intp, copy=False)
+        weight = None if self.weight is None else self.weight[labels]
+        return labels, ignored, weight
+
+    def divisor(self, blocks: list[Block]) -> Any:
+        """Return what the mean divides by: the weights of the samples that count, summed."""
+        if self.weight is None and not self.any_ignored:
+            return self.target.size
+        sums = []
+        for block in blocks:
+            labels, ignored, weight = self.of(block)
+            counted = np.ones(labels.size) if weight is None else weight
+            sums.append(total(counted if ignored is None else np.where(ignored, 0, counted)))
+        return total(sums)
+
+
+def is_probabilities(target: Array, logits: Array) -> bool:
+    """Return whether a target holds class probabilities rather than class indices."""
+    return target.dtype.kind == "f" and target.shape == logits.shape
+
+
+def labels_for(
+    scores: Array,
+    axis: int,
+    target: Array,
+    weight: ArrayLike | None,
+    ignore_index: object,
+    name: str,
+) -> Labels:
+    """Return the labels of scores (called `name` in messages), checked, with their weights."""
+    ignore = whole_number(ignore_index=ignore_index)
+    samples = scores.shape[:axis] + scores.shape[axis + 1 :]
+    classes = scores.shape[axis]
+    if target.dtype.kind not in "iu":
+        raise TypeError(
+            f"target: expected integer class indices, got dtype {target.dtype} "
+            f"and shape {target.shape} for {name} of shape {scores.shape}"
+        )
+    if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
+        raise ValueError(_wrong_shape(target, scores, samples, name))
+    weights = class_weight(weight, classes, computation_dtype(scores))
+    target = target.reshape(samples)
+    return Labels(target, ignore, _check_range(target, classes, ignore), weights)
+
+
+def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
+    if target.shape == scores.shape:
+        return (
+            f"target: expected class indices of shape {samples} or class probabilities of a "
+            f"floating dtype for {name} of shape {scores.shape}, got dtype {target.dtype} and "
+            f"shape {target.shape}; pass a one-hot target as floating numbers, or its argmax"
+        )
+    message = (
+        f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
+    )
+    fitting = [
+        axis - scores.ndim if axis == scores.ndim - 1 else axis
+        for axis in range(scores.ndim)
+        if target.shape == scores.shape[:axis] + scores.shape[axis + 1 :]
+    ]
+    return f"{message}; with axis={fitting[-1]} it would fit" if fitting else message
+
+
+def _check_range(target: Array, classes: int, ignore: int) -> bool:
+    """Return whether any label is ignored; raise IndexError where one is out of range."""
+    if not target.size:
+        return False
+    low, high = int(target.min()), int(target.max())
+    if low >= 0 and high < classes and not low <= ignore <= high:
+        return False
+    return _check_each(target, classes, ignore)
+
+
+def _check_each(target: Array, classes: int, ignore: int) -> bool:
+    outside, where, ignored = 0, 0, False
+    for start in range(0, target.size, CHUNK):
+        labels = target.flat[start : start + CHUNK]
+        skipped = labels == ignore
+        wrong = ((labels < 0) | (labels >= classes)) & ~skipped
+        ignored = ignored or bool(skipped.any())
+        if not outside:
+            where = start + int(wrong.argmax())
+        outside += int(np.count_nonzero(wrong))
+    if outside:
+        position = tuple(int(i) for i in np.unravel_index(where, target.shape))
+        raise IndexError(
+            f"target: {outside} of {target.size} labels outside [0, {classes}), the first at "
+            f"position {position}: {target[position]}; only {ignore} is ignored"
+        )
+    return ignored

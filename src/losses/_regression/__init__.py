@@ -1,0 +1,1 @@
+"""Regression losses: predictions and targets to losses."""
