@@ -1,0 +1,156 @@
+"""Laws about the repository: the public surface, who may import whom, docstrings, defaults."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import losses
+
+SOURCE = Path(losses.__file__).parent
+FUNCTIONS = [getattr(losses, name) for name in losses.__all__]
+BACKWARDS = [f for f in FUNCTIONS if f.__name__.endswith("_backward")]
+FUSED = [f for f in FUNCTIONS if f.__name__.endswith("_value_and_grad")]
+DIFFERENTIABLE = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "l1_loss",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "mse_loss",
+    "nll_loss",
+    "sigmoid",
+    "softmax",
+]
+MAY_IMPORT = {
+    "_core": {"_core"},
+    "_activations": {"_core", "_activations"},
+    "_regression": {"_core", "_regression"},
+    "_classification": {"_core", "_activations", "_classification"},
+}
+MODULES = [path for path in sorted(SOURCE.rglob("*.py")) if path.parent.name in MAY_IMPORT]
+
+
+def named(function):
+    return function.__name__
+
+
+def options(function):
+    """Return the keyword options of a function and their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def test_the_public_names_are_the_differentiable_functions_and_their_gradients():
+    fused = ["binary_cross_entropy_with_logits", "cross_entropy"]
+    expected = [
+        *DIFFERENTIABLE,
+        *(f"{name}_backward" for name in DIFFERENTIABLE),
+        *(f"{name}_value_and_grad" for name in fused),
+        "set_workers",
+    ]
+    assert losses.__all__ == sorted(expected)
+
+
+def test_the_package_initialiser_holds_no_code():
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    docstring, *rest = tree.body
+    assert isinstance(docstring, ast.Expr)
+    assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in rest)
+
+
+@pytest.mark.parametrize("backward", BACKWARDS, ids=named)
+def test_each_backward_lives_with_its_forward_and_has_its_options(backward):
+    forward = getattr(losses, backward.__name__.removesuffix("_backward"))
+    assert inspect.getmodule(backward) is inspect.getmodule(forward)
+    assert options(backward) == options(forward)
+    first, *_ = inspect.signature(backward).parameters
+    assert first == "grad_output"
+
+
+@pytest.mark.parametrize("fused", FUSED, ids=named)
+def test_each_fused_pair_lives_with_its_forward_and_has_its_options_and_out(fused):
+    forward = getattr(losses, fused.__name__.removesuffix("_value_and_grad"))
+    assert inspect.getmodule(fused) is inspect.getmodule(forward)
+    assert options(fused) == {**options(forward), "out": None}
+
+
+def test_an_option_has_one_default_in_the_whole_library():
+    found = {}
+    for function in FUNCTIONS:
+        for name, default in options(function).items():
+            assert found.setdefault(name, default) == default, (function, name)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=named)
+def test_arrays_come_before_the_slash(function):
+    kinds = {
+        name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()
+    }
+    arrays = {"x", "logits", "log_probs", "probs", "predictions", "target", "grad_output"}
+    for name in arrays & kinds.keys():
+        assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=named)
+def test_each_docstring_is_whole(function):
+    text = inspect.getdoc(function)
+    assert re.match(r"[A-Z][^\n]+\.\n\n", text), "a summary of one line"
+    sections = ["Parameters", "Returns", "Raises", "See Also", "Notes", "Examples"]
+    if function is losses.set_workers:
+        sections = ["Parameters", "Raises", "Notes", "Examples"]
+    else:
+        assert ".. math::" in text
+    places = [text.index(f"\n{name}\n{'-' * len(name)}\n") for name in sections]
+    assert places == sorted(places)
+    for name in inspect.signature(function).parameters:
+        assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", text, re.MULTILINE), name
+    assert ">>> " in text
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_a_module_imports_numpy_the_standard_library_and_the_rooms_below_it(path):
+    room = path.parent.name
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            outside = [alias.name.partition(".")[0] for alias in node.names]
+            assert set(outside) <= {"numpy", *sys.stdlib_module_names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert node.module.partition(".")[0] in {"numpy", *sys.stdlib_module_names}
+        elif isinstance(node, ast.ImportFrom):
+            within = room if node.level == 1 else node.module.partition(".")[0]
+            assert within in MAY_IMPORT[room]
+
+
+def test_importing_losses_brings_in_numpy_and_nothing_else():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import losses; "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    new = {name.partition(".")[0] for name in result.stdout.split()}
+    assert new <= {"losses", "numpy", "__future__", *sys.stdlib_module_names}
+    assert "concurrent.futures" not in result.stdout.split()
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.name)
+def test_a_suppression_has_a_reason(path):
+    for line in path.read_text(encoding="utf-8").splitlines():
+        for mark in ("# type: ignore", "# noqa", "# pragma"):
+            if mark in line:
+                assert "  # " in line.partition(mark)[2], line
+
+
+def test_pytest_collects_no_test_that_is_skipped_without_a_reason():
+    for path in Path(__file__).parents[1].rglob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        for mark in re.findall(r"mark\.skip(?:if)?\(([^)]*)\)", text):
+            assert "reason=" in mark
