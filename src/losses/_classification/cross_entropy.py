@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.logsumexp import others, shift
 from .._core.blocks import Block, worker_count
 from .._core.checks import (
     Array,
@@ -24,12 +23,11 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     smoothing,
-    whole_number,
 )
-from .._core.panels import across, across_classes, add, clear, entries, largest, panels
-from .._core.reduction import keep, losses_for, reduce, reduce_backward
-from .._core.targets import is_probabilities, labels_for
-from .nll import negative_log_likelihood
+from .._core.panels import Panels, classes_first, panels
+from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
+from .._core.targets import is_probabilities, labels_for, not_a_class
+from .kernels import Losses, losses_at_labels, losses_under_probabilities
 
 
 def cross_entropy(
@@ -118,10 +116,9 @@ def cross_entropy(
     >>> losses.cross_entropy([[80.0, 0.0]], [0], reduction="none")
     array([1.80485139e-35])
     """
-    loss, _ = _evaluate(
-        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
+    return _evaluate(
+        _checked(logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers)
     )
-    return loss
 
 
 def cross_entropy_backward(
@@ -185,18 +182,13 @@ def cross_entropy_backward(
     >>> losses.cross_entropy_backward(1.0, [80.0, 0.0], 0)
     array([-1.80485139e-35,  1.80485139e-35])
     """
-    _, grad_logits = _evaluate(
-        logits,
-        target,
-        weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        axis,
-        workers,
-        grad_output=grad_output,
-        upstream_of=reduction,
+    problem = _checked(
+        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
+    samples, dtype = problem.inputs[0].shape[1:], problem.plan.dtype
+    grads = reduce_backward(grad_output, reduction, problem.divisor, samples, dtype)
+    grad_logits = gradient_array(None, result_dtype(problem.logits), problem.logits)
+    _evaluate(problem, grads, grad_logits)
     return grad_logits
 
 
@@ -257,23 +249,32 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
-    return _evaluate(
-        logits,
-        target,
-        weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        axis,
-        workers,
-        grad_output=1.0,
-        # The gradient of single losses is that of their sum.
-        upstream_of="sum" if reduction == "none" else reduction,
-        out=out,
+    problem = _checked(
+        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
+    samples, dtype = problem.inputs[0].shape[1:], problem.plan.dtype
+    # The gradient of single losses is that of their sum.
+    upstream_of = "sum" if reduction == "none" else reduction
+    grads = reduce_backward(1.0, upstream_of, problem.divisor, samples, dtype)
+    others = {"target": np.asarray(target), "weight": np.asarray(weight)}
+    grad_logits = gradient_array(out, result_dtype(problem.logits), problem.logits, **others)
+    return _evaluate(problem, grads, grad_logits), grad_logits
 
 
-def _evaluate(
+class _Problem(NamedTuple):
+    """The arguments of cross_entropy, checked, and the kernel for its kind of target."""
+
+    logits: Array
+    inputs: list[Array]
+    axis: int
+    plan: Panels
+    losses_of: Losses
+    divisor: Any
+    reduction: Reduction
+    workers: int
+
+
+def _checked(
     logits: ArrayLike,
     target: ArrayLike,
     weight: ArrayLike | None,
@@ -282,122 +283,37 @@ def _evaluate(
     label_smoothing: float,
     axis: int | None,
     workers: int | None,
-    *,
-    grad_output: ArrayLike | None = None,
-    upstream_of: Reduction = "mean",
-    out: Array | None = None,
-) -> tuple[Floating, Array]:
-    """Check every argument, then run the kernel; without grad_output there is no gradient."""
+) -> _Problem:
     reduction_name(reduction)
     epsilon, threads = smoothing(label_smoothing), worker_count(workers)
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(axis, logits, "logits")
-    rows = np.moveaxis(logits, axis, 0)
-    classes, samples = rows.shape[0], rows.shape[1:]
-    dtype, plan = result_dtype(logits), panels(rows.shape, computation_dtype(logits))
+    inputs = [classes_first(logits, axis)]
+    plan = panels(inputs[0].shape, computation_dtype(logits))
     if is_probabilities(target, logits):
-        if whole_number(ignore_index=ignore_index) >= 0:
-            raise ValueError(
-                f"ignore_index: expected a negative number with class probabilities, of which "
-                f"no class can be ignored, got {ignore_index}"
-            )
-        labels, weights = None, class_weight(weight, classes, plan.dtype)
-        inputs, divisor = [rows, np.moveaxis(target, axis, 0)], prod(samples)
+        not_a_class(ignore_index)
+        weights = class_weight(weight, plan.classes, plan.dtype)
+        losses_of = losses_under_probabilities(plan, weights, epsilon)
+        divisor: Any = prod(inputs[0].shape[1:])
+        inputs.append(classes_first(target, axis))
     else:
         labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
-        weights, inputs, divisor = labels.weight, [rows], labels.divisor(plan.blocks)
-    grads, written = None, None
-    grad_logits = logits
-    if grad_output is not None:
-        grads = reduce_backward(grad_output, upstream_of, divisor, samples, plan.dtype)
-        grad_logits = gradient_array(out, dtype, logits, target=target)
-        written = np.moveaxis(grad_logits, axis, 0)
-    losses = losses_for(reduction, samples, dtype)
+        losses_of = losses_at_labels(plan, labels, epsilon)
+        divisor = labels.divisor(plan.blocks) if reduction == "mean" else None
+    return _Problem(logits, inputs, axis, plan, losses_of, divisor, reduction, threads)
+
+
+def _evaluate(
+    problem: _Problem, grads: Array | None = None, grad_logits: Array | None = None
+) -> Floating:
+    """Return the loss; given the gradient of each loss, write that of the logits."""
+    plan, dtype = problem.plan, result_dtype(problem.logits)
+    losses = losses_for(problem.reduction, problem.inputs[0].shape[1:], dtype)
 
     def compute(block: Block, panels: Sequence[Array], out: Array, scratch: Array) -> Any:
-        grad = None if grads is None else grads[block.at].reshape(-1)
-        ignored = None
-        if labels is None:
-            mass = panels[1] * (1 - epsilon) + epsilon / classes
-            if weights is not None:
-                mass *= across_classes(weights, plan.axis)
-            loss = _soft(panels[0], mass, plan.axis, grad, out, scratch)
-        else:
-            found, ignored, weight = labels.of(block)
-            at = entries(found, out, plan.axis)
-            if epsilon:
-                mass = np.full_like(out, epsilon / classes)
-                if weights is not None:
-                    mass *= across_classes(weights, plan.axis)
-                mass.reshape(-1)[at] += (1 - epsilon) * (1 if weight is None else weight)
-                loss = _soft(panels[0], mass, plan.axis, grad, out, scratch)
-                if ignored is not None:
-                    loss[ignored] = 0
-            else:
-                loss = _hard(panels[0], at, weight, ignored, plan.axis, grad, out, scratch)
-        clear(out, ignored, plan.axis)
-        return keep(losses, block, loss)
+        grad = None if grads is None else part(grads, block)
+        return keep(losses, block, problem.losses_of(block, panels, grad, out, scratch))
 
-    sums = plan.run(compute, inputs, written, threads)
-    return reduce(losses, sums, reduction, divisor, dtype), grad_logits
-
-
-def _hard(
-    logits: Array,
-    at: Array,
-    weight: Array | None,
-    ignored: Array | None,
-    axis: int,
-    grads: Array | None,
-    out: Array,
-    scratch: Array,
-) -> Array:
-    """Return the losses of a panel whose targets are at given entries; write the gradient."""
-    _, top = shift(logits, axis, scratch)
-    shifted = scratch.reshape(-1)[at]
-    np.exp(scratch, out=out)
-    q = others(out, axis, top)
-    loss = negative_log_likelihood(shifted - np.log1p(q), weight, ignored)
-    if grads is not None:
-        if weight is not None:
-            grads = grads * weight
-        flat = out.reshape(-1)
-        # 1 - p of the target is the others' share, q + (1 - e) with its own e = exp(x - m).
-        rest = (q + (1 - flat[at])) / (1 + q)
-        out *= across(grads / (1 + q), axis)
-        flat[at] = -rest * grads
-    return loss
-
-
-def _soft(
-    logits: Array,
-    mass: Array,
-    axis: int,
-    grads: Array | None,
-    out: Array,
-    scratch: Array,
-) -> Array:
-    """Return the losses of a panel whose targets have a mass in every class; write the gradient.
-
-    The loss is V log1p(q) - sum of mass * (x - m), with V the whole mass.
-    """
-    _, top = shift(logits, axis, scratch)
-    cost = add(np.multiply(scratch, mass, out=out), axis)
-    if np.isnan(cost).any():
-        out[mass == 0] = 0  # 0 * inf is 0 here; a row that holds nan keeps it in q
-        cost = add(out, axis)
-    np.exp(scratch, out=out)
-    q = others(out, axis, top)
-    flat, flat_mass = out.reshape(-1), mass.reshape(-1)
-    at = largest(out, axis) if top is None else top
-    top_mass = flat_mass[at]
-    flat_mass[at] = 0
-    rest = add(mass, axis)
-    whole = rest + top_mass
-    loss: Array = whole * np.log1p(q) - cost
-    if grads is not None:
-        out *= across(whole * grads / (1 + q), axis)
-        out -= np.multiply(mass, across(grads, axis), out=mass)
-        # V p - v of the largest class: V - v is the others' mass, and V (1 - p) their share.
-        flat[at] = (rest - whole * (q / (1 + q))) * grads
-    return loss
+    written = None if grad_logits is None else classes_first(grad_logits, problem.axis)
+    sums = plan.run(compute, problem.inputs, written, problem.workers)
+    return reduce(losses, sums, problem.reduction, problem.divisor, dtype)

@@ -19,21 +19,10 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
 )
-from .._core.panels import panels
-from .._core.pointwise import times
-from .._core.reduction import keep, losses_for, reduce, reduce_backward
+from .._core.panels import classes_first, panels
+from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import Labels, labels_for
-
-
-def negative_log_likelihood(log_probs: Array, weight: Array | None, ignored: Array | None) -> Array:
-    """Return the loss of each sample from the log-probability of its label.
-
-    0 - x, not -x: a certain prediction costs 0, not -0.
-    """
-    loss: Array = 0 - times(weight, log_probs)
-    if ignored is not None:
-        loss[ignored] = 0
-    return loss
+from .kernels import negative_log_likelihood
 
 
 def nll_loss(
@@ -101,15 +90,17 @@ def nll_loss(
     array([7.001 , 4.3266])
     """
     log_probs, axis, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
-    rows, dtype = np.moveaxis(log_probs, axis, 0), result_dtype(log_probs)
+    rows, dtype = classes_first(log_probs, axis), result_dtype(log_probs)
     plan = panels(rows.shape, computation_dtype(log_probs))
     losses = losses_for(reduction, labels.target.shape, dtype)
 
     def kernel(block: Block) -> Any:
         classes, ignored, weight = labels.of(block)
-        part = rows[(slice(None), *block.at)]
-        found = np.take_along_axis(part, classes.reshape(1, *part.shape[1:]), axis=0)
-        loss = negative_log_likelihood(found.reshape(-1).astype(plan.dtype), weight, ignored)
+        here = rows[(slice(None), *block.at)]
+        found = np.take_along_axis(here, classes.reshape(1, *here.shape[1:]), axis=0)
+        loss = negative_log_likelihood(found.reshape(-1).astype(plan.dtype), weight)
+        if ignored is not None:
+            loss[ignored] = 0
         return keep(losses, block, loss)
 
     sums = run(lambda: kernel, plan.blocks, worker_count(None))
@@ -179,21 +170,20 @@ def nll_loss_backward(
     """
     log_probs, axis, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
     result = np.zeros(log_probs.shape, result_dtype(log_probs))
-    rows = np.moveaxis(result, axis, 0)
+    rows = classes_first(result, axis)
     plan = panels(rows.shape, computation_dtype(log_probs))
     divisor = labels.divisor(plan.blocks)
     grads = reduce_backward(grad_output, reduction, divisor, labels.target.shape, plan.dtype)
 
     def kernel(block: Block) -> None:
         classes, ignored, weight = labels.of(block)
-        part = rows[(slice(None), *block.at)]
-        grad = -grads[block.at].reshape(-1)
-        if weight is not None:
-            grad *= weight
+        here = rows[(slice(None), *block.at)]
+        grad = -part(grads, block) if weight is None else -weight * part(grads, block)
         if ignored is not None:
-            grad[ignored] = 0
-        shape = (1, *part.shape[1:])
-        np.put_along_axis(part, classes.reshape(shape), grad.reshape(shape), axis=0)
+            grad = np.where(ignored, 0, grad)
+        shape = (1, *here.shape[1:])
+        grad = np.broadcast_to(grad, classes.shape).reshape(shape)
+        np.put_along_axis(here, classes.reshape(shape), grad, axis=0)
 
     run(lambda: kernel, plan.blocks, worker_count(None))
     return result

@@ -41,12 +41,12 @@ def floating(**argument: ArrayLike) -> Array:
 
 def result_dtype(array: Array) -> np.dtype[Any]:
     """Return the dtype of the result: the array's own, in native byte order."""
-    return array.dtype.newbyteorder("=")
+    return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
 
 
 def computation_dtype(array: Array) -> np.dtype[Any]:
     """Return the dtype of the computation: float32 for float16, else that of the result."""
-    return np.result_type(array.dtype, np.float32)
+    return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)
 
 
 def same_shape(**arrays: Array) -> None:
@@ -168,13 +168,9 @@ def gradient_array(out: object, dtype: np.dtype[Any], logits: Array, **inputs: A
         raise ValueError("out: expected a writable array, got a read-only one")
     if any(step == 0 and size > 1 for step, size in zip(out.strides, out.shape, strict=True)):
         raise ValueError("out: expected memory for every entry, got a broadcast array")
-    if not _same_memory(out, logits):
-        inputs["logits"] = logits
-    for name, array in inputs.items():
-        if _overlap(out, array):
-            raise ValueError(
-                f"out: expected logits itself or memory of its own, got part of {name}"
-            )
+    for name, array in {"logits": logits, **inputs}.items():
+        if _overlap(out, array) and not (name == "logits" and _same_memory(out, array)):
+            raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
 
 
@@ -184,6 +180,6 @@ def _same_memory(a: Array, b: Array) -> bool:
 
 def _overlap(a: Array, b: Array) -> bool:
     try:
-        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any count is allowed
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any is allowed
     except TooHardError:  # undecided within the work allowed: treated as an overlap
         return True

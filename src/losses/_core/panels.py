@@ -5,7 +5,7 @@ contiguous row for each sample); few classes lie along the first ("columns"), si
 over a short last axis costs ten times as much for each entry. Which of the two is decided by the
 number of classes alone, so a sample's result has the same bits whatever layout its array has.
 
-Arrays come here with the classes in front: ``np.moveaxis(x, axis, 0)``, a view.
+Arrays come here with the classes in front, see `classes_first`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ FEW_BYTES = 512  # up to so many bytes of classes for each sample, columns are f
 Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Array], Any]
 
 
+def classes_first(array: Array, axis: int) -> Array:
+    """Return a view of the array with the class axis, counted from the front, first."""
+    return array.transpose(axis, *range(axis), *range(axis + 1, array.ndim))
+
+
 class Panels(NamedTuple):
     """The panels of an array: their class axis, the dtype of the computation, the blocks."""
 
@@ -39,55 +44,43 @@ class Panels(NamedTuple):
         """Run compute on every panel; return what it returned, block by block."""
 
         def new_kernel() -> Kernel:
-            buffers = [self._buffer() for _ in inputs]
-            scratch = self._buffer()
+            size = max(block.stop - block.start for block in self.blocks) * self.classes
+            scratch, *buffers = (np.empty(size, self.dtype) for _ in range(1 + len(inputs)))
 
             def kernel(block: Block) -> Any:
+                samples = block.stop - block.start
+                shape = (samples, self.classes) if self.axis else (self.classes, samples)
+                size = samples * self.classes
+                spare = buffers[0][:size].reshape(shape)
                 panels = [
-                    self._read(array, block, buffer)
+                    self._read(self._part(array, block), buffer[:size].reshape(shape))
                     for array, buffer in zip(inputs, buffers, strict=True)
                 ]
-                out = self._place(output, block, buffers[0])
-                result = compute(block, panels, out, self._empty(block, scratch))
-                self._store(out, output, block)
+                part = spare if output is None else self._part(output, block)
+                out = part.reshape(shape) if self._usable(part) else spare
+                result = compute(block, panels, out, scratch[:size].reshape(shape))
+                if out is spare and part is not spare:
+                    np.copyto(part, spare.reshape(part.shape), casting="same_kind")
                 return result
 
             return kernel
 
         return run(new_kernel, self.blocks, workers)
 
-    def _buffer(self) -> Array:
-        samples = max(block.stop - block.start for block in self.blocks)
-        return np.empty(samples * self.classes, self.dtype)
-
-    def _empty(self, block: Block, buffer: Array) -> Array:
-        samples = block.stop - block.start
-        shape = (samples, self.classes) if self.axis else (self.classes, samples)
-        return buffer[: samples * self.classes].reshape(shape)
-
     def _part(self, array: Array, block: Block) -> Array:
+        """Return the entries of a panel as they lie in an array, N-D."""
         part = array[(slice(None), *block.at)]
         return part.transpose(*range(1, part.ndim), 0) if self.axis else part
 
-    def _in_place(self, part: Array) -> bool:
-        return part.dtype == self.dtype and part.flags.c_contiguous
+    def _usable(self, part: Array) -> bool:
+        """Return whether a panel can lie where the array's own entries do."""
+        return part.flags.c_contiguous and part.dtype == self.dtype
 
-    def _read(self, array: Array, block: Block, buffer: Array) -> Array:
-        part, panel = self._part(array, block), self._empty(block, buffer)
-        if self._in_place(part):
-            return part.reshape(panel.shape)
-        np.copyto(panel.reshape(part.shape), part)
-        return panel
-
-    def _place(self, array: Array | None, block: Block, buffer: Array) -> Array:
-        panel = self._empty(block, buffer)
-        if array is not None and self._in_place(part := self._part(array, block)):
-            return part.reshape(panel.shape)
-        return panel
-
-    def _store(self, panel: Array, array: Array | None, block: Block) -> None:
-        if array is not None and not self._in_place(part := self._part(array, block)):
-            np.copyto(part, panel.reshape(part.shape), casting="same_kind")
+    def _read(self, part: Array, buffer: Array) -> Array:
+        if self._usable(part):
+            return part.reshape(buffer.shape)
+        np.copyto(buffer.reshape(part.shape), part)
+        return buffer
 
 
 def panels(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Panels:
@@ -107,13 +100,13 @@ def transform(
     """
     shape = arrays[0].shape
     axis = axis_index(axis, len(shape))
-    arrays = tuple(np.atleast_1d(array) for array in arrays)
-    plan = panels(np.moveaxis(arrays[0], axis, 0).shape, computation_dtype(arrays[0]))
-    result = np.empty_like(arrays[0], result_dtype(arrays[0]))
+    inputs = [classes_first(np.atleast_1d(array), axis) for array in arrays]
+    plan = panels(inputs[0].shape, computation_dtype(arrays[0]))
+    result = np.empty_like(np.atleast_1d(arrays[0]), result_dtype(arrays[0]))
     plan.run(
         lambda _, panels, out, scratch: compute(plan.axis, panels, out, scratch),
-        [np.moveaxis(array, axis, 0) for array in arrays],
-        np.moveaxis(result, axis, 0),
+        inputs,
+        classes_first(result, axis),
         worker_count(None),
     )
     return result.reshape(shape)
@@ -131,19 +124,18 @@ def add(panel: Array, axis: int) -> Array:
 
 
 def across(per_sample: Array, axis: int) -> Array:
-    """Return one number for each sample in a shape that broadcasts against the panel."""
-    return per_sample[:, None] if axis else per_sample
+    """Return numbers, one for each sample or for all, in a shape to broadcast over the panel."""
+    return per_sample[:, None] if axis and per_sample.ndim else per_sample
 
 
 def across_classes(per_class: Array, axis: int) -> Array:
-    """Return one number for each class in a shape that broadcasts against the panel."""
+    """Return one number for each class in a shape to broadcast over the panel."""
     return per_class if axis else per_class[:, None]
 
 
-def clear(panel: Array, samples: Array | None, axis: int) -> None:
+def clear(panel: Array, samples: Array, axis: int) -> None:
     """Set the entries of some samples, given as a mask, to 0."""
-    if samples is not None:
-        panel[(samples, slice(None)) if axis else (slice(None), samples)] = 0
+    panel[(samples, slice(None)) if axis else (slice(None), samples)] = 0
 
 
 def entries(labels: Array, panel: Array, axis: int) -> Array:

@@ -23,9 +23,14 @@ def times(weight: Array | None, value: Array) -> Array:
 
 
 def pieces(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -> list[Any]:
-    """Return one block of each array, 1-D and contiguous, so its layout leaves no trace."""
+    """Return one block of each array, 1-D and contiguous, so its layout leaves no trace.
+
+    A 0-D array is one number for all blocks.
+    """
     return [
-        None if array is None else np.ascontiguousarray(array[block.at], dtype).reshape(-1)
+        None
+        if array is None
+        else np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)
         for array in arrays
     ]
 

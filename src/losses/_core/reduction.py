@@ -11,10 +11,10 @@ from .blocks import Block
 from .checks import Array, Floating, upstream
 
 
-def total(array: Any) -> Any:
+def total(array: Array) -> Any:
     """Return the sum in float64 or wider: float32 has 29 bits to spare there."""
-    array = np.asarray(array)
-    return np.add.reduce(array, axis=None, dtype=np.result_type(array.dtype, np.float64))
+    wide = np.longdouble if array.itemsize > 8 else np.float64
+    return np.add.reduce(array, axis=None, dtype=wide)
 
 
 def losses_for(reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
@@ -26,7 +26,7 @@ def keep(losses: Array | None, block: Block, loss: Array) -> Any:
     """Keep the losses of one block; return their sum where they are not kept one by one."""
     if losses is None:
         return total(loss)
-    losses.reshape(-1)[block.start : block.stop] = loss.reshape(-1)
+    losses.reshape(-1)[block.start : block.stop] = loss
     return None
 
 
@@ -37,7 +37,7 @@ def reduce(
     if losses is not None:
         return scalar_or_array(losses)
     with np.errstate(all="ignore"):  # the mean of nothing is nan, and a large sum may be inf
-        result = total(sums)
+        result = total(np.asarray(sums))
         if reduction == "mean":
             result = result / divisor
         rounded: Floating = dtype.type(result)
@@ -57,9 +57,14 @@ def reduce_backward(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
 ) -> Array:
-    """Return the gradient with respect to each loss, in the computation's dtype."""
+    """Return the gradient with respect to each loss: an array for none, else one for all, 0-D."""
     grad = upstream(grad_output, shape if reduction == "none" else ())
-    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-        if reduction == "mean":
-            grad = grad / np.float64(divisor)
-        return np.broadcast_to(grad.astype(dtype), shape)
+    if reduction == "mean":
+        with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
+            grad = np.asarray(grad / np.float64(divisor))
+    return grad.astype(dtype)
+
+
+def part(grads: Array, block: Block) -> Array:
+    """Return one block of what reduce_backward returned."""
+    return grads[block.at].reshape(-1) if grads.ndim else grads

@@ -46,12 +46,21 @@ class Labels(NamedTuple):
             labels, ignored, weight = self.of(block)
             counted = np.ones(labels.size) if weight is None else weight
             sums.append(total(counted if ignored is None else np.where(ignored, 0, counted)))
-        return total(sums)
+        return total(np.asarray(sums))
 
 
 def is_probabilities(target: Array, logits: Array) -> bool:
     """Return whether a target holds class probabilities rather than class indices."""
     return target.dtype.kind == "f" and target.shape == logits.shape
+
+
+def not_a_class(ignore_index: object) -> None:
+    """Raise ValueError if ignore_index names a class where the target holds probabilities."""
+    if whole_number(ignore_index=ignore_index) >= 0:
+        raise ValueError(
+            f"ignore_index: expected a negative number with class probabilities, of which none "
+            f"can be ignored, got {ignore_index}"
+        )
 
 
 def labels_for(
