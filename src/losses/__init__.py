@@ -7,6 +7,8 @@ from ._activations.softmax import softmax, softmax_backward
 from ._classification.binary_cross_entropy import (
     binary_cross_entropy,
     binary_cross_entropy_backward,
+)
+from ._classification.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_value_and_grad,
