@@ -63,22 +63,22 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
 def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int) -> list[Any]:
     """Return kernel(block) for each block; every worker has a kernel, and buffers, of its own."""
     workers = min(workers, len(blocks))
+    if workers < 2:
+        # Infinities and nan are answers here, and underflow is the tail going to 0.
+        with np.errstate(all="ignore"):
+            kernel = new_kernel() if blocks else None
+            return [kernel(block) for block in blocks] if kernel else []
+
     results: list[Any] = [None] * len(blocks)
     stop = Event()
 
     def share(worker: int) -> None:
-        # Infinities and nan are answers here, and underflow is the tail going to 0.
         with np.errstate(all="ignore"):
             kernel = new_kernel()
             for i in range(worker, len(blocks), workers):
                 if stop.is_set():
                     break
                 results[i] = kernel(blocks[i])
-
-    if workers < 2:
-        if blocks:
-            share(0)
-        return results
 
     from concurrent.futures import ThreadPoolExecutor  # only here: it is slow to import
 

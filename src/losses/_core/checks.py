@@ -166,16 +166,19 @@ def gradient_array(out: object, dtype: np.dtype[Any], logits: Array, **inputs: A
         )
     if not out.flags.writeable:
         raise ValueError("out: expected a writable array, got a read-only one")
-    if any(step == 0 and size > 1 for step, size in zip(out.strides, out.shape, strict=True)):
+    if 0 in out.strides and out.size > 1:
         raise ValueError("out: expected memory for every entry, got a broadcast array")
-    for name, array in {"logits": logits, **inputs}.items():
-        if _overlap(out, array) and not (name == "logits" and _same_memory(out, array)):
+    if out is not logits and not _same_memory(out, logits):
+        inputs["logits"] = logits
+    for name, array in inputs.items():
+        if _overlap(out, array):
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
 
 
 def _same_memory(a: Array, b: Array) -> bool:
-    return a.ctypes.data == b.ctypes.data and a.strides == b.strides and a.dtype == b.dtype
+    layouts = (array.__array_interface__ for array in (a, b))
+    return len({(it["data"], it["strides"], it["typestr"]) for it in layouts}) == 1
 
 
 def _overlap(a: Array, b: Array) -> bool:
