@@ -13,7 +13,6 @@ from .._core.checks import (
     Array,
     Floating,
     axis_index,
-    computation_dtype,
     floating,
     result_dtype,
     upstream,
@@ -104,7 +103,7 @@ def logsumexp(
     """
     x = floating(x=x)
     merged, axes, _ = _merge(x, axis)
-    plan = panels(merged.shape, computation_dtype(x))
+    plan = panels(merged, _place(axes))
 
     def compute(_block: Block, inputs: Sequence[Array], _out: Array, scratch: Array) -> Array:
         maxima, top = shift(inputs[0], plan.axis, scratch)
@@ -168,7 +167,7 @@ def logsumexp_backward(
     """
     x = floating(x=x)
     merged, axes, order = _merge(x, axis)
-    plan = panels(merged.shape, computation_dtype(x))
+    plan = panels(merged, _place(axes))
     grad = upstream(grad_output, _summed(x, axes, keepdims)).reshape(-1).astype(plan.dtype)
 
     def compute(block: Block, inputs: Sequence[Array], out: Array, scratch: Array) -> None:
@@ -177,14 +176,14 @@ def logsumexp_backward(
         out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))
-    plan.run(compute, [merged], _classes_first(result, axes), worker_count(None))
+    plan.run(compute, [merged], _as_one(result, axes), worker_count(None))
     return result.transpose(np.argsort(order)) if x.ndim else result
 
 
 def _merge(
     x: Array, axis: int | tuple[int, ...] | None
 ) -> tuple[Array, tuple[int, ...], list[int]]:
-    """Return x with the summed axes as one in front, those axes, and the order that joins them."""
+    """Return x with the summed axes as one, those axes, and the order that joins them."""
     if axis is None:
         axis = tuple(range(x.ndim))
     found = [axis_index(one, x.ndim) for one in (axis if isinstance(axis, tuple) else (axis,))]
@@ -193,18 +192,21 @@ def _merge(
         raise ValueError(f"axis: expected different axes, got {axis}")
     if not x.ndim:
         axes = ()
-    before = range(axes[0] if axes else 0)
+    before = range(_place(axes))
     after = [i for i in range(len(before), x.ndim) if i not in axes]
     order = [*before, *axes, *after]
-    return _classes_first(x.transpose(order), axes), axes, order
+    return _as_one(x.transpose(order), axes), axes, order
 
 
-def _classes_first(x: Array, axes: tuple[int, ...]) -> Array:
-    """Return x, in which the summed axes follow one another, with these as one in front."""
-    at = axes[0] if axes else 0
-    before, after = x.shape[:at], x.shape[at + len(axes) :]
-    classes = prod(x.shape[at : at + len(axes)])
-    return np.moveaxis(x.reshape(*before, classes, *after), at, 0)
+def _place(axes: tuple[int, ...]) -> int:
+    """Return where the summed axes lie once they follow one another."""
+    return axes[0] if axes else 0
+
+
+def _as_one(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return x, in which the summed axes follow one another, with these as one."""
+    low, high = _place(axes), _place(axes) + len(axes)
+    return x.reshape(*x.shape[:low], prod(x.shape[low:high]), *x.shape[high:])
 
 
 def _summed(x: Array, axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:

@@ -227,8 +227,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     upstream_of = "sum" if reduction == "none" else reduction
     grads = reduce_backward(1.0, upstream_of, logits.size, logits.shape, dtype)
     inputs = {"target": others[0], "weight": others[1], "pos_weight": others[2]}
-    given = {name: array for name, array in inputs.items() if array is not None}
-    grad_logits = gradient_array(out, result_dtype(logits), logits, **given)
+    grad_logits = gradient_array(out, logits, **inputs)
     losses = losses_for(reduction, logits.shape, result_dtype(logits))
 
     def kernel(block: Block) -> Any:

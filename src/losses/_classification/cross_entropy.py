@@ -16,7 +16,6 @@ from .._core.checks import (
     Reduction,
     class_axis,
     class_weight,
-    computation_dtype,
     floating,
     gradient_array,
     real,
@@ -24,7 +23,7 @@ from .._core.checks import (
     result_dtype,
     smoothing,
 )
-from .._core.panels import Panels, classes_first, panels
+from .._core.panels import Panels, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import is_probabilities, labels_for, not_a_class
 from .kernels import Losses, losses_at_labels, losses_under_probabilities
@@ -185,9 +184,9 @@ def cross_entropy_backward(
     problem = _checked(
         logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
-    samples, dtype = problem.inputs[0].shape[1:], problem.plan.dtype
-    grads = reduce_backward(grad_output, reduction, problem.divisor, samples, dtype)
-    grad_logits = gradient_array(None, result_dtype(problem.logits), problem.logits)
+    plan = problem.plan
+    grads = reduce_backward(grad_output, reduction, problem.divisor, plan.samples, plan.dtype)
+    grad_logits = np.empty_like(problem.inputs[0], result_dtype(problem.inputs[0]))
     _evaluate(problem, grads, grad_logits)
     return grad_logits
 
@@ -252,21 +251,18 @@ def cross_entropy_value_and_grad(
     problem = _checked(
         logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
-    samples, dtype = problem.inputs[0].shape[1:], problem.plan.dtype
+    plan, logits = problem.plan, problem.inputs[0]
     # The gradient of single losses is that of their sum.
     upstream_of = "sum" if reduction == "none" else reduction
-    grads = reduce_backward(1.0, upstream_of, problem.divisor, samples, dtype)
-    others = {"target": np.asarray(target), "weight": np.asarray(weight)}
-    grad_logits = gradient_array(out, result_dtype(problem.logits), problem.logits, **others)
+    grads = reduce_backward(1.0, upstream_of, problem.divisor, plan.samples, plan.dtype)
+    grad_logits = gradient_array(out, logits, target=target, weight=weight)
     return _evaluate(problem, grads, grad_logits), grad_logits
 
 
 class _Problem(NamedTuple):
     """The arguments of cross_entropy, checked, and the kernel for its kind of target."""
 
-    logits: Array
-    inputs: list[Array]
-    axis: int
+    inputs: list[Array]  # logits and, if the target holds them, probabilities
     plan: Panels
     losses_of: Losses
     divisor: Any
@@ -288,32 +284,30 @@ def _checked(
     epsilon, threads = smoothing(label_smoothing), worker_count(workers)
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(axis, logits, "logits")
-    inputs = [classes_first(logits, axis)]
-    plan = panels(inputs[0].shape, computation_dtype(logits))
+    plan, inputs = panels(logits, axis), [logits]
     if is_probabilities(target, logits):
         not_a_class(ignore_index)
         weights = class_weight(weight, plan.classes, plan.dtype)
         losses_of = losses_under_probabilities(plan, weights, epsilon)
-        divisor: Any = prod(inputs[0].shape[1:])
-        inputs.append(classes_first(target, axis))
+        divisor: Any = prod(plan.samples)
+        inputs.append(target)
     else:
         labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
         losses_of = losses_at_labels(plan, labels, epsilon)
         divisor = labels.divisor(plan.blocks) if reduction == "mean" else None
-    return _Problem(logits, inputs, axis, plan, losses_of, divisor, reduction, threads)
+    return _Problem(inputs, plan, losses_of, divisor, reduction, threads)
 
 
 def _evaluate(
     problem: _Problem, grads: Array | None = None, grad_logits: Array | None = None
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write that of the logits."""
-    plan, dtype = problem.plan, result_dtype(problem.logits)
-    losses = losses_for(problem.reduction, problem.inputs[0].shape[1:], dtype)
+    plan, dtype = problem.plan, result_dtype(problem.inputs[0])
+    losses = losses_for(problem.reduction, plan.samples, dtype)
 
     def compute(block: Block, panels: Sequence[Array], out: Array, scratch: Array) -> Any:
         grad = None if grads is None else part(grads, block)
         return keep(losses, block, problem.losses_of(block, panels, grad, out, scratch))
 
-    written = None if grad_logits is None else classes_first(grad_logits, problem.axis)
-    sums = plan.run(compute, problem.inputs, written, problem.workers)
+    sums = plan.run(compute, problem.inputs, grad_logits, problem.workers)
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)

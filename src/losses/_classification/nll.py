@@ -13,13 +13,12 @@ from .._core.checks import (
     Floating,
     Reduction,
     class_axis,
-    computation_dtype,
     floating,
     real,
     reduction_name,
     result_dtype,
 )
-from .._core.panels import classes_first, panels
+from .._core.panels import Panels, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import Labels, labels_for
 from .kernels import negative_log_likelihood
@@ -89,16 +88,16 @@ def nll_loss(
     >>> losses.nll_loss(log_probs, [1, 2], reduction="none").round(4)
     array([7.001 , 4.3266])
     """
-    log_probs, axis, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
-    rows, dtype = classes_first(log_probs, axis), result_dtype(log_probs)
-    plan = panels(rows.shape, computation_dtype(log_probs))
-    losses = losses_for(reduction, labels.target.shape, dtype)
+    log_probs, plan, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    dtype = result_dtype(log_probs)
+    losses = losses_for(reduction, plan.samples, dtype)
 
     def kernel(block: Block) -> Any:
         classes, ignored, weight = labels.of(block)
-        here = rows[(slice(None), *block.at)]
-        found = np.take_along_axis(here, classes.reshape(1, *here.shape[1:]), axis=0)
-        loss = negative_log_likelihood(found.reshape(-1).astype(plan.dtype), weight)
+        here = plan.part(log_probs, block)
+        index = np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+        found = np.take_along_axis(here, index, axis=-plan.axis).reshape(-1)
+        loss = negative_log_likelihood(found.astype(plan.dtype), weight)
         if ignored is not None:
             loss[ignored] = 0
         return keep(losses, block, loss)
@@ -168,22 +167,21 @@ def nll_loss_backward(
     array([[ 0. , -0.5,  0. ],
            [ 0. ,  0. , -0.5]])
     """
-    log_probs, axis, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    log_probs, plan, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
     result = np.zeros(log_probs.shape, result_dtype(log_probs))
-    rows = classes_first(result, axis)
-    plan = panels(rows.shape, computation_dtype(log_probs))
     divisor = labels.divisor(plan.blocks)
-    grads = reduce_backward(grad_output, reduction, divisor, labels.target.shape, plan.dtype)
+    grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
 
     def kernel(block: Block) -> None:
         classes, ignored, weight = labels.of(block)
-        here = rows[(slice(None), *block.at)]
-        grad = -part(grads, block) if weight is None else -weight * part(grads, block)
+        grad = np.broadcast_to(-part(grads, block), classes.shape)
+        if weight is not None:
+            grad = grad * weight
         if ignored is not None:
             grad = np.where(ignored, 0, grad)
-        shape = (1, *here.shape[1:])
-        grad = np.broadcast_to(grad, classes.shape).reshape(shape)
-        np.put_along_axis(here, classes.reshape(shape), grad, axis=0)
+        here = plan.part(result, block)
+        index = np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+        np.put_along_axis(here, index, grad.reshape(index.shape), axis=-plan.axis)
 
     run(lambda: kernel, plan.blocks, worker_count(None))
     return result
@@ -196,9 +194,10 @@ def _checked(
     ignore_index: object,
     reduction: object,
     axis: object,
-) -> tuple[Array, int, Labels]:
-    """Return the arrays, the class axis and the labels once every argument is right."""
+) -> tuple[Array, Panels, Labels]:
+    """Return the log-probabilities, their panels and the labels once every argument is right."""
     reduction_name(reduction)
     log_probs, target = floating(log_probs=log_probs), real(target=target)
     axis = class_axis(axis, log_probs, "log_probs")
-    return log_probs, axis, labels_for(log_probs, axis, target, weight, ignore_index, "log_probs")
+    labels = labels_for(log_probs, axis, target, weight, ignore_index, "log_probs")
+    return log_probs, panels(log_probs, axis), labels

@@ -154,10 +154,11 @@ def smoothing(label_smoothing: object) -> float:
     return value
 
 
-def gradient_array(out: object, dtype: np.dtype[Any], logits: Array, **inputs: Array) -> Array:
+def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Array:
     """Return the array that receives the gradient of logits: a new one, or out once checked."""
+    dtype = result_dtype(logits)
     if out is None:
-        return np.empty(logits.shape, dtype)
+        return np.empty_like(logits, dtype)
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
     if out.shape != logits.shape or out.dtype.newbyteorder("=") != dtype:
@@ -171,7 +172,7 @@ def gradient_array(out: object, dtype: np.dtype[Any], logits: Array, **inputs: A
     if out is not logits and not _same_memory(out, logits):
         inputs["logits"] = logits
     for name, array in inputs.items():
-        if _overlap(out, array):
+        if isinstance(array, np.ndarray) and _overlap(out, array):
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
 

@@ -4,8 +4,6 @@ A panel is a 2-D array of samples and classes. Many classes lie along the last a
 contiguous row for each sample); few classes lie along the first ("columns"), since a reduction
 over a short last axis costs ten times as much for each entry. Which of the two is decided by the
 number of classes alone, so a sample's result has the same bits whatever layout its array has.
-
-Arrays come here with the classes in front, see `classes_first`.
 """
 
 from __future__ import annotations
@@ -25,16 +23,17 @@ FEW_BYTES = 512  # up to so many bytes of classes for each sample, columns are f
 Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Array], Any]
 
 
-def classes_first(array: Array, axis: int) -> Array:
-    """Return a view of the array with the class axis, counted from the front, first."""
-    return array.transpose(axis, *range(axis), *range(axis + 1, array.ndim))
-
-
 class Panels(NamedTuple):
-    """The panels of an array: their class axis, the dtype of the computation, the blocks."""
+    """The panels of arrays of one shape.
+
+    `axis` is the panels' class axis (1 for rows, 0 for columns), `order` the order of an array's
+    axes that puts its classes there, `samples` the shape that remains without them.
+    """
 
     axis: int
+    order: tuple[int, ...]
     classes: int
+    samples: tuple[int, ...]
     dtype: np.dtype[Any]
     blocks: list[Block]
 
@@ -44,33 +43,33 @@ class Panels(NamedTuple):
         """Run compute on every panel; return what it returned, block by block."""
 
         def new_kernel() -> Kernel:
-            size = max(block.stop - block.start for block in self.blocks) * self.classes
-            scratch, *buffers = (np.empty(size, self.dtype) for _ in range(1 + len(inputs)))
+            size = self.blocks[0].stop * self.classes  # no block is larger than the first
+            scratch, *buffers = [np.empty(size, self.dtype) for _ in (None, *inputs)]
 
             def kernel(block: Block) -> Any:
-                samples = block.stop - block.start
-                shape = (samples, self.classes) if self.axis else (self.classes, samples)
-                size = samples * self.classes
-                spare = buffers[0][:size].reshape(shape)
+                count = block.stop - block.start
+                shape = (count, self.classes) if self.axis else (self.classes, count)
+                free = [buffer[: count * self.classes].reshape(shape) for buffer in buffers]
                 panels = [
-                    self._read(self._part(array, block), buffer[:size].reshape(shape))
-                    for array, buffer in zip(inputs, buffers, strict=True)
+                    self._read(self.part(array, block), buffer)
+                    for array, buffer in zip(inputs, free, strict=True)
                 ]
-                part = spare if output is None else self._part(output, block)
-                out = part.reshape(shape) if self._usable(part) else spare
-                result = compute(block, panels, out, scratch[:size].reshape(shape))
-                if out is spare and part is not spare:
-                    np.copyto(part, spare.reshape(part.shape), casting="same_kind")
+                part = free[0] if output is None else self.part(output, block)
+                out = part.reshape(shape) if self._usable(part) else free[0]
+                spare = scratch[: count * self.classes].reshape(shape)
+                result = compute(block, panels, out, spare)
+                if not self._usable(part):
+                    np.copyto(part, out.reshape(part.shape), casting="same_kind")
                 return result
 
             return kernel
 
         return run(new_kernel, self.blocks, workers)
 
-    def _part(self, array: Array, block: Block) -> Array:
-        """Return the entries of a panel as they lie in an array, N-D."""
-        part = array[(slice(None), *block.at)]
-        return part.transpose(*range(1, part.ndim), 0) if self.axis else part
+    def part(self, array: Array, block: Block) -> Array:
+        """Return the entries of a panel as they lie in an array, N-D, with the panel's axis."""
+        at = block.at if self.axis else (slice(None), *block.at)
+        return array.transpose(self.order)[at]
 
     def _usable(self, part: Array) -> bool:
         """Return whether a panel can lie where the array's own entries do."""
@@ -83,12 +82,15 @@ class Panels(NamedTuple):
         return buffer
 
 
-def panels(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Panels:
-    """Plan the panels of an array of this shape, classes first, computed in this dtype."""
-    classes, *samples = shape
+def panels(array: Array, class_axis: int) -> Panels:
+    """Plan the panels of an array, and of any other of its shape."""
+    shape, dtype = array.shape, computation_dtype(array)
+    classes, samples = shape[class_axis], shape[:class_axis] + shape[class_axis + 1 :]
     axis = int(classes * dtype.itemsize > FEW_BYTES)
-    cut = blocks(tuple(samples), classes, dtype.itemsize) if classes else []
-    return Panels(axis, classes, dtype, cut)
+    kept = (*range(class_axis), *range(class_axis + 1, array.ndim))
+    order = (*kept, class_axis) if axis else (class_axis, *kept)
+    cut = blocks(samples, classes, dtype.itemsize) if classes else []
+    return Panels(axis, order, classes, samples, dtype, cut)
 
 
 def transform(
@@ -100,13 +102,13 @@ def transform(
     """
     shape = arrays[0].shape
     axis = axis_index(axis, len(shape))
-    inputs = [classes_first(np.atleast_1d(array), axis) for array in arrays]
-    plan = panels(inputs[0].shape, computation_dtype(arrays[0]))
-    result = np.empty_like(np.atleast_1d(arrays[0]), result_dtype(arrays[0]))
+    inputs = [np.atleast_1d(array) for array in arrays]
+    plan = panels(inputs[0], axis)
+    result = np.empty_like(inputs[0], result_dtype(inputs[0]))
     plan.run(
         lambda _, panels, out, scratch: compute(plan.axis, panels, out, scratch),
         inputs,
-        classes_first(result, axis),
+        result,
         worker_count(None),
     )
     return result.reshape(shape)
