@@ -161,7 +161,7 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
         return np.empty_like(logits, dtype)
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
-    if out.shape != logits.shape or out.dtype.newbyteorder("=") != dtype:
+    if out.shape != logits.shape or result_dtype(out) != dtype:
         raise ValueError(
             f"out: expected shape {logits.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
         )
@@ -169,17 +169,16 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
         raise ValueError("out: expected a writable array, got a read-only one")
     if 0 in out.strides and out.size > 1:
         raise ValueError("out: expected memory for every entry, got a broadcast array")
-    if out is not logits and not _same_memory(out, logits):
-        inputs["logits"] = logits
-    for name, array in inputs.items():
+    for name, array in {"logits": logits, **inputs}.items():
         if isinstance(array, np.ndarray) and _overlap(out, array):
+            if name == "logits" and _same_memory(out, logits):
+                continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
 
 
 def _same_memory(a: Array, b: Array) -> bool:
-    layouts = (array.__array_interface__ for array in (a, b))
-    return len({(it["data"], it["strides"], it["typestr"]) for it in layouts}) == 1
+    return a.ctypes.data == b.ctypes.data and a.strides == b.strides and a.dtype == b.dtype
 
 
 def _overlap(a: Array, b: Array) -> bool:

@@ -49,17 +49,17 @@ class Panels(NamedTuple):
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
-                free = [buffer[: count * self.classes].reshape(shape) for buffer in buffers]
-                panels = [
-                    self._read(self.part(array, block), buffer)
-                    for array, buffer in zip(inputs, free, strict=True)
+                spare, *free = [
+                    memory[: count * self.classes].reshape(shape) for memory in (scratch, *buffers)
                 ]
-                part = free[0] if output is None else self.part(output, block)
-                out = part.reshape(shape) if self._usable(part) else free[0]
-                spare = scratch[: count * self.classes].reshape(shape)
-                result = compute(block, panels, out, spare)
-                if not self._usable(part):
-                    np.copyto(part, out.reshape(part.shape), casting="same_kind")
+                panels = list(map(self._read, [self.part(a, block) for a in inputs], free))
+                part = None if output is None else self.part(output, block)
+                if part is None:
+                    return compute(block, panels, free[0], spare)
+                if self._usable(part):
+                    return compute(block, panels, part.reshape(shape), spare)
+                result = compute(block, panels, free[0], spare)
+                np.copyto(part, free[0].reshape(part.shape), casting="same_kind")
                 return result
 
             return kernel

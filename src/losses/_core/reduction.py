@@ -37,7 +37,7 @@ def reduce(
     if losses is not None:
         return scalar_or_array(losses)
     with np.errstate(all="ignore"):  # the mean of nothing is nan, and a large sum may be inf
-        result = total(np.asarray(sums))
+        result = sums[0] if len(sums) == 1 else total(np.asarray(sums))
         if reduction == "mean":
             result = result / divisor
         rounded: Floating = dtype.type(result)
@@ -61,8 +61,8 @@ def reduce_backward(
     grad = upstream(grad_output, shape if reduction == "none" else ())
     if reduction == "mean":
         with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-            grad = np.asarray(grad / np.float64(divisor))
-    return grad.astype(dtype)
+            grad = np.divide(grad, divisor)
+    return np.asarray(grad, dtype)
 
 
 def part(grads: Array, block: Block) -> Array:

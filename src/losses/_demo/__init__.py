@@ -1,0 +1,1 @@
+"""The demonstration behind ``python -m losses``: softmax regression on Fisher's iris."""
