@@ -1,0 +1,54 @@
+"""The regimes in which results must stay within their budgets."""
+
+import numpy as np
+import pytest
+
+# Few classes and many: both of the layouts in which NumPy reduces over them.
+SIZES = [(8, 3), (4, 10), (2, 40), (1, 150)]  # rows and classes
+
+
+def leading(gap):
+    """Return the regime in which the target's logit is the largest of the others' and a gap."""
+
+    def regime(logits, target):
+        others = np.where(np.arange(logits.shape[1]) == target[:, None], -np.inf, logits)
+        return np.where(np.isinf(others), others.max(1, keepdims=True) + gap, logits)
+
+    return regime
+
+
+def with_an_impossible_class(logits, target):
+    """Return logits of which one, not the target's, is -inf."""
+    rows = np.arange(target.size)
+    logits[rows, (target + 1) % logits.shape[1]] = -np.inf
+    return logits
+
+
+REGIMES = {
+    "normal logits": lambda logits, _: logits,
+    "spread of 30": lambda logits, _: 30 * logits,
+    "confident by 10": leading(10),
+    "confident by 30": leading(30),
+    "confident by 80": leading(80),
+    "wrong by 30": leading(-30),
+    "offset of 1e4": lambda logits, _: logits + 1e4,
+    "ties and near-ties": lambda logits, _: np.round(logits) / 1024,
+    "an impossible class": with_an_impossible_class,
+}
+
+
+def problems(regime, dtype):
+    """Return logits (N, C) and targets (N,) of a regime, of each size."""
+    rng = np.random.default_rng(20)
+    found = []
+    for rows, classes in SIZES:
+        logits = rng.standard_normal((rows, classes))
+        target = rng.integers(0, classes, rows)
+        found.append((REGIMES[regime](logits, target).astype(dtype), target))
+    return found
+
+
+in_every_regime = pytest.mark.parametrize("regime", REGIMES)
+in_both_precisions = pytest.mark.parametrize(
+    "dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__
+)

@@ -1,0 +1,163 @@
+"""cross_entropy and its gradient, against the formulas in decimals.
+
+The counts of roundings are those of `budgets`; a test names the rest.
+"""
+
+import numpy as np
+import pytest
+from tests.accuracy import exact
+from tests.accuracy.budgets import EXP, LOG1P, additions, assert_within, roundings
+from tests.accuracy.regimes import in_both_precisions, in_every_regime, problems
+
+import losses
+
+# Each entry of the mass v, which multiplies -log p, is w_c ((1 - eps) q_c + eps / C): a rounding
+# each for 1 - eps, its product, eps / C, their sum (of which the larger of two chains counts) and
+# the product with the weight.
+MASS = 4
+
+in_every_form = pytest.mark.parametrize("form", ["indices", "probabilities", "one-hot"])
+with_every_option = pytest.mark.parametrize(
+    ("label_smoothing", "weighted"), [(0.0, False), (0.1, True)]
+)
+
+
+def formed(target, form, logits):
+    """Return class indices as such, or as probabilities: one-hot, or others."""
+    if form == "indices":
+        return target
+    if form == "one-hot":
+        return np.eye(logits.shape[1], dtype=logits.dtype)[target]
+    probs = np.random.default_rng(16).dirichlet(np.ones(logits.shape[1]), target.size)
+    return probs.astype(logits.dtype)
+
+
+def class_weight(logits, weighted=True):
+    """Return the option weight: one number for each class, or None."""
+    return np.linspace(0.5, 1, logits.shape[1], dtype=logits.dtype) if weighted else None
+
+
+def hard_budgets(x, t):
+    """Return the budgets of a row's loss and gradient for an index target without smoothing.
+
+    The loss, w (L - (x_t - m)), is a log-probability and a product: `n.log_sum` + 2.
+
+    The gradient is e g / (1 + q) at the other classes, with g = w grad_output / D: `n.exps`, two
+    in g, `n.q` and one in 1 + q, a quotient and a product.
+
+    At the target it is -g (q + (1 - e_t)) / (1 + q). Without e_t, which is 1 at the largest class,
+    the numerator is at least 1: there the errors of e_t, EXP + gap e_t < EXP + 1, count at most
+    fully, and those of q no more than once. Then five operations, and two in g.
+    """
+    n, exp = roundings(x), EXP[x.dtype.type]
+    gradient = n.exps + n.q + 5
+    gradient[t] = n.q + exp + 8
+    return n.log_sum + 2, gradient
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@in_every_regime
+@in_both_precisions
+def test_every_loss_and_gradient_entry_keeps_its_relative_accuracy(regime, dtype, weighted):
+    for logits, target in problems(regime, dtype):
+        options = {"weight": class_weight(logits, weighted)}
+        loss, grad = losses.cross_entropy_value_and_grad(
+            logits, target, reduction="none", **options
+        )
+        for x, t, l_i, grad_i in zip(logits, target.tolist(), loss, grad, strict=True):
+            loss_budget, grad_budget = hard_budgets(x, t)
+            assert_within(loss_budget, l_i, exact.cross_entropy(x, t, **options))
+            assert_within(grad_budget, grad_i, exact.cross_entropy_backward(x, t, **options))
+
+
+@with_every_option
+@in_every_form
+@in_every_regime
+@in_both_precisions
+def test_the_loss_of_a_target_with_mass_in_many_classes_has_no_cancellation(
+    regime, dtype, form, label_smoothing, weighted
+):
+    """V L - sum v (x - m), with V = sum v: two terms of one sign.
+
+    V has MASS and its additions, and its product with L one more; each v (x - m) has MASS and
+    two, and its additions. Their difference is one.
+    """
+    for logits, target in problems(regime, dtype):
+        target = formed(target, form, logits)
+        options = {"label_smoothing": label_smoothing, "weight": class_weight(logits, weighted)}
+        loss = losses.cross_entropy(logits, target, reduction="none", **options)
+        for x, t, l_i in zip(logits, target.tolist(), loss, strict=True):
+            n = roundings(x)
+            budget = MASS + n.sum + n.log_sum + 2
+            assert_within(budget, l_i, exact.cross_entropy(x, t, **options))
+
+
+@with_every_option
+@in_every_form
+@in_every_regime
+@in_both_precisions
+def test_the_gradient_of_the_largest_class_is_a_difference_of_the_others_shares(
+    regime, dtype, form, label_smoothing, weighted
+):
+    """p_c V - v_c is a true difference of rounded terms: relative to p_c V + v_c.
+
+    At the largest class it is (V - v) - V (1 - p), where V - v is the sum of the others' masses
+    and 1 - p their share: relative to the sum of those two. One-hot at the largest class, that is
+    relative to the result: the first is 0, and the rest is a share without a subtraction.
+
+    V has MASS and its additions, its product with the probability or the share `n.exps` + `n.q`
+    and at most five operations, the difference one more.
+    """
+    for logits, target in problems(regime, dtype):
+        target = formed(target, form, logits)
+        options = {"label_smoothing": label_smoothing, "weight": class_weight(logits, weighted)}
+        _, grad = losses.cross_entropy_value_and_grad(logits, target, reduction="none", **options)
+        for x, t, grad_i in zip(logits, target.tolist(), grad, strict=True):
+            n, top = roundings(x), x.argmax()
+            v = np.array(exact.mass(x.size, t, **options), np.float64)
+            log_p = np.array(exact.log_softmax(x), np.float64)
+            scale = np.exp(log_p) * v.sum() + v
+            scale[top] = np.delete(v, top).sum() - np.expm1(log_p[top]) * v.sum()
+            budget = MASS + n.sum + n.exps + n.q + 6
+            exactly = exact.cross_entropy_backward(x, t, **options)
+            assert_within(budget, grad_i, exactly, scale)
+
+
+@in_both_precisions
+def test_a_prediction_confident_by_80_keeps_its_loss_and_gradient_to_a_few_ulp(dtype):
+    """Here x - m is exact, so that the gap brings no rounding: e has EXP, q one addition more."""
+    x = np.array([80, 0, 0], dtype)
+    exp, log1p = EXP[dtype], LOG1P[dtype]
+    loss, grad = losses.cross_entropy_value_and_grad(x, 0)
+    assert_within(exp + log1p + 2, loss, exact.cross_entropy(x, 0))
+    assert_within(exp + 4, grad, exact.cross_entropy_backward(x, 0))
+
+
+@in_every_regime
+@in_both_precisions
+def test_the_weighted_mean_adds_the_roundings_of_two_sums_and_a_quotient(regime, dtype):
+    """Losses of one sign have a sum with the roundings of the worst and the additions; so have
+    the weights. Then a quotient and a rounding, which the gradient's budget has already.
+    """
+    grad_output = dtype(0.7)
+    for logits, target in problems(regime, dtype):
+        options = {"weight": class_weight(logits)}
+        loss = losses.cross_entropy(logits, target, **options)
+        grad = losses.cross_entropy_backward(grad_output, logits, target, **options)
+        sums = additions(target.size)
+        whole = sum(exact.decimals(options["weight"][target]))
+        budgets, row_losses = [], []
+        for x, t, grad_i in zip(logits, target.tolist(), grad, strict=True):
+            loss_budget, grad_budget = hard_budgets(x, t)
+            budgets.append(loss_budget + 2 * sums + 2)
+            row_losses.append(exact.cross_entropy(x, t, **options))
+            scale = exact.decimals(grad_output) / whole
+            exactly = [scale * entry for entry in exact.cross_entropy_backward(x, t, **options)]
+            assert_within(grad_budget + sums, grad_i, exactly)
+        assert_within(max(budgets), loss, sum(row_losses) / whole)
+
+
+def test_two_logits_of_1e8_have_a_loss_of_log_2():
+    """log1p(1) and the difference from an exact 0."""
+    x = np.array([1e8, 1e8], np.float32)
+    assert_within(LOG1P[np.float32], losses.cross_entropy(x, 0), exact.cross_entropy(x, 0))

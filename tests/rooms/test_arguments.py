@@ -1,0 +1,211 @@
+"""What every function makes of its arguments: dtypes, layouts, reductions, and what it refuses."""
+
+import numpy as np
+import pytest
+from numpy.exceptions import AxisError
+from tests.rooms.helpers import (
+    CALLS,
+    INF,
+    LAYOUTS,
+    LOSSES,
+    NAN,
+    assert_near,
+    assert_same,
+    call,
+    parts,
+    point,
+    read_only,
+    takes,
+)
+
+every = pytest.mark.parametrize("name", CALLS)
+every_array = pytest.mark.parametrize(
+    ("name", "argument"),
+    [(name, argument) for name, arguments in CALLS.items() for argument in arguments],
+)
+every_reduced = pytest.mark.parametrize("name", takes("reduction"))
+every_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+def call_mapped(name, change):
+    """Return what a function gives for its arguments in the table, all of them changed."""
+    return call(name, **{argument: change(array) for argument, array in CALLS[name].items()})
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_a_result_has_the_dtype_of_the_array_it_is_a_function_of(name, dtype):
+    for order in "<>":
+        array = CALLS[name][point(name)].astype(np.dtype(dtype).newbyteorder(order))
+        assert all(part.dtype == dtype for part in parts(call(name, **{point(name): array})))
+
+
+@every
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64, list])
+def test_integers_booleans_and_lists_are_float64(name, dtype):
+    whole = np.abs(CALLS[name][point(name)]).astype(int)
+    if dtype is bool:
+        whole = whole % 2
+    same = whole.tolist() if dtype is list else whole.astype(dtype)
+    assert_same(call(name, **{point(name): same}), call(name, **{point(name): whole * 1.0}))
+
+
+@every
+def test_float16_is_computed_in_float32_and_rounded_once(name):
+    half = {point(name): CALLS[name][point(name)].astype(np.float16)}
+    single = {argument: array.astype(np.float32) for argument, array in half.items()}
+    expected = tuple(part.astype(np.float16) for part in parts(call(name, **single)))
+    assert_same(call(name, **half), expected)
+
+
+@every_array
+@pytest.mark.parametrize(
+    "dtype", ["complex64", "complex128", "object", "str", "bytes", "M8[s]", "m8[s]", "V8"]
+)
+def test_only_real_numbers_are_numbers(name, argument, dtype):
+    array = np.zeros(np.shape(CALLS[name][argument]), dtype)
+    with pytest.raises(TypeError, match=rf"\b{argument}\b"):
+        call(name, **{argument: array})
+
+
+@every_array
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_masked_array_is_an_error_whatever_its_mask(name, argument, mask):
+    masked = np.ma.array(CALLS[name][argument], mask=mask)
+    with pytest.raises(TypeError, match=rf"\b{argument}\b.*mask"):
+        call(name, **{argument: masked})
+
+
+@every_array
+def test_a_ragged_list_is_an_error(name, argument):
+    with pytest.raises(ValueError, match=rf"\b{argument}\b"):
+        call(name, **{argument: [[1], [2, 3]]})
+
+
+@every
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_the_layout_in_memory_changes_no_bit(name, layout):
+    assert_same(call_mapped(name, layout), call(name))
+
+
+@every
+def test_a_broadcast_array_is_as_good_as_its_copy(name):
+    def broadcast(array):
+        return np.broadcast_to(array[:1], array.shape) if array.ndim else array
+
+    copied = call_mapped(name, lambda array: broadcast(array).copy())
+    assert_same(call_mapped(name, broadcast), copied)
+
+
+@every
+def test_inputs_are_never_written(name):
+    arguments = {argument: array.copy() for argument, array in CALLS[name].items()}
+    call(name, **arguments)
+    assert_same(tuple(arguments.values()), tuple(CALLS[name].values()))
+    call_mapped(name, read_only)
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_nothing_warns_or_raises_at_the_ends_of_the_numbers(name, dtype):
+    ends = np.finfo(dtype)
+    extremes = [[ends.max, ends.tiny, -ends.max], [INF, NAN, -INF]]
+    if point(name) == "probs":
+        extremes = [[1, ends.tiny, 0], [0, 1 - ends.eps, 1]]
+    with np.errstate(all="raise"):
+        call(name, **{point(name): np.array(extremes, dtype)})
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        (name, argument)
+        for name, arguments in CALLS.items()
+        for argument in sorted({"grad_output", "weight", "pos_weight"} & arguments.keys())
+    ],
+)
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_factors_may_leave_the_range_of_the_dtype_without_a_warning(name, argument, size):
+    wide = np.full(CALLS[name][argument].shape, size)
+    with np.errstate(all="raise"):
+        call(name, **{point(name): CALLS[name][point(name)].astype(np.float32), argument: wide})
+
+
+@every_reduced
+@pytest.mark.parametrize("reduction", ["avg", "MEAN", "", b"mean", None, True, 0, ["mean"]])
+def test_a_reduction_is_none_mean_or_sum(name, reduction):
+    with pytest.raises(ValueError, match="reduction") as error:
+        call(name, reduction=reduction)
+    for word in ("'none'", "'mean'", "'sum'", repr(reduction)):
+        assert word in str(error.value)
+
+
+@every_loss
+def test_a_mean_and_a_sum_are_scalars_and_none_has_an_entry_for_each_sample(name):
+    each = call(name, reduction="none")
+    assert isinstance(each, np.ndarray)
+    assert each.shape == CALLS[name]["target"].shape
+    total = call(name, reduction="sum")
+    assert_near(total, each.sum())
+    assert isinstance(total, np.floating)
+    assert isinstance(call(name, reduction="mean"), np.floating)
+
+
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_the_loss_of_one_row_without_a_batch_is_a_scalar(name):
+    for target in (1, [1]):
+        arguments = {point(name): np.zeros(3), "target": target}
+        assert isinstance(call(name, reduction="none", **arguments), np.floating)
+
+
+@every_loss
+def test_of_no_samples_the_mean_is_nan_and_the_sum_is_0_and_no_gradient_is_left(name):
+    options = {"pos_weight": None} if "pos_weight" in CALLS[name] else {}
+    nothing = {argument: CALLS[name][argument][:0] for argument in (point(name), "target")} | {
+        "weight": None,
+        **options,
+    }
+    assert np.isnan(call(name, **nothing))
+    assert_same(call(name, reduction="sum", **nothing), np.float64(0))
+    assert call(name, reduction="none", **nothing).shape == nothing["target"].shape
+    assert_same(call(f"{name}_backward", **nothing), np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("name", takes("grad_output"))
+def test_grad_output_has_the_shape_of_what_the_function_returned(name):
+    shape = CALLS[name]["grad_output"].shape
+    wrong = [(*shape, 1), (1, *shape), (5,), shape[:-1]] if shape else [(1,), (2,), (2, 3)]
+    for other in wrong:
+        with pytest.raises(ValueError, match="grad_output") as error:
+            call(name, grad_output=np.ones(other))
+        assert str(shape) in str(error.value)
+        assert str(other) in str(error.value)
+
+
+@pytest.mark.parametrize("name", takes("grad_output", "reduction"))
+def test_without_a_reduction_grad_output_has_an_entry_for_each_sample(name):
+    shape = CALLS[name]["target"].shape
+    assert call(name, reduction="none", grad_output=np.ones(shape)).shape == (2, 3)
+    for other in ((), (1,), (*shape, 1)):
+        with pytest.raises(ValueError, match="grad_output"):
+            call(name, reduction="none", grad_output=np.ones(other))
+
+
+@pytest.mark.parametrize("name", takes("axis"))
+@pytest.mark.parametrize("axis", [2, -3, 100])
+def test_an_axis_out_of_range_is_an_axis_error(name, axis):
+    with pytest.raises(AxisError, match=str(axis)):
+        call(name, axis=axis)
+
+
+@pytest.mark.parametrize("name", takes("axis"))
+@pytest.mark.parametrize("axis", [1.0, "1", 1j])
+def test_an_axis_is_an_integer(name, axis):
+    with pytest.raises(TypeError):
+        call(name, axis=axis)
+
+
+@pytest.mark.parametrize("name", takes("axis", "reduction"))
+def test_the_class_axis_is_1_unless_named(name):
+    for axis in (1, -1, None):
+        assert_same(call(name, axis=axis), call(name))

@@ -1,0 +1,97 @@
+"""The benchmarks: contenders agree, a wrong one is not timed, results survive the journey."""
+
+import numpy as np
+import pytest
+from benchmarks import bar, measure
+from benchmarks.contenders import CONTENDERS, Contender, textbook
+from benchmarks.problems import PROBLEMS, Problem, arrays
+from benchmarks.results import Cell, Results, Timing, seconds, table
+
+NAMES = ["losses", "losses, no out", "textbook"]
+TINY = {
+    problem._replace(shape=tuple(min(size, 5) for size in problem.shape))
+    for problem in PROBLEMS.values()
+}
+
+
+def results_of(**medians):
+    problem = Problem("cross_entropy_value_and_grad", (60000, 10))
+    timings = {name: Timing(t, t, t, 1, 1) for name, t in medians.items()}
+    about = {"import_seconds": 0.001, "wheel_bytes": 1000}
+    return Results(about, [Cell(problem, 1, 2**20, timings, {"JAX": "failed"})])
+
+
+@pytest.mark.parametrize("problem", sorted(TINY), ids=lambda problem: problem.name)
+def test_losses_and_the_textbook_agree_on_every_problem(problem):
+    calls, notes = measure.agreeing(problem, NAMES, 1)
+    assert notes == {}
+    assert {"losses", "textbook"} <= set(calls)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        (lambda answer: 2 * answer, "disagrees"),
+        (lambda answer: answer * np.nan, "disagrees"),
+        (lambda answer: answer[:1], "disagrees"),
+        (lambda answer: answer.astype("float64"), "gives float64"),
+        (lambda answer: answer.nothing, "failed: AttributeError"),
+    ],
+)
+def test_a_contender_with_another_answer_is_reported_and_not_timed(monkeypatch, spoil, note):
+    def build(*given):
+        return lambda: spoil(textbook(*given)())
+
+    monkeypatch.setitem(CONTENDERS, "spoilt", Contender(build))
+    calls, notes = measure.agreeing(Problem("softmax", (3, 4)), ["spoilt", "textbook"], 1)
+    assert set(calls) == {"textbook"}
+    assert notes["spoilt"].startswith(note)
+
+
+def test_the_arrays_of_a_problem_are_the_same_on_every_run():
+    problem = Problem("cross_entropy", (3, 4), variant="weight")
+    for one, other in zip(arrays(problem), arrays(problem), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_measured_cell_has_a_table_and_survives_json(monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "ROUND_SECONDS", 1e-4)
+    cell = measure.measure(Problem("cross_entropy_value_and_grad", (32, 10)), NAMES, 1, rounds=3)
+    assert set(cell.timings) == set(NAMES)
+    assert cell.memory > 0
+    head, *lines = table(cell)
+    assert head.startswith("cross_entropy_value_and_grad/32x10/float32, threads 1")
+    assert len(lines) == len(NAMES)
+    results = Results({"cores": 2}, [cell])
+    results.save(tmp_path / "tiny.json")
+    assert Results.load(tmp_path / "tiny.json") == results
+
+
+def test_the_bar_holds_each_cell_against_each_promise():
+    lines, whole = bar.report(results_of(losses=1.0, torch=4.0, JAX=1.0))
+    assert whole
+    assert "1/1  value_and_grad is as fast as the fastest peer in every cell" in lines
+    lines, whole = bar.report(results_of(losses=1.0, torch=4.0, JAX=0.9), only_misses=True)
+    assert not whole
+    miss = "    MISS     0.90  cross_entropy_value_and_grad/60000x10/float32 on 1 (JAX)"
+    assert [line for line in lines if "MISS" in line] == [miss]
+    assert not bar.report(results_of(torch=4.0))[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2.0, "2.00 s"), (0.123, "123 ms"), (1.5e-6, "1.50 µs"), (1e-8, "0.0100 µs")],
+)
+def test_a_time_has_three_digits_and_a_unit(value, text):
+    assert seconds(value) == text
+
+
+def test_the_plot_is_drawn_from_the_results(tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks.plot import draw
+
+    about = {"cpu": "a machine", "cores": 2, "date": "2020-01-01", "versions": {"numpy": "2"}}
+    assert draw(Results(about, results_of(losses=1.0, torch=4.0).cells), tmp_path / "speed")
+    assert (tmp_path / "speed.png").stat().st_size > 1000
+    assert (tmp_path / "speed.svg").read_text().startswith("<?xml")
+    assert not draw(Results(about, []), tmp_path / "nothing")

@@ -1,0 +1,245 @@
+"""cross_entropy: scores against labels or class probabilities, smoothed or not; its gradient.
+
+What it shares with nll_loss (weights, ignored labels, means over nothing) is tested there.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import FEW, FLOATS, INF, NAN, assert_near, assert_same, reduced
+
+from losses import cross_entropy, cross_entropy_backward, cross_entropy_value_and_grad
+
+PROBS = np.array([[1, 2, 5], [4, 3, 1], [1, 1, 6]]) / 8
+# Any shift of a row of log-probabilities gives the same softmax.
+LOGITS = np.log(PROBS) + np.array([[1], [-1], [0]])
+LABELS = np.array([2, 0, 1])
+WEIGHT = np.array([1.0, 2.0, 4.0])
+MIXED = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.5, 1.0, 0.75]])  # the last sums to 2.25
+
+dtypes = pytest.mark.parametrize("dtype", FLOATS)
+smoothings = pytest.mark.parametrize("label_smoothing", [0, 0.1, 0.5, 1])
+weights = pytest.mark.parametrize("weight", [np.ones(3), WEIGHT, np.array([0, 1, -0.5])], ids=str)
+targets = pytest.mark.parametrize("target", [LABELS, MIXED], ids=["labels", "probabilities"])
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "published", "digits"),
+    [([1, 2, 0.5], 1, 0.46, 2), ([[10, 3, 1], [-1, 0, -4]], [1, 2], 5.6638, 4)],
+)
+def test_published_values(logits, target, published, digits):
+    # Published numbers are right to half a unit of their last digit.
+    assert abs(cross_entropy(logits, target) - published) <= 0.5 * 10**-digits
+
+
+def assert_formula(target, q, weights, dtype, **options):
+    """Assert that losses are -sum w q' log p, gradients p sum(w q') - w q', and their means."""
+    smoothing = options["label_smoothing"]
+    cost = options["weight"] * ((1 - smoothing) * q + smoothing / 3)
+    loss = -np.sum(cost * np.log(PROBS), -1)
+    grad = PROBS * cost.sum(-1, keepdims=True) - cost
+    logits = LOGITS.astype(dtype)
+    for reduction, value, divisor in reduced(loss, weights):
+        found = cross_entropy_value_and_grad(logits, target, reduction=reduction, **options)
+        # Terms of up to 16 may cancel: w log p, divided by 1/2.
+        assert_near(found[0], value, scale=16)
+        assert_near(found[1], grad / divisor, scale=16)
+
+
+@dtypes
+@weights
+@smoothings
+def test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels(
+    label_smoothing, weight, dtype
+):
+    options = {"weight": weight, "label_smoothing": label_smoothing}
+    assert_formula(LABELS, np.eye(3)[LABELS], weight[LABELS].sum(), dtype, **options)
+
+
+@dtypes
+@weights
+@smoothings
+def test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights(
+    label_smoothing, weight, dtype
+):
+    options = {"weight": weight, "label_smoothing": label_smoothing}
+    assert_formula(MIXED, MIXED, 3, dtype, **options)
+
+
+def test_class_probabilities_of_images_are_averaged_over_every_pixel():
+    images = [np.tile(rows, (2, 5, 1, 1)) for rows in (LOGITS, MIXED)]
+    expected = cross_entropy(LOGITS, MIXED)
+    assert_near(cross_entropy(*images, axis=-1), expected)
+    assert_near(cross_entropy(*(np.moveaxis(image, -1, 1) for image in images)), expected)
+
+
+@targets
+def test_one_row_without_a_batch_is_a_batch_of_one(target):
+    row, batch = (
+        cross_entropy_value_and_grad(LOGITS[at], target[at], weight=WEIGHT) for at in (0, [0])
+    )
+    assert_same(row, (batch[0], batch[1][0]))
+
+
+@smoothings
+def test_an_ignored_row_is_not_smoothed_either(label_smoothing):
+    logits, target, seen = LOGITS.copy(), LABELS.copy(), [0, 2]
+    logits[1], target[1] = NAN, -100
+    options = {"weight": WEIGHT, "label_smoothing": label_smoothing}
+    loss, grad = cross_entropy_value_and_grad(logits, target, **options)
+    alone, grad_alone = cross_entropy_value_and_grad(LOGITS[seen], LABELS[seen], **options)
+    assert_near(loss, alone)
+    assert_near(grad[seen], grad_alone)
+    assert (grad[1] == 0).all()
+    assert cross_entropy(logits, target, reduction="none", **options)[1] == 0
+
+
+@pytest.mark.parametrize(("reduction", "grad_output"), [("none", [2, 3, 5]), ("mean", 7)])
+@targets
+def test_the_upstream_gradient_multiplies_the_gradient(target, reduction, grad_output):
+    options = {"weight": WEIGHT, "label_smoothing": 0.1, "reduction": reduction}
+    gradient = cross_entropy_backward(grad_output, LOGITS, target, **options)
+    unit = cross_entropy_value_and_grad(LOGITS, target, **options)[1]
+    assert_near(gradient, unit * np.reshape(grad_output, (-1, 1)))
+
+
+@pytest.mark.parametrize("shift", [1e8, -1e8, 1e30])
+@pytest.mark.parametrize("target", [[0], [[1.0, 0.0]]], ids=["label", "probabilities"])
+def test_a_shift_changes_nothing(target, shift):
+    loss, grad = cross_entropy_value_and_grad(np.full((1, 2), shift, np.float32), target)
+    assert_near(loss, math.log(2))
+    assert_near(grad, [[-0.5, 0.5]])
+
+
+@dtypes
+def test_the_largest_finite_gap_is_an_infinite_one(dtype):
+    top = np.finfo(dtype).max
+    loss, grad = cross_entropy_value_and_grad(
+        np.array([[top, -top], [-top, top]]), [0, 0], reduction="none"
+    )
+    assert_same(loss, np.array([0, INF], dtype))
+    np.testing.assert_array_equal(grad, [[0, 0], [-1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
+)
+@pytest.mark.parametrize("others", [1, 2, 9, 99, 999])
+@pytest.mark.parametrize("kind", ["label", "probabilities"])
+def test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient(kind, others, dtype, gap):
+    one_hot = np.eye(others + 1, dtype=dtype)[others // 2]
+    target = others // 2 if kind == "label" else one_hot
+    loss, grad = cross_entropy_value_and_grad(gap * one_hot, target)
+    share = math.exp(-gap)
+    total = others * share
+    # Adding n numbers, in any order, errs by at most n / 2 ulp.
+    ulps = FEW + others / 2
+    assert_near(loss, math.log1p(total), ulps)
+    assert_near(grad, np.where(one_hot, -total, share) / (1 + total), ulps)
+
+
+TAIL = math.exp(-80)  # 1 + TAIL is 1 even in float64
+
+
+@dtypes
+@pytest.mark.parametrize(
+    ("target", "label_smoothing"),
+    [(0, TAIL), ([1.0, 0.0], TAIL), ([1.0, TAIL / 2], 0.0)],
+    ids=["smoothed label", "smoothed probabilities", "probabilities"],
+)
+def test_a_target_as_uncertain_as_the_prediction_keeps_both_tails(target, label_smoothing, dtype):
+    loss, grad = cross_entropy_value_and_grad(
+        np.array([80, 0], dtype), target, label_smoothing=label_smoothing
+    )
+    assert_near(loss, TAIL + 80 * TAIL / 2)
+    assert_near(grad, np.array([-TAIL / 2, TAIL / 2]))
+
+
+@dtypes
+def test_a_confidently_wrong_row_has_the_gap_for_a_loss_and_the_tail_in_its_gradient(dtype):
+    loss, grad = cross_entropy_value_and_grad(np.array([80, 0, 0], dtype), 1)
+    assert_near(loss, 80.0)
+    assert_near(grad, np.array([1, -1, TAIL]))
+
+
+@targets
+@pytest.mark.parametrize("bad", [[-INF] * 3, [INF, 0, 0], [0, 0, INF], [INF] * 3, [0, NAN, 9]])
+@smoothings
+def test_a_row_of_minus_infinities_or_with_inf_or_nan_is_nan_alone(label_smoothing, bad, target):
+    logits = LOGITS.copy()
+    logits[1] = bad
+    options = {"label_smoothing": label_smoothing, "reduction": "none"}
+    loss, grad = cross_entropy_value_and_grad(LOGITS, target, **options)
+    loss[1] = grad[1] = NAN
+    assert_same(cross_entropy_value_and_grad(logits, target, **options), (loss, grad))
+
+
+@pytest.mark.parametrize("bad", [INF, -INF, NAN])
+@pytest.mark.parametrize("target", [0, [1.0]], ids=["label", "probabilities"])
+def test_a_single_class_hides_no_infinity_or_nan(target, bad):
+    loss, grad = cross_entropy_value_and_grad([bad], target)
+    assert np.isnan(loss)
+    assert np.isnan(grad).all()
+
+
+# Logits with odds of 1 to 0 to 3, the target, the options, the loss and the gradient.
+IMPOSSIBLE = {
+    "off the label": (0, {}, math.log(4), [-0.75, 0, 0.75]),
+    "at the label": (1, {}, INF, [0.25, -1, 0.75]),
+    "at a label of weight 0": (1, {"weight": [1, 0, 1]}, 0, [0, 0, 0]),
+    "smoothed": (0, {"label_smoothing": 0.75}, INF, [-0.25, -0.25, 0.5]),
+    "smoothed with weight 0": (
+        0,
+        {"label_smoothing": 0.75, "weight": [1, 0, 1]},
+        math.log(4) / 2 + math.log(4 / 3) / 4,
+        [0.75 / 4 - 0.5, 0, 0.75 * 0.75 - 0.25],
+    ),
+    "at a probability of 0": ([1.0, 0.0, 0.0], {}, math.log(4), [-0.75, 0, 0.75]),
+    "at a probability": ([0.5, 0.5, 0.0], {}, INF, [-0.25, -0.5, 0.75]),
+    "at a probability of weight 0": (
+        [0.5, 0.5, 0.0],
+        {"weight": [1, 0, 1]},
+        math.log(4) / 2,
+        [-0.375, 0, 0.375],
+    ),
+}
+
+
+@dtypes
+@pytest.mark.parametrize(
+    ("target", "options", "loss", "grad"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys()
+)
+def test_an_impossible_class_costs_infinity_unless_it_counts_0(target, options, loss, grad, dtype):
+    logits = np.array([0, -INF, math.log(3)], dtype)
+    found = cross_entropy_value_and_grad(logits, target, reduction="sum", **options)
+    assert_near(found[0], loss)
+    assert_near(found[1], np.array(grad))
+
+
+def test_the_mean_of_seventy_thousand_rows_of_float16_is_that_of_one():
+    logits = np.zeros((70_000, 2), np.float16)
+    target = np.zeros(70_000, int)
+    loss, grad = cross_entropy_value_and_grad(logits, target)
+    assert_same(loss, np.float16(math.log(2)))
+    assert_same(grad, np.tile(np.float16([-0.5 / 70_000, 0.5 / 70_000]), (70_000, 1)))
+    assert_same(cross_entropy(logits, target, weight=[9.0, 1.0]), np.float16(math.log(2)))
+
+
+def test_a_sum_beyond_the_largest_float16_is_infinite():
+    logits = np.zeros((70_000, 4), np.float16)
+    assert_same(cross_entropy(logits, np.zeros(70_000, int), reduction="sum"), np.float16(INF))
+
+
+def test_float16_is_rounded_once_at_the_end():
+    logits, target = LOGITS.astype(np.float16), LABELS
+    wide = cross_entropy_value_and_grad(logits.astype(np.float32), target, weight=WEIGHT)
+    found = cross_entropy_value_and_grad(logits, target, weight=WEIGHT)
+    assert_same(found, tuple(part.astype(np.float16) for part in wide))
+
+
+def test_longdouble_is_computed_in_longdouble():
+    third = np.longdouble(1) / 3
+    loss, grad = cross_entropy_value_and_grad(np.zeros((3, 2), np.longdouble), [0, 0, 1])
+    assert_near(loss, np.log(np.longdouble(2)))
+    assert_near(grad, np.array([[-third, third], [-third, third], [third, -third]]) / 2)

@@ -1,0 +1,102 @@
+"""log_softmax: the logarithm of softmax, right where softmax rounds to 0 or 1; its gradient."""
+
+import math
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import FEW, FLOATS, INF, NAN, assert_near, assert_same
+
+from losses import log_softmax, log_softmax_backward
+
+PROBS = np.array([[1, 2, 5], [4, 3, 1]]) / 8
+
+
+@pytest.mark.parametrize(
+    ("logits", "published", "digits"),
+    [
+        ([1, 2, 0.5], [-1.46, -0.46, -1.96], 2),
+        (
+            [[10, 3, 1], [-1, 0, -4]],
+            [[-0.0010, -7.0010, -9.0010], [-1.3266, -0.3266, -4.3266]],
+            4,
+        ),
+    ],
+)
+def test_published_values(logits, published, digits):
+    # Published numbers are right to half a unit of their last digit.
+    np.testing.assert_allclose(log_softmax(logits), published, rtol=0, atol=0.5 * 10**-digits)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_log_probabilities_are_their_own_log_softmax(axis, dtype):
+    log_probs = np.moveaxis(np.log(PROBS), -1, axis).astype(dtype)
+    # Rounded inputs sum to one up to an ulp of 1.
+    assert_near(log_softmax(log_probs, axis), log_probs, scale=1)
+
+
+@pytest.mark.parametrize("shift", [1e8, -1e8, 1e30])
+def test_a_shift_changes_nothing(shift):
+    logits = np.full((1, 2), shift, np.float32)
+    assert_near(log_softmax(logits), np.full((1, 2), -math.log(2)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
+)
+@pytest.mark.parametrize("others", [1, 2, 99, 999])
+def test_the_log_probability_of_a_near_certainty_keeps_its_tail(others, dtype, gap):
+    logits = np.zeros(others + 1, dtype)
+    logits[others // 2] = gap
+    expected = np.full(others + 1, -float(gap))
+    expected[others // 2] = -math.log1p(others * math.exp(-gap))
+    # Adding n numbers, in any order, errs by at most n / 2 ulp.
+    assert_near(log_softmax(logits), expected, ulps=FEW + others / 2)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_gap_beyond_the_largest_number_is_minus_infinity(dtype):
+    top = np.finfo(dtype).max
+    np.testing.assert_array_equal(log_softmax(np.array([top, -top])), [0, -INF])
+
+
+def test_float16_keeps_seventy_thousand_classes():
+    expected = np.full(70_000, -math.log(70_000)).astype(np.float16)
+    assert_same(log_softmax(np.zeros(70_000, np.float16)), expected)
+
+
+def test_the_log_softmax_of_a_scalar_is_0_and_has_no_slope():
+    assert log_softmax(3.0) == 0
+    assert log_softmax_backward(5.0, 0.0) == 0
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((0,), 0), ((2, 0), -1), ((0, 3), 0), ((0, 3), -1)])
+def test_nothing_along_the_axis_gives_nothing(shape, axis):
+    empty = np.zeros(shape)
+    assert_same(log_softmax(empty, axis), empty)
+    assert_same(log_softmax_backward(empty, empty, axis), empty)
+
+
+@pytest.mark.parametrize("bad", [[-INF, -INF], [INF, 0], [0, INF], [INF, INF], [NAN, 0], [0, NAN]])
+def test_a_row_of_minus_infinities_or_with_inf_or_nan_is_nan_alone(bad):
+    np.testing.assert_array_equal(log_softmax([bad, [0, -INF]]), [[NAN, NAN], [0, -INF]])
+
+
+def test_the_gradient_is_g_minus_its_sum_times_p():
+    grad_output = np.array([[1.0, 0.0, 0.0], [0.0, 8.0, -4.0]])
+    total = np.array([[1], [4]])
+    for axis in (-1, 0):
+        arguments = (np.moveaxis(a, -1, axis) for a in (grad_output, np.log(PROBS)))
+        expected = np.moveaxis(grad_output - total * PROBS, -1, axis)
+        assert_near(log_softmax_backward(*arguments, axis), expected)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("others", [1, 2, 99])
+def test_the_gradient_of_a_confident_row_is_the_others_share(others, dtype):
+    s = math.exp(-80)
+    log_probs = np.full(others + 1, -80, dtype)
+    log_probs[0] = -others * s
+    grad_output = -np.eye(others + 1, dtype=dtype)[0]
+    expected = np.array([-others * s] + others * [s])
+    assert_near(log_softmax_backward(grad_output, log_probs), expected)

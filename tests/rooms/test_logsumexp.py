@@ -1,0 +1,113 @@
+"""logsumexp: the logarithm of a sum of exponentials, over any axes, and its gradient."""
+
+import math
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import FEW, FLOATS, INF, NAN, assert_near, assert_same
+
+from losses import logsumexp, logsumexp_backward
+
+AXES = [0, 1, 2, -1, (0, 2), (2, 0), (-1, 1), (0, 1, 2), None, ()]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_logsumexp_inverts_exp_sums_and_takes_the_logarithm(dtype):
+    assert_near(logsumexp(np.log([[1, 2, 5], [3, 3, 3]]).astype(dtype)), np.log([8.0, 9.0]))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shift", [1000.0, -1000.0, 1e8, -1e8])
+def test_a_shift_of_the_terms_is_a_shift_of_the_result(shift, dtype):
+    # log 2 is added to the shift once.
+    assert_near(logsumexp(np.full(2, shift, dtype)), shift + math.log(2), ulps=1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_largest_finite_terms_do_not_overflow(dtype):
+    top = np.finfo(dtype).max
+    assert_same(logsumexp(np.array([[top, top], [top, -top]])), np.array([top, top]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
+)
+@pytest.mark.parametrize("others", [1, 2, 99, 999])
+def test_beside_a_term_of_0_the_tail_is_kept_by_log1p(others, dtype, gap):
+    x = np.zeros(others + 1, dtype) - dtype(gap)
+    x[others // 2] = 0
+    # Adding n numbers, in any order, errs by at most n / 2 ulp.
+    assert_near(logsumexp(x), math.log1p(others * math.exp(-gap)), ulps=FEW + others / 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([0, -INF], 0),
+        ([-INF, -INF], -INF),
+        ([INF, 0], INF),
+        ([INF, -INF], INF),
+        ([INF, INF], INF),
+        ([INF, NAN], NAN),
+        ([0, NAN], NAN),
+        ([NAN, 0], NAN),
+    ],
+)
+def test_infinities_and_nan_are_the_limits_of_their_own_row(x, expected):
+    assert_same(logsumexp([x, [0, -INF]]), np.array([expected, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((2, 0), -1), ((0,), 0), ((0, 3), 0), ((0, 3), None), ((2, 0, 3), (0, 1))]
+)
+def test_the_logsumexp_of_no_terms_is_minus_infinity(shape, axis):
+    x = np.zeros(shape)
+    np.testing.assert_array_equal(logsumexp(x, axis), np.full_like(x.sum(axis), -INF))
+    assert logsumexp_backward(logsumexp(x, axis), x, axis).shape == shape
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", AXES)
+def test_axis_and_keepdims_mean_what_they_mean_to_numpy(axis, keepdims):
+    x = np.linspace(1, 2, 24).reshape(2, 3, 4)
+    expected = np.log(np.exp(x).sum(axis, keepdims=keepdims))
+    # exp, log and the sum of up to 24 terms err by FEW ulp on either side.
+    assert_near(logsumexp(x, axis, keepdims=keepdims), expected, ulps=2 * FEW)
+
+
+def test_a_scalar_is_its_own_logsumexp():
+    assert logsumexp(3.0) == logsumexp(3.0, None) == logsumexp(3.0, ()) == 3.0
+
+
+@pytest.mark.parametrize("axis", [(0, 0), (0, -3), (1, 2, 1)])
+def test_an_axis_is_summed_over_once(axis):
+    x = np.zeros((2, 3, 4))
+    with pytest.raises(ValueError, match="axis"):
+        logsumexp(x, axis)
+    with pytest.raises(ValueError, match="axis"):
+        logsumexp_backward(0.0, x, axis)
+
+
+def test_the_gradient_is_softmax():
+    x = np.log([[1, 2, 5], [4, 3, 1]]) + np.array([[100], [-100]])
+    expected = np.array([[1, 2, 5], [-8, -6, -2]]) / 8
+    # exp turns the rounding of log + 100, of 50 ulp of 1, into a relative error.
+    assert_near(logsumexp_backward([1.0, -2.0], x), expected, ulps=100 + FEW)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", AXES)
+def test_the_gradient_over_any_axes_is_the_exponential_of_the_gap_to_the_result(axis, keepdims):
+    x = np.linspace(1, 2, 24).reshape(2, 3, 4)
+    value = logsumexp(x, axis, keepdims=keepdims)
+    grad_output = 1 + np.arange(value.size).reshape(value.shape)
+    kept = np.shape(logsumexp(x, axis, keepdims=True))
+    expected = np.reshape(grad_output, kept) * np.exp(x - np.reshape(value, kept))
+    gradient = logsumexp_backward(grad_output, x, axis, keepdims=keepdims)
+    # The value, of up to 5, errs by FEW of its own ulp, which exp makes relative.
+    assert_near(gradient, expected, ulps=5 * FEW)
+
+
+def test_the_gradient_keeps_its_tail():
+    s = math.exp(-80)
+    assert_near(logsumexp_backward(np.float32(1), np.float32([80, 0])), [1, s])

@@ -1,0 +1,197 @@
+"""nll_loss: weighted means of minus the log-probabilities of labels, and their gradient.
+
+Log-probabilities are their own log_softmax, so cross_entropy has the same losses there.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import FLOATS, INF, NAN, assert_near, assert_same, call, point, reduced
+
+from losses import nll_loss, nll_loss_backward
+
+PROBS = np.array([[1, 2, 5], [4, 3, 1], [1, 1, 6]]) / 8
+LOG_PROBS = np.log(PROBS)
+LABELS = np.array([2, 0, 1])
+WEIGHT = np.array([1.0, 2.0, 4.0])
+LOSS = -np.log([5 / 8, 4 / 8, 1 / 8])  # of the labels
+SEEN = np.array([4.0, 1.0, 2.0])  # their weights
+
+both = pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+both_backwards = pytest.mark.parametrize("name", ["nll_loss_backward", "cross_entropy_backward"])
+
+
+def at(name, scores, target, **options):
+    """Return f(scores, target), without weights unless the options have them."""
+    return call(name, **{point(name): scores, "target": target, "weight": None, **options})
+
+
+@both
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_loss_is_minus_the_log_probability_of_the_label(name, dtype):
+    assert_near(at(name, LOG_PROBS.astype(dtype), LABELS, reduction="none"), LOSS)
+
+
+@both
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen(name, dtype):
+    for reduction, value, _ in reduced(SEEN * LOSS, SEEN.sum()):
+        options = {"weight": WEIGHT, "reduction": reduction}
+        assert_near(at(name, LOG_PROBS.astype(dtype), LABELS, **options), value)
+
+
+@both
+def test_weights_may_be_negative(name):
+    found = at(name, LOG_PROBS, LABELS, weight=-WEIGHT, reduction="none")
+    assert_same(found, -at(name, LOG_PROBS, LABELS, weight=WEIGHT, reduction="none"))
+
+
+@both
+@pytest.mark.parametrize("garbage", [NAN, INF, -INF])
+@pytest.mark.parametrize("ignore_index", [-100, -1, 1, 3])
+def test_an_ignored_row_has_loss_0_and_is_never_read(name, ignore_index, garbage):
+    log_probs, target = LOG_PROBS.copy(), LABELS.copy()
+    log_probs[2], target[2] = garbage, ignore_index
+    seen = SEEN * [1, 1, 0]
+    for reduction, value, _ in reduced(seen * LOSS, seen.sum()):
+        options = {"weight": WEIGHT, "ignore_index": ignore_index, "reduction": reduction}
+        found = at(name, log_probs, target, **options)
+        assert_near(found, value)
+        assert not np.signbit(found).any()
+
+
+@both
+def test_an_ignored_class_still_counts_among_the_others(name):
+    whole = at(name, LOG_PROBS, LABELS, reduction="none")
+    found = at(name, LOG_PROBS, LABELS, reduction="none", ignore_index=1)
+    assert_same(found, np.array([*whole[:2], 0]))
+
+
+@both_backwards
+@pytest.mark.parametrize("garbage", [0, NAN, INF, -INF])
+def test_an_ignored_row_gets_no_gradient(name, garbage):
+    log_probs, target = LOG_PROBS.copy(), LABELS.copy()
+    log_probs[2], target[2] = garbage, -100
+    gradient = at(name, log_probs, target, weight=WEIGHT)
+    without = at(name, log_probs[:2], target[:2], weight=WEIGHT)
+    assert_same(gradient, np.vstack([without, np.zeros(3)]))
+
+
+NOTHING_SEEN = [
+    (np.array([[1.0, 2], [NAN, INF]]), [-100, -100]),
+    (np.zeros((0, 3)), np.zeros(0, int)),
+    (np.zeros((2, 3, 0)), np.zeros((2, 0), int)),
+    (np.zeros((2, 0)), [-100, -100]),
+    (np.zeros((0, 3, 4)), np.zeros((0, 4), int)),
+    (np.array([1.0, NAN]), -100),
+]
+
+
+@both
+@pytest.mark.parametrize(("scores", "target"), NOTHING_SEEN)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_where_nothing_is_seen_the_mean_is_nan_and_the_sum_is_0(name, scores, target, weighted):
+    weight = np.ones(scores.shape[min(1, scores.ndim - 1)]) if weighted else None
+    for reduction, value in {"mean": NAN, "sum": 0.0, "none": np.zeros(np.shape(target))}.items():
+        found = at(name, scores, target, weight=weight, reduction=reduction)
+        assert_same(found, np.asarray(value)[()])
+
+
+@both_backwards
+@pytest.mark.parametrize(("scores", "target"), NOTHING_SEEN)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_where_nothing_is_seen_the_gradient_is_0(name, scores, target, weighted):
+    weight = np.ones(scores.shape[min(1, scores.ndim - 1)]) if weighted else None
+    for reduction in ("mean", "sum", "none"):
+        grad_output = np.ones(np.shape(target) if reduction == "none" else ())
+        options = {"weight": weight, "reduction": reduction, "grad_output": grad_output}
+        assert_same(at(name, scores, target, **options), np.zeros_like(scores))
+
+
+@both
+def test_where_every_weight_seen_is_0_the_mean_and_its_gradient_are_nan(name):
+    options = {"weight": [0, 1, 0]}
+    target = np.array([2, 0, -100])
+    assert np.isnan(at(name, LOG_PROBS, target, **options))
+    gradient = at(f"{name}_backward", LOG_PROBS, target, **options)
+    assert np.isnan(gradient[[0, 1], [2, 0]]).all()
+    assert_same(gradient[2], np.zeros(3))
+
+
+@both
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
+    log_probs = np.array([[0, -INF], [math.log(1 / 4), math.log(3 / 4)]])
+    options = {"weight": [1, 0], "reduction": reduction}
+    loss = at(name, log_probs, [1, 0], **options)
+    expected = math.log(4)
+    assert_near(loss, [0, expected] if reduction == "none" else expected)
+    assert not np.signbit(loss).any()
+
+
+@both
+def test_the_weight_of_the_only_row_cancels_from_its_mean(name):
+    for scores, target in ((LOG_PROBS[0], 1), (LOG_PROBS[:1], [1])):
+        weighted = at(name, scores, target, weight=WEIGHT)
+        assert_near(weighted, math.log(4))
+        gradients = (
+            at(f"{name}_backward", scores, target, weight=weight) for weight in (WEIGHT, None)
+        )
+        assert_near(next(gradients), next(gradients))
+
+
+@both
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, -1, -2])
+def test_the_class_axis_may_be_any(name, axis):
+    log_probs = np.tile(LOG_PROBS, (4, 2, 1)).reshape(2, 3, 4, 3)
+    target = np.arange(24).reshape(2, 3, 4) % 3
+    moved = np.moveaxis(log_probs, -1, axis)
+    options = {"weight": WEIGHT, "reduction": "none"}
+    flat = at(name, log_probs.reshape(-1, 3), target.reshape(-1), **options)
+    assert_same(at(name, moved, target, axis=axis, **options), flat.reshape(target.shape))
+    if axis == 1:
+        assert_same(at(name, moved, target, **options), flat.reshape(target.shape))
+    ones = np.ones_like(target)
+    flat = at(
+        f"{name}_backward",
+        log_probs.reshape(-1, 3),
+        target.reshape(-1),
+        grad_output=ones.reshape(-1),
+        **options,
+    )
+    gradient = at(f"{name}_backward", moved, target, axis=axis, grad_output=ones, **options)
+    assert_same(np.moveaxis(gradient, axis, -1), flat.reshape(log_probs.shape))
+
+
+def test_a_loss_is_linear_and_never_minus_0():
+    found = nll_loss([[-0.0, 0.0], [3.0, 1.0]], [0, 0], reduction="none")
+    assert_same(found, np.array([0.0, -3.0]))
+
+
+@pytest.mark.parametrize(
+    ("reduction", "grad_output", "divisor"),
+    [("none", [2, 3, 5], 1), ("sum", 7, 1), ("mean", 7, SEEN.sum())],
+)
+def test_the_gradient_is_minus_the_share_of_the_weight_at_the_label(
+    reduction, grad_output, divisor
+):
+    options = {"weight": WEIGHT, "reduction": reduction}
+    gradient = nll_loss_backward(grad_output, LOG_PROBS, LABELS, **options)
+    expected = -np.eye(3)[LABELS] * (SEEN * grad_output / divisor)[:, None]
+    assert_near(gradient, expected)
+
+
+@pytest.mark.parametrize("garbage", [NAN, INF, -INF])
+def test_the_gradient_of_a_linear_function_is_the_same_everywhere(garbage):
+    anywhere = np.full((3, 3), garbage)
+    found = nll_loss_backward(1.0, anywhere, LABELS)
+    assert_same(found, nll_loss_backward(1.0, LOG_PROBS, LABELS))
+
+
+@both
+def test_weights_seen_may_sum_beyond_the_largest_number(name):
+    for dtype, large in ((np.float16, 60_000), (np.float32, 3e38)):
+        scores = np.log(np.full((8, 2), 0.5)).astype(dtype)
+        mean = at(name, scores, [0, 1] * 4, weight=[large, large])
+        assert_near(mean, math.log(2), ulps=2)

@@ -1,0 +1,121 @@
+"""out: the array that receives a gradient and is returned as the gradient."""
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import CALLS, LAYOUTS, assert_same, call, read_only, takes
+
+every = pytest.mark.parametrize("name", takes("out"))
+SHAPE = (2, 3)
+
+
+def fresh(dtype=float, shape=SHAPE):
+    """Return an array of sevens."""
+    return np.full(shape, 7, dtype)
+
+
+@every
+@pytest.mark.parametrize("layout", [np.copy, LAYOUTS["Fortran order"], LAYOUTS["strided"]])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_out_receives_the_gradient_and_is_returned(name, dtype, layout):
+    logits = CALLS[name]["logits"].astype(dtype)
+    out = layout(fresh(dtype))
+    loss, gradient = call(name, logits=logits, out=out)
+    assert gradient is out
+    assert_same((loss, out), call(name, logits=logits))
+
+
+@every
+@pytest.mark.parametrize("layout", [np.copy, LAYOUTS["Fortran order"], LAYOUTS["strided"]])
+def test_out_may_be_logits_itself(name, layout):
+    logits = layout(CALLS[name]["logits"])
+    loss, gradient = call(name, logits=logits, out=logits)
+    assert gradient is logits
+    assert_same((loss, gradient), call(name))
+
+
+WRONG = {
+    "transposed shape": (fresh(shape=(3, 2)), ValueError),
+    "one axis more": (fresh(shape=(2, 3, 1)), ValueError),
+    "one axis less": (fresh(shape=(3,)), ValueError),
+    "float32": (fresh(np.float32), (TypeError, ValueError)),
+    "int": (fresh(int), (TypeError, ValueError)),
+    "read-only": (read_only(fresh()), ValueError),
+    "broadcast": (np.broadcast_to(fresh(shape=(1, 3)), SHAPE), ValueError),
+    "masked": (np.ma.array(fresh()), TypeError),
+    "list": (fresh().tolist(), TypeError),
+    "number": (7.0, TypeError),
+}
+
+
+@every
+@pytest.mark.parametrize(("out", "error"), WRONG.values(), ids=WRONG.keys())
+def test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient(name, out, error):
+    with pytest.raises(error, match=r"\bout\b"):
+        call(name, out=out)
+    assert np.all(np.equal(out, 7))
+
+
+@every
+@pytest.mark.parametrize(
+    ("logits", "out"),
+    [
+        (lambda memory: memory[:6].reshape(2, 3), lambda memory: memory[1:7].reshape(2, 3)),
+        (lambda memory: memory[:6].reshape(2, 3), lambda memory: memory[:6].reshape(2, 3)[::-1]),
+        (lambda memory: memory[:9].reshape(3, 3), lambda memory: memory[:9].reshape(3, 3).T),
+    ],
+    ids=["one entry later", "reversed", "transposed"],
+)
+def test_out_may_not_overlap_logits_without_being_logits(name, logits, out):
+    memory = fresh(shape=9)
+    logits, out = logits(memory), out(memory)
+    target = np.ones(logits.shape) / 3
+    with pytest.raises(ValueError, match=r"\bout\b"):
+        call(name, logits=logits, target=target, out=out)
+    assert (memory == 7).all()
+
+
+@every
+@pytest.mark.parametrize("argument", ["target", "weight"])
+def test_out_may_not_overlap_another_argument(name, argument):
+    out = np.ones(SHAPE)
+    target = np.full(SHAPE, 0.5)
+    with pytest.raises(ValueError, match=rf"\bout\b.*\b{argument}\b"):
+        call(name, **{"target": target, argument: out if argument == "target" else out[1]}, out=out)
+    assert (out == 1).all()
+
+
+@every
+@pytest.mark.parametrize("rows", [(np.newaxis, 0), (0, np.newaxis)], ids=["row", "column"])
+def test_out_may_be_a_view_with_a_new_axis(name, rows):
+    logits = CALLS[name]["logits"][rows]
+    out = fresh()[rows]
+    target = np.full(logits.shape, 0.5)
+    options = {"logits": logits, "target": target, "weight": None}
+    assert_same(call(name, out=out, **options), call(name, **options))
+
+
+@every
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"target": [[0, 5]]}, (IndexError, ValueError)),
+        ({"weight": np.ones(5)}, ValueError),
+        ({"reduction": "avg"}, ValueError),
+        ({"logits": np.ones(SHAPE) * 1j}, TypeError),
+    ],
+    ids=str,
+)
+def test_a_wrong_call_writes_nothing(name, wrong, error):
+    out = fresh()
+    with pytest.raises(error):
+        call(name, **wrong, out=out)
+    assert (out == 7).all()
+
+
+def test_a_label_outside_the_classes_in_the_last_row_writes_nothing():
+    logits = fresh(shape=(70_000, 2))
+    target = np.zeros(70_000, int)
+    target[-1] = 2
+    with pytest.raises(IndexError, match="69999"):
+        call("cross_entropy_value_and_grad", logits=logits, target=target, weight=None, out=logits)
+    assert (logits == 7).all()

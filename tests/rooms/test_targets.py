@@ -1,0 +1,212 @@
+"""Class targets and class weights: what nll_loss and cross_entropy take, and what they refuse."""
+
+import numpy as np
+import pytest
+from tests.rooms.helpers import CALLS, INF, assert_same, call, parts, point, takes
+
+import losses
+
+LABELLED = takes("ignore_index")
+SMOOTHED = takes("label_smoothing")
+VALUES = ["nll_loss", "cross_entropy"]
+INTEGERS = [np.dtype(code) for code in np.typecodes["AllInteger"]]
+
+labelled = pytest.mark.parametrize("name", LABELLED)
+smoothed = pytest.mark.parametrize("name", SMOOTHED)
+
+
+def call_with(name, shape, target, **options):
+    """Call a function of scores, all 0, of a shape and a target, without weights."""
+    return call(name, **{point(name): np.zeros(shape), "target": target, "weight": None, **options})
+
+
+@labelled
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda dtype: dtype.char)
+def test_every_integer_dtype_holds_labels(name, dtype, order):
+    target = CALLS[name]["target"]
+    for same in (target.astype(dtype.newbyteorder(order)), target.tolist()):
+        assert_same(call(name, target=same), call(name))
+
+
+@labelled
+@pytest.mark.parametrize("dtype", [bool, np.float16, np.float32, np.float64])
+def test_booleans_and_floats_are_no_labels(name, dtype):
+    with pytest.raises(TypeError, match=r"\btarget\b.*" + np.dtype(dtype).name):
+        call(name, target=CALLS[name]["target"].astype(dtype))
+
+
+@labelled
+@pytest.mark.parametrize(
+    ("shape", "target", "expected"),
+    [
+        ((2, 3), (4,), (2,)),
+        ((2, 3), (2, 1), (2,)),
+        ((2, 3), (1,), (2,)),
+        ((2, 3), (), (2,)),
+        ((2, 3, 4), (2,), (2, 4)),
+        ((2, 3, 4, 5), (2, 5, 4), (2, 4, 5)),
+        ((3,), (2,), ()),
+        ((3,), (1, 1), ()),
+        ((3,), (0,), ()),
+    ],
+    ids=str,
+)
+def test_a_target_of_another_shape_is_an_error_that_names_both_and_the_expected_one(
+    name, shape, target, expected
+):
+    with pytest.raises(ValueError, match=r"\btarget\b") as error:
+        call_with(name, shape, np.zeros(target, int))
+    for word in (point(name), str(shape), str(target), str(expected)):
+        assert word in str(error.value)
+    assert "axis=" not in str(error.value)
+
+
+@labelled
+@pytest.mark.parametrize(
+    ("shape", "axis", "target", "fitting"),
+    [
+        ((2, 5, 3), None, (2, 5), -1),
+        ((2, 4, 5, 3), None, (2, 4, 5), -1),
+        ((2, 5, 3), -1, (2, 3), 1),
+        ((2, 3), None, (3,), 0),
+    ],
+    ids=str,
+)
+def test_a_target_that_fits_another_class_axis_is_an_error_that_names_the_axis(
+    name, shape, axis, target, fitting
+):
+    with pytest.raises(ValueError, match=f"axis={fitting}"):
+        call_with(name, shape, np.zeros(target, int), axis=axis)
+    call_with(name, shape, np.zeros(target, int), axis=fitting)
+
+
+@labelled
+@pytest.mark.parametrize("target", [1, [1], np.array(1), np.uint8([1])])
+def test_one_dimensional_scores_take_one_label_with_or_without_an_axis(name, target):
+    results = call_with(name, (3,), target)
+    assert_same(results, call_with(name, (3,), 1))
+    assert np.shape(parts(results)[-1]) == (() if name in VALUES else (3,))
+
+
+@smoothed
+def test_beside_a_single_class_an_integer_is_its_label_and_a_float_its_probability(name):
+    for target in ([0], [1.0]):
+        assert all(result == 0 for result in parts(call_with(name, (1,), target)))
+    with pytest.raises(IndexError, match=r"\[0, 1\)"):
+        call_with(name, (1,), [1])
+
+
+@labelled
+def test_scores_without_a_class_axis_are_an_error(name):
+    with pytest.raises(ValueError, match=rf"\b{point(name)}\b"):
+        call_with(name, (), 0)
+
+
+@smoothed
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4)])
+def test_an_integer_one_hot_target_is_an_error_that_says_so(name, shape):
+    with pytest.raises(ValueError, match="one-hot"):
+        call_with(name, shape, np.zeros(shape, int))
+
+
+@smoothed
+def test_class_probabilities_leave_no_class_to_ignore(name):
+    probs = np.full((2, 3), 1 / 3)
+    with pytest.raises(ValueError, match=r"ignore_index.*1"):
+        call_with(name, (2, 3), probs, ignore_index=1)
+    assert_same(call_with(name, (2, 3), probs, ignore_index=-1), call_with(name, (2, 3), probs))
+
+
+@labelled
+@pytest.mark.parametrize(
+    ("target", "count", "position", "label"),
+    [
+        ([0, 3], 1, "(1,)", "3"),
+        ([-1, 0], 1, "(0,)", "-1"),
+        ([-3, 7], 2, "(0,)", "-3"),
+        ([[0, 1], [2, 9]], 1, "(1, 1)", "9"),
+        (np.uint64([0, 2**64 - 1]), 1, "(1,)", str(2**64 - 1)),
+        (np.int64([-(2**63), 0]), 1, "(0,)", str(-(2**63))),
+        (np.uint64([0, 2**32]), 1, "(1,)", str(2**32)),
+    ],
+    ids=str,
+)
+def test_a_label_outside_the_classes_never_wraps(name, target, count, position, label):
+    shape = (2, 3, 2)[: np.ndim(target) + 1]
+    with pytest.raises(IndexError, match=r"\btarget\b") as error:
+        call_with(name, shape, target)
+    for word in (f" {count} ", position, f" {label}", "[0, 3)"):
+        assert word in str(error.value)
+
+
+@labelled
+def test_a_label_outside_the_only_row_is_at_the_position_of_a_scalar(name):
+    with pytest.raises(IndexError, match=r"\(\).* 3\b"):
+        call_with(name, (3,), 3)
+
+
+@labelled
+@pytest.mark.parametrize("ignore_index", [-1, 3, 200, -(2**40), 2**70])
+def test_ignore_index_may_lie_anywhere_and_only_it_may(name, ignore_index):
+    fits = abs(ignore_index) < 2**63
+    target = np.array([ignore_index if fits else 0, 1])
+    call_with(name, (2, 3), target, ignore_index=ignore_index)
+    target[0] = -2
+    with pytest.raises(IndexError, match=r"\(0,\).*-2"):
+        call_with(name, (2, 3), target, ignore_index=ignore_index)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_ignore_index_that_the_dtype_of_the_labels_cannot_hold_ignores_nothing(name):
+    logits = np.tile(np.arange(200.0), (2, 1))
+    arguments = {point(name): logits, "weight": None, "reduction": "none"}
+    for dtype, ignore_index in ((np.uint8, -100), (np.uint8, 156 + 256)):
+        found = call(name, target=dtype([156, 0]), ignore_index=ignore_index, **arguments)
+        assert_same(found, call(name, target=[156, 0], **arguments))
+        assert (found != 0).any()
+    with pytest.raises(IndexError, match="-1"):
+        call(name, target=np.int8([0, -1]), ignore_index=255, **arguments)
+
+
+@labelled
+@pytest.mark.parametrize("ignore_index", [1.0, 0.5, None, "1", [1]])
+def test_ignore_index_is_an_integer(name, ignore_index):
+    with pytest.raises(TypeError, match="ignore_index"):
+        call(name, ignore_index=ignore_index)
+
+
+@labelled
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (4,), (1, 3), (3, 1), (2, 3)], ids=str)
+def test_weight_has_one_entry_per_class(name, shape):
+    with pytest.raises(ValueError, match=r"\bweight\b") as error:
+        call(name, weight=np.ones(shape))
+    assert str(shape) in str(error.value)
+    assert "3" in str(error.value)
+
+
+@labelled
+def test_weight_is_cast_to_the_dtype_of_the_computation(name):
+    third = np.array([1 / 3, 1 / 7, 1 / 11])  # not float32 numbers
+    arguments = {point(name): CALLS[name][point(name)].astype(np.float32)}
+    wide, narrow = (call(name, weight=w, **arguments) for w in (third, third.astype(np.float32)))
+    assert_same(wide, narrow)
+
+
+@smoothed
+@pytest.mark.parametrize("label_smoothing", [-0.1, -1e-30, 1.1, INF, np.nan])
+def test_label_smoothing_lies_between_0_and_1(name, label_smoothing):
+    with pytest.raises(ValueError, match=f"label_smoothing.*{label_smoothing}"):
+        call(name, label_smoothing=label_smoothing)
+
+
+@smoothed
+@pytest.mark.parametrize("label_smoothing", [None, "0.1", [0.1, 0.2], 0.1j])
+def test_label_smoothing_is_a_number(name, label_smoothing):
+    with pytest.raises(TypeError, match="label_smoothing"):
+        call(name, label_smoothing=label_smoothing)
+
+
+def test_only_cross_entropy_takes_class_probabilities():
+    with pytest.raises(TypeError, match=r"\btarget\b"):
+        losses.nll_loss(np.zeros((2, 3)), np.full((2, 3), 1 / 3))
