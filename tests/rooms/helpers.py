@@ -1,13 +1,30 @@
-"""What the rooms share: one valid call of every function, memory layouts, two comparisons."""
+"""What the rooms share: one valid call of every function, common parameters, two comparisons."""
 
 import inspect
 
 import numpy as np
+import pytest
 
 import losses
 
 INF, NAN = np.inf, np.nan
-FLOATS = [np.float32, np.float64]
+
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+# Beyond a gap of 16 (float32) or 36 (float64) the largest probability rounds to 1.
+gaps = pytest.mark.parametrize(
+    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
+)
+
+# Rows of 3 and of 300 scores that have no probabilities.
+bad_rows = pytest.mark.parametrize(
+    "bad",
+    [
+        row + row[-1:] * more
+        for more in (0, 297)
+        for row in ([-INF] * 3, [INF, 0, 0], [0, 0, INF], [INF] * 3, [NAN, 0, 0], [0, NAN, 9])
+    ],
+)
 
 # A result passes through some three of exp, log, log1p and a division, and the sum of a short
 # row; NumPy's err by up to 2 ulp each.
@@ -62,6 +79,12 @@ def call(name, /, **changes):
     parameters = inspect.signature(function).parameters.values()
     before_slash = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
     return function(*[arguments.pop(name) for name in before_slash], **arguments)
+
+
+def evaluate(name, first, target, **options):
+    """Return f(first, target), without any weights unless the options have them."""
+    weights = {option: None for option in ("weight", "pos_weight") if option in CALLS[name]}
+    return call(name, **{point(name): first, "target": target, **weights, **options})
 
 
 def takes(*options):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import FLOATS, INF, assert_near, assert_same, reduced
+from tests.rooms.helpers import INF, assert_near, assert_same, dtypes, reduced
 
 from losses import l1_loss, l1_loss_backward
 
@@ -11,7 +11,6 @@ RESIDUAL = np.array([[-1.0, 3.0, 0.0], [-4.0, -0.5, 5.0]])
 SIGN = np.array([[-1, 1, 0], [-1, -1, 1]])
 WEIGHT = np.array([[1.0, 2.0, 3.0], [0.0, 4.0, 0.5]])
 
-dtypes = pytest.mark.parametrize("dtype", FLOATS)
 weights = pytest.mark.parametrize(
     ("weight", "total"), [(None, 6), (WEIGHT, WEIGHT.sum())], ids=["unweighted", "weighted"]
 )

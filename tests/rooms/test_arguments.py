@@ -12,6 +12,7 @@ from tests.rooms.helpers import (
     assert_near,
     assert_same,
     call,
+    evaluate,
     parts,
     point,
     read_only,
@@ -160,15 +161,22 @@ def test_the_loss_of_one_row_without_a_batch_is_a_scalar(name):
 
 @every_loss
 def test_of_no_samples_the_mean_is_nan_and_the_sum_is_0_and_no_gradient_is_left(name):
-    options = {"pos_weight": None} if "pos_weight" in CALLS[name] else {}
-    nothing = {argument: CALLS[name][argument][:0] for argument in (point(name), "target")} | {
-        "weight": None,
-        **options,
-    }
-    assert np.isnan(call(name, **nothing))
-    assert_same(call(name, reduction="sum", **nothing), np.float64(0))
-    assert call(name, reduction="none", **nothing).shape == nothing["target"].shape
-    assert_same(call(f"{name}_backward", **nothing), np.zeros((0, 3)))
+    target = CALLS[name]["target"][:0]
+    assert np.isnan(evaluate(name, np.zeros((0, 3)), target))
+    assert_same(evaluate(name, np.zeros((0, 3)), target, reduction="sum"), np.float64(0))
+    each = evaluate(name, np.zeros((0, 3)), target, reduction="none")
+    assert_same(each, np.zeros(target.shape))
+    assert_same(evaluate(f"{name}_backward", np.zeros((0, 3)), target), np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize(("shape", "axis"), [((0,), 0), ((2, 0), -1), ((0, 3), 0), ((0, 3), -1)])
+def test_nothing_along_the_axis_of_softmax_gives_nothing(name, shape, axis):
+    empty = np.zeros(shape)
+    assert_same(call(name, x=empty, axis=axis), empty)
+    backward = f"{name}_backward"
+    arguments = {"grad_output": empty, point(backward): empty}
+    assert_same(call(backward, axis=axis, **arguments), empty)
 
 
 @pytest.mark.parametrize("name", takes("grad_output"))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import FLOATS, INF, NAN, assert_near, assert_same, call, reduced
+from tests.rooms.helpers import INF, NAN, assert_near, assert_same, call, dtypes, reduced
 
 from losses import (
     binary_cross_entropy,
@@ -19,7 +19,6 @@ TARGET = np.array([[0.0, 1.0, 0.5], [1.0, 0.25, 0.0]])
 WEIGHT = np.array([1.0, 2.0, 4.0])
 TAIL = math.exp(-80)  # 1 + TAIL is 1 even in float64
 
-dtypes = pytest.mark.parametrize("dtype", FLOATS)
 weights = pytest.mark.parametrize("weight", [1.0, WEIGHT], ids=str)
 
 

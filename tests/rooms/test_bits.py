@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import FLOATS, INF, LAYOUTS, NAN, assert_same, call, takes
+from tests.rooms.helpers import INF, LAYOUTS, NAN, assert_same, call, dtypes, takes
 
 import losses
 
-dtypes = pytest.mark.parametrize("dtype", FLOATS)
 classes = pytest.mark.parametrize("classes", [1, 2, 3, 10, 100, 200, 1000])
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())

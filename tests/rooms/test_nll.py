@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import FLOATS, INF, NAN, assert_near, assert_same, call, point, reduced
+from tests.rooms.helpers import INF, NAN, assert_near, assert_same, dtypes, evaluate, reduced
 
 from losses import nll_loss, nll_loss_backward
 
@@ -22,29 +22,24 @@ both = pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
 both_backwards = pytest.mark.parametrize("name", ["nll_loss_backward", "cross_entropy_backward"])
 
 
-def at(name, scores, target, **options):
-    """Return f(scores, target), without weights unless the options have them."""
-    return call(name, **{point(name): scores, "target": target, "weight": None, **options})
-
-
 @both
-@pytest.mark.parametrize("dtype", FLOATS)
+@dtypes
 def test_a_loss_is_minus_the_log_probability_of_the_label(name, dtype):
-    assert_near(at(name, LOG_PROBS.astype(dtype), LABELS, reduction="none"), LOSS)
+    assert_near(evaluate(name, LOG_PROBS.astype(dtype), LABELS, reduction="none"), LOSS)
 
 
 @both
-@pytest.mark.parametrize("dtype", FLOATS)
+@dtypes
 def test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen(name, dtype):
     for reduction, value, _ in reduced(SEEN * LOSS, SEEN.sum()):
         options = {"weight": WEIGHT, "reduction": reduction}
-        assert_near(at(name, LOG_PROBS.astype(dtype), LABELS, **options), value)
+        assert_near(evaluate(name, LOG_PROBS.astype(dtype), LABELS, **options), value)
 
 
 @both
 def test_weights_may_be_negative(name):
-    found = at(name, LOG_PROBS, LABELS, weight=-WEIGHT, reduction="none")
-    assert_same(found, -at(name, LOG_PROBS, LABELS, weight=WEIGHT, reduction="none"))
+    found = evaluate(name, LOG_PROBS, LABELS, weight=-WEIGHT, reduction="none")
+    assert_same(found, -evaluate(name, LOG_PROBS, LABELS, weight=WEIGHT, reduction="none"))
 
 
 @both
@@ -56,15 +51,15 @@ def test_an_ignored_row_has_loss_0_and_is_never_read(name, ignore_index, garbage
     seen = SEEN * [1, 1, 0]
     for reduction, value, _ in reduced(seen * LOSS, seen.sum()):
         options = {"weight": WEIGHT, "ignore_index": ignore_index, "reduction": reduction}
-        found = at(name, log_probs, target, **options)
+        found = evaluate(name, log_probs, target, **options)
         assert_near(found, value)
         assert not np.signbit(found).any()
 
 
 @both
 def test_an_ignored_class_still_counts_among_the_others(name):
-    whole = at(name, LOG_PROBS, LABELS, reduction="none")
-    found = at(name, LOG_PROBS, LABELS, reduction="none", ignore_index=1)
+    whole = evaluate(name, LOG_PROBS, LABELS, reduction="none")
+    found = evaluate(name, LOG_PROBS, LABELS, reduction="none", ignore_index=1)
     assert_same(found, np.array([*whole[:2], 0]))
 
 
@@ -73,48 +68,56 @@ def test_an_ignored_class_still_counts_among_the_others(name):
 def test_an_ignored_row_gets_no_gradient(name, garbage):
     log_probs, target = LOG_PROBS.copy(), LABELS.copy()
     log_probs[2], target[2] = garbage, -100
-    gradient = at(name, log_probs, target, weight=WEIGHT)
-    without = at(name, log_probs[:2], target[:2], weight=WEIGHT)
+    gradient = evaluate(name, log_probs, target, weight=WEIGHT)
+    without = evaluate(name, log_probs[:2], target[:2], weight=WEIGHT)
     assert_same(gradient, np.vstack([without, np.zeros(3)]))
 
 
-NOTHING_SEEN = [
-    (np.array([[1.0, 2], [NAN, INF]]), [-100, -100]),
-    (np.zeros((0, 3)), np.zeros(0, int)),
-    (np.zeros((2, 3, 0)), np.zeros((2, 0), int)),
-    (np.zeros((2, 0)), [-100, -100]),
-    (np.zeros((0, 3, 4)), np.zeros((0, 4), int)),
-    (np.array([1.0, NAN]), -100),
-]
+nothing_seen = pytest.mark.parametrize(
+    ("scores", "target"),
+    [
+        (np.array([[1.0, 2.0], [NAN, INF]]), [-100, -100]),
+        (np.array([1.0, NAN]), -100),
+        (np.zeros((2, 0)), [-100, -100]),
+        (np.zeros((0, 3)), np.zeros(0, int)),
+        (np.zeros((2, 3, 0)), np.zeros((2, 0), int)),
+    ],
+    ids=["all ignored", "one row, ignored", "no classes", "no rows", "no pixels"],
+)
+weighted = pytest.mark.parametrize("weighted", [False, True])
+
+
+def ones_for(scores):
+    """Return a weight of 1 for each class."""
+    return np.ones(scores.shape[min(1, scores.ndim - 1)])
 
 
 @both
-@pytest.mark.parametrize(("scores", "target"), NOTHING_SEEN)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_where_nothing_is_seen_the_mean_is_nan_and_the_sum_is_0(name, scores, target, weighted):
-    weight = np.ones(scores.shape[min(1, scores.ndim - 1)]) if weighted else None
+@nothing_seen
+@weighted
+def test_where_nothing_is_seen_the_mean_is_nan_and_the_sum_is_0(name, weighted, scores, target):
+    weight = ones_for(scores) if weighted else None
     for reduction, value in {"mean": NAN, "sum": 0.0, "none": np.zeros(np.shape(target))}.items():
-        found = at(name, scores, target, weight=weight, reduction=reduction)
-        assert_same(found, np.asarray(value)[()])
+        found = evaluate(name, scores, target, weight=weight, reduction=reduction)
+        assert_same(found, np.asarray(value))
 
 
 @both_backwards
-@pytest.mark.parametrize(("scores", "target"), NOTHING_SEEN)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_where_nothing_is_seen_the_gradient_is_0(name, scores, target, weighted):
-    weight = np.ones(scores.shape[min(1, scores.ndim - 1)]) if weighted else None
+@nothing_seen
+@weighted
+def test_where_nothing_is_seen_the_gradient_is_0(name, weighted, scores, target):
+    weight = ones_for(scores) if weighted else None
     for reduction in ("mean", "sum", "none"):
         grad_output = np.ones(np.shape(target) if reduction == "none" else ())
         options = {"weight": weight, "reduction": reduction, "grad_output": grad_output}
-        assert_same(at(name, scores, target, **options), np.zeros_like(scores))
+        assert_same(evaluate(name, scores, target, **options), np.zeros_like(scores))
 
 
 @both
 def test_where_every_weight_seen_is_0_the_mean_and_its_gradient_are_nan(name):
-    options = {"weight": [0, 1, 0]}
-    target = np.array([2, 0, -100])
-    assert np.isnan(at(name, LOG_PROBS, target, **options))
-    gradient = at(f"{name}_backward", LOG_PROBS, target, **options)
+    target, weight = [2, 0, -100], [0, 1, 0]
+    assert np.isnan(evaluate(name, LOG_PROBS, target, weight=weight))
+    gradient = evaluate(f"{name}_backward", LOG_PROBS, target, weight=weight)
     assert np.isnan(gradient[[0, 1], [2, 0]]).all()
     assert_same(gradient[2], np.zeros(3))
 
@@ -124,7 +127,7 @@ def test_where_every_weight_seen_is_0_the_mean_and_its_gradient_are_nan(name):
 def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
     log_probs = np.array([[0, -INF], [math.log(1 / 4), math.log(3 / 4)]])
     options = {"weight": [1, 0], "reduction": reduction}
-    loss = at(name, log_probs, [1, 0], **options)
+    loss = evaluate(name, log_probs, [1, 0], **options)
     expected = math.log(4)
     assert_near(loss, [0, expected] if reduction == "none" else expected)
     assert not np.signbit(loss).any()
@@ -133,35 +136,23 @@ def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
 @both
 def test_the_weight_of_the_only_row_cancels_from_its_mean(name):
     for scores, target in ((LOG_PROBS[0], 1), (LOG_PROBS[:1], [1])):
-        weighted = at(name, scores, target, weight=WEIGHT)
-        assert_near(weighted, math.log(4))
-        gradients = (
-            at(f"{name}_backward", scores, target, weight=weight) for weight in (WEIGHT, None)
-        )
-        assert_near(next(gradients), next(gradients))
+        for function in (name, f"{name}_backward"):
+            found = evaluate(function, scores, target, weight=WEIGHT)
+            assert_near(found, evaluate(function, scores, target))
 
 
 @both
-@pytest.mark.parametrize("axis", [0, 1, 2, 3, -1, -2])
-def test_the_class_axis_may_be_any(name, axis):
-    log_probs = np.tile(LOG_PROBS, (4, 2, 1)).reshape(2, 3, 4, 3)
-    target = np.arange(24).reshape(2, 3, 4) % 3
-    moved = np.moveaxis(log_probs, -1, axis)
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, None])
+def test_the_class_axis_is_1_unless_it_is_named(name, axis):
     options = {"weight": WEIGHT, "reduction": "none"}
-    flat = at(name, log_probs.reshape(-1, 3), target.reshape(-1), **options)
-    assert_same(at(name, moved, target, axis=axis, **options), flat.reshape(target.shape))
-    if axis == 1:
-        assert_same(at(name, moved, target, **options), flat.reshape(target.shape))
-    ones = np.ones_like(target)
-    flat = at(
-        f"{name}_backward",
-        log_probs.reshape(-1, 3),
-        target.reshape(-1),
-        grad_output=ones.reshape(-1),
-        **options,
-    )
-    gradient = at(f"{name}_backward", moved, target, axis=axis, grad_output=ones, **options)
-    assert_same(np.moveaxis(gradient, axis, -1), flat.reshape(log_probs.shape))
+    scores = np.moveaxis(np.tile(LOG_PROBS, (4, 2, 1)), -1, 1 if axis is None else axis)
+    target = np.tile(LABELS, (4, 2))
+    expected = np.tile(evaluate(name, LOG_PROBS, LABELS, **options), (4, 2))
+    assert_same(evaluate(name, scores, target, axis=axis, **options), expected)
+    name = f"{name}_backward"
+    row = evaluate(name, LOG_PROBS, LABELS, grad_output=np.ones(3), **options)
+    gradient = evaluate(name, scores, target, axis=axis, grad_output=np.ones((4, 6)), **options)
+    assert_same(np.moveaxis(gradient, 1 if axis is None else axis, -1), np.tile(row, (4, 2, 1)))
 
 
 def test_a_loss_is_linear_and_never_minus_0():
@@ -193,5 +184,5 @@ def test_the_gradient_of_a_linear_function_is_the_same_everywhere(garbage):
 def test_weights_seen_may_sum_beyond_the_largest_number(name):
     for dtype, large in ((np.float16, 60_000), (np.float32, 3e38)):
         scores = np.log(np.full((8, 2), 0.5)).astype(dtype)
-        mean = at(name, scores, [0, 1] * 4, weight=[large, large])
+        mean = evaluate(name, scores, [0, 1] * 4, weight=[large, large])
         assert_near(mean, math.log(2), ulps=2)

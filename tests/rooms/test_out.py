@@ -85,13 +85,10 @@ def test_out_may_not_overlap_another_argument(name, argument):
 
 
 @every
-@pytest.mark.parametrize("rows", [(np.newaxis, 0), (0, np.newaxis)], ids=["row", "column"])
-def test_out_may_be_a_view_with_a_new_axis(name, rows):
-    logits = CALLS[name]["logits"][rows]
-    out = fresh()[rows]
-    target = np.full(logits.shape, 0.5)
-    options = {"logits": logits, "target": target, "weight": None}
-    assert_same(call(name, out=out, **options), call(name, **options))
+def test_out_may_be_a_row_with_a_new_axis(name):
+    logits, out = (array[np.newaxis, 0] for array in (CALLS[name]["logits"], fresh()))
+    arguments = {"logits": logits, "target": np.full((1, 3), 0.5)}
+    assert_same(call(name, out=out, **arguments), call(name, **arguments))
 
 
 @every

@@ -13,6 +13,7 @@ from .._core.checks import (
     Array,
     Floating,
     axis_index,
+    cast,
     floating,
     result_dtype,
     upstream,
@@ -168,7 +169,7 @@ def logsumexp_backward(
     x = floating(x=x)
     merged, axes, order = _merge(x, axis)
     plan = panels(merged, _place(axes))
-    grad = upstream(grad_output, _summed(x, axes, keepdims)).reshape(-1).astype(plan.dtype)
+    grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
     def compute(block: Block, inputs: Sequence[Array], out: Array, scratch: Array) -> None:
         shift(inputs[0], plan.axis, scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -47,6 +48,19 @@ def result_dtype(array: Array) -> np.dtype[Any]:
 def computation_dtype(array: Array) -> np.dtype[Any]:
     """Return the dtype of the computation: float32 for float16, else that of the result."""
     return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)
+
+
+def wide_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Return the dtype of sums and of what they divide: float64, or wider."""
+    return np.longdouble if dtype.itemsize > 8 else np.float64
+
+
+def cast(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array in a dtype, in which an entry out of its range is 0 or inf."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(all="ignore"):
+        return array.astype(dtype)
 
 
 def same_shape(**arrays: Array) -> None:
@@ -140,15 +154,14 @@ def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -
             f"weight: expected one entry for each of the {classes} classes, shape ({classes},), "
             f"got shape {array.shape}"
         )
-    return array.astype(dtype)
+    return cast(array, dtype)
 
 
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
-    try:
-        value = float(label_smoothing)  # type: ignore[arg-type]  # its TypeError is the check
-    except (TypeError, ValueError):
-        raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}") from None
+    if not isinstance(label_smoothing, Real):
+        raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
+    value = float(label_smoothing)
     if not 0 <= value <= 1:
         raise ValueError(f"label_smoothing: expected a number in [0, 1], got {value}")
     return value
@@ -167,7 +180,7 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
         )
     if not out.flags.writeable:
         raise ValueError("out: expected a writable array, got a read-only one")
-    if 0 in out.strides and out.size > 1:
+    if any(step == 0 and size > 1 for step, size in zip(out.strides, out.shape, strict=True)):
         raise ValueError("out: expected memory for every entry, got a broadcast array")
     for name, array in {"logits": logits, **inputs}.items():
         if isinstance(array, np.ndarray) and _overlap(out, array):

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .blocks import Block
-from .checks import Array, Floating, upstream
+from .checks import Array, Floating, cast, upstream, wide_dtype
 
 
 def total(array: Array) -> Any:
     """Return the sum in float64 or wider: float32 has 29 bits to spare there."""
-    wide = np.longdouble if array.itemsize > 8 else np.float64
-    return np.add.reduce(array, axis=None, dtype=wide)
+    return np.add.reduce(array, axis=None, dtype=wide_dtype(array.dtype))
 
 
 def losses_for(reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
@@ -61,8 +60,8 @@ def reduce_backward(
     grad = upstream(grad_output, shape if reduction == "none" else ())
     if reduction == "mean":
         with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-            grad = np.divide(grad, divisor)
-    return np.asarray(grad, dtype)
+            grad = np.asarray(np.divide(grad, divisor, dtype=wide_dtype(dtype)))
+    return cast(grad, dtype)
 
 
 def part(grads: Array, block: Block) -> Array:
