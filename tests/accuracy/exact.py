@@ -1,7 +1,8 @@
 """The formulas in the standard library's decimal arithmetic: what every function means, exactly.
 
-A row is a list of numbers, one for each class, and a binary loss takes one entry: the binary
-functions are those of the row (x, 0). Floats become the decimals that they exactly are.
+The functions of classes take one row, a list with a number for each class; the others take one
+entry x, and those of logits are the functions of the row (x, 0). Gradients are those of a single
+loss. Floats become the decimals that they exactly are.
 """
 
 from decimal import MAX_EMAX, MIN_EMIN, Decimal, getcontext, localcontext
@@ -133,9 +134,8 @@ def softplus(x):
 
 @exactly
 def mass(classes, target, *, weight=None, label_smoothing=Decimal(0)):
-    """Return what multiplies each -log p in the loss: the smoothed and weighted target."""
+    """Return what multiplies each -log p in the loss: the target, smoothed and weighted."""
     if isinstance(target, int):
-        # The target's own weight stands outside of the smoothing, as each class's does.
         target = [Decimal(c == target) for c in range(classes)]
     smoothed = [q * (1 - label_smoothing) + label_smoothing / classes for q in target]
     return smoothed if weight is None else list(map(times, weight, smoothed))

@@ -77,8 +77,9 @@ def labels_for(
     classes = scores.shape[axis]
     if target.dtype.kind not in "iu":
         raise TypeError(
-            f"target: expected integer class indices, got dtype {target.dtype} "
-            f"and shape {target.shape} for {name} of shape {scores.shape}"
+            f"target: expected integer class indices of shape {samples} for {name} of shape "
+            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; only "
+            f"cross_entropy takes class probabilities, in the shape of the logits"
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))
@@ -90,9 +91,10 @@ def labels_for(
 def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
     if target.shape == scores.shape:
         return (
-            f"target: expected class indices of shape {samples} or class probabilities of a "
-            f"floating dtype for {name} of shape {scores.shape}, got dtype {target.dtype} and "
-            f"shape {target.shape}; pass a one-hot target as floating numbers, or its argmax"
+            f"target: expected class indices of shape {samples} for {name} of shape "
+            f"{scores.shape}, got {target.dtype} of shape {target.shape}; of a one-hot target pass "
+            f"the argmax over the classes, or, to cross_entropy, class probabilities of a floating "
+            f"dtype"
         )
     message = (
         f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
