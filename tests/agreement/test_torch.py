@@ -104,16 +104,19 @@ entry_shapes = [(), (4,), (3, 4), (2, 3, 4), (0, 4)]
 in_both_precisions = pytest.mark.parametrize("dtype", dtypes)
 
 
+def draw(name):
+    """Return a generator of the same numbers for the same name."""
+    return np.random.default_rng(list(name.encode()))
+
+
 def normal(name, shape, dtype, scale=1.0):
-    """Return normal numbers, the same for a name, as an array even for the shape ()."""
-    rng = np.random.default_rng(list(name.encode()))
-    return np.asarray(rng.normal(0, scale, shape), dtype)
+    """Return normal numbers, as an array even for the shape ()."""
+    return np.asarray(draw(name).normal(0, scale, shape), dtype)
 
 
 def uniform(name, shape, dtype, low=0.0, high=1.0):
-    """Return uniform numbers, the same for a name, as an array even for the shape ()."""
-    rng = np.random.default_rng(list(name.encode()))
-    return np.asarray(rng.uniform(low, high, shape), dtype)
+    """Return uniform numbers, as an array even for the shape ()."""
+    return np.asarray(draw(name).uniform(low, high, shape), dtype)
 
 
 def weights(shape, dtype, name="weight"):
@@ -130,7 +133,7 @@ def labels(shape, ignore_index=None):
     """Return class indices for scores of a shape, the first of several ignored."""
     axis = class_axis(shape)
     samples = shape[:axis] + shape[axis + 1 :]
-    target = np.asarray(np.random.default_rng(11).integers(0, shape[axis], samples))
+    target = np.asarray(draw("target").integers(0, shape[axis], samples))
     if ignore_index is not None and target.size > 1:
         target.flat[0] = ignore_index
     return target

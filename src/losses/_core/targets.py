@@ -41,12 +41,20 @@ class Labels(NamedTuple):
         """Return what the mean divides by: the weights of the samples that count, summed."""
         if self.weight is None and not self.any_ignored:
             return self.target.size
-        sums = []
-        for block in blocks:
-            labels, ignored, weight = self.of(block)
-            counted = np.ones(labels.size) if weight is None else weight
-            sums.append(total(counted if ignored is None else np.where(ignored, 0, counted)))
-        return total(np.asarray(sums))
+        sums, seen = [], False
+        with np.errstate(over="ignore"):
+            for block in blocks:
+                weight = self._counted(block)
+                seen = seen or bool(weight.any())
+                sums.append(total(weight))
+            # Where every weight is 0 the mean is nan, also under smoothing, whose sum is not 0.
+            return total(np.asarray(sums)) if seen else np.nan
+
+    def _counted(self, block: Block) -> Array:
+        """Return the weight of each sample of a block in the mean."""
+        labels, ignored, weight = self.of(block)
+        weight = np.ones(labels.size) if weight is None else weight
+        return weight if ignored is None else np.where(ignored, 0, weight)
 
 
 def is_probabilities(target: Array, logits: Array) -> bool:

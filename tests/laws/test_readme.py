@@ -1,0 +1,133 @@
+"""Laws about the documents: what the README shows runs, and what it names exists."""
+
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import losses
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/*.md")])
+
+
+def blocks(language):
+    """Return the README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def section(title):
+    """Return what the README says below a title."""
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)[1]
+
+
+EXAMPLES = list(zip(blocks("python"), blocks("text"), strict=True))
+
+# Each row of the tables: what one writes with PyTorch, and what instead.
+ROWS = re.findall(r"^\| `(.+?)`.* \| `(.+?)` \|$", section("Coming from PyTorch"), re.MULTILINE)
+# Numbers in (0, 1) can be logits, log-probabilities, probabilities and predictions.
+POINT = np.array([[0.25, 0.5, 0.125], [0.75, 0.0625, 0.5], [0.5, 0.875, 0.25]])
+ARRAYS = {
+    **dict.fromkeys(["x", "logits", "log_probs", "probs", "predictions"], POINT),
+    "sequences": np.stack([POINT, 1 - POINT]),
+    "tokens": np.array([[2, 1, 0], [1, 1, 2]]),
+    "w": np.array([0.5, 1.0, 2.0]),
+}
+OVER_CLASSES = {"nll_loss", "cross_entropy", "NLLLoss", "CrossEntropyLoss", "backward"}
+
+
+def arrays_of(row):
+    """Return the arrays that a row speaks of, by name."""
+    function = re.search(r"\.(\w+)\(", row[0])[1]
+    target = np.array([2, 0, 1]) if function in OVER_CLASSES else 1 - POINT
+    return {**ARRAYS, "target": target}
+
+
+def value(cell, names, modules):
+    """Return the value of a cell; a function, as a module is, is called."""
+    found = eval(cell, {**modules, **names})
+    if callable(found):
+        arguments = ["x"] if "softmax" in cell.lower() else ["x", "target"]
+        found = found(*(names[name] for name in arguments))
+    return found
+
+
+def gradient(cell, names, torch):
+    """Return the gradient of the logits after a cell that calls backward."""
+    logits = names["logits"].requires_grad_()
+    loss = torch.nn.functional.cross_entropy(logits, names["target"])
+    eval(cell, {"loss": loss})
+    return logits.grad
+
+
+def ours(row):
+    """Return the value of a row's right side, or the gradient where it gives both."""
+    found = value(row[1], arrays_of(row), {"losses": losses, "partial": partial})
+    return found[1] if isinstance(found, tuple) else found
+
+
+@pytest.mark.parametrize(("code", "output"), EXAMPLES)
+def test_an_example_prints_what_is_written_below_it(code, output):
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert done.stdout == output
+
+
+def test_the_two_commands_of_the_set_up_are_run_by_ci():
+    demonstration, tests = (block.removesuffix("\n") for block in blocks("sh"))
+    assert demonstration.endswith(" -m losses")
+    assert tests.endswith(" -m pytest")
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert {demonstration, tests} <= set(run)
+
+
+def test_every_public_function_is_listed():
+    listed = re.findall(r"\blosses\.(\w+)", section("Functions"))
+    assert sorted(set(listed)) == losses.__all__
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_name_that_a_document_takes_from_losses_exists(document):
+    names = re.findall(r"\blosses\.(\w+)", document.read_text(encoding="utf-8"))
+    assert set(names) <= set(losses.__all__)
+
+
+def test_the_tables_say_what_to_write_instead_of_each_function_and_module():
+    found = {theirs.partition("(")[0] for theirs, _ in ROWS}
+    assert found >= {"F.softmax", "F.log_softmax", "F.nll_loss", "F.cross_entropy"}
+    assert found >= {"nn.LogSoftmax", "nn.NLLLoss", "nn.CrossEntropyLoss", "nn.BCELoss"}
+    assert found >= {"nn.BCEWithLogitsLoss", "nn.MSELoss", "nn.L1Loss"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_what_the_tables_say_to_write_runs(row):
+    assert np.isfinite(ours(row)).all()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_what_the_tables_say_to_write_gives_what_pytorch_gives(row):
+    torch = pytest.importorskip("torch")
+    modules = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays_of(row).items()}
+    theirs = gradient if row[0].endswith("backward()") else value
+    expected = theirs(row[0], tensors, torch if theirs is gradient else modules)
+    # Each side rounds a number fewer than 32 times, and nothing here cancels.
+    np.testing.assert_allclose(ours(row), expected.numpy(), rtol=32 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_to_a_file_of_the_repository(document):
+    for link in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+        assert link.startswith("https://") or (document.parent / link).is_file(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_no_absolute_path(document):
+    text = document.read_text(encoding="utf-8")
+    assert not re.findall(r"(?<![\w.:/])[/~]/?[A-Za-z_]\S*", text)
+    assert not re.findall(r"\b[A-Z]:\\", text)
