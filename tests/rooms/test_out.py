@@ -116,3 +116,23 @@ def test_a_label_outside_the_classes_in_the_last_row_writes_nothing():
     with pytest.raises(IndexError, match="69999"):
         call("cross_entropy_value_and_grad", logits=logits, target=target, weight=None, out=logits)
     assert (logits == 7).all()
+
+
+@every
+def test_out_has_memory_for_every_entry(name):
+    row = fresh(shape=3)
+    broadcast = np.lib.stride_tricks.as_strided(row, SHAPE, (0, row.itemsize))
+    with pytest.raises(ValueError, match=r"out.*broadcast"):
+        call(name, out=broadcast)
+
+
+@every
+def test_out_that_may_overlap_is_refused(name, monkeypatch):
+    """Whether two strided arrays overlap can take too long to decide."""
+
+    def undecided(*_, **__):
+        raise np.exceptions.TooHardError
+
+    monkeypatch.setattr(np, "shares_memory", undecided)
+    with pytest.raises(ValueError, match=r"out.*logits"):
+        call(name, out=fresh())

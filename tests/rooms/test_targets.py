@@ -207,3 +207,10 @@ def test_label_smoothing_is_a_number(name, label_smoothing):
 def test_only_cross_entropy_takes_class_probabilities(name):
     with pytest.raises(TypeError, match=r"\btarget\b"):
         call_with(name, (2, 3), np.full((2, 3), 1 / 3))
+
+
+def test_labels_are_counted_over_the_whole_of_a_long_target():
+    target = np.zeros(200_000, np.int64)
+    target[[70_000, 150_000, 199_999]] = 7, -2, 9
+    with pytest.raises(IndexError, match=r"3 of 200000 .*\(70000,\): 7"):
+        call("nll_loss", log_probs=np.zeros((200_000, 2), np.float16), target=target, weight=None)

@@ -45,7 +45,7 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     :math:`(x_c - m) - \log(1 + q)` with the maximum :math:`m`, and :math:`q` the sum of
     :math:`e^{x_k - m}` over the other classes: two terms of one sign, so nothing cancels, and
     the most probable class keeps its relative accuracy however near to 0 it is. The error is at
-    most about ``4 + max(m - x)`` ulp.
+    most about ``4 + max(m - x)`` ulp and, where it counts, that of the sum, see `softmax`.
 
     References
     ----------

@@ -89,7 +89,7 @@ def logsumexp(
     :math:`e^{x_c - m}` over the other entries: nothing overflows, and (0, -80) gives 1.8e-35.
     The rounding of :math:`x_c - m` makes a relative error of up to ``(m - x_c) / 2`` ulp in its
     exponential, so the result is within about ``4 + max(m - x)`` ulp of the larger of
-    :math:`|m|` and :math:`\log(1 + q)`.
+    :math:`|m|` and :math:`\log(1 + q)`, besides the error of the sum, see `softmax`.
 
     References
     ----------

@@ -172,8 +172,9 @@ def cross_entropy_backward(
     -----
     For the target, and for the most probable class, :math:`1 - p` is the sum of the other
     classes' probabilities, never a subtraction: for class indices every entry has a relative
-    error of at most about ``6 + max(m - x)`` ulp. With smoothing or probabilities the two terms
-    really are subtracted, and the error is relative to the larger of them.
+    error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
+    smoothing or probabilities the two terms really are subtracted, and the error is relative to
+    the larger of them.
 
     Examples
     --------

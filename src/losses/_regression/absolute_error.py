@@ -52,7 +52,7 @@ def l1_loss(
 
     Notes
     -----
-    At most 1 ulp: a difference, weighted. A mean or sum adds half an ulp for
+    At most 1.5 ulp: a difference, weighted. A mean or sum adds half an ulp for
     float16 and float32, which are summed in float64.
 
     Examples

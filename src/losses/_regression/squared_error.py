@@ -51,7 +51,7 @@ def mse_loss(
 
     Notes
     -----
-    At most 3 ulp: a difference, squared and weighted. A mean or sum adds half an ulp for
+    At most 4 ulp: a difference, squared and weighted. A mean or sum adds half an ulp for
     float16 and float32, which are summed in float64.
 
     Examples
