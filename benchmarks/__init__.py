@@ -1,0 +1,1 @@
+"""Time `losses` against its peers; ``python -m benchmarks`` runs everything."""

@@ -1,0 +1,136 @@
+"""The command line: ``python -m benchmarks [run | bar | plot | list]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import bar
+from .contenders import CONTENDERS
+from .problems import PROBLEMS
+from .results import FOLDER, Cell, Results, about
+
+ROUNDS, QUICK_ROUNDS = 11, 5
+BUSY = 0.5  # processes that ran in the last minute
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Every library's own name for the number of threads, read when it is imported."""
+    count = str(threads)
+    pools = ["OMP", "OPENBLAS", "MKL", "NUMEXPR"]
+    return {
+        **os.environ,
+        **{f"{pool}_NUM_THREADS": count for pool in pools},
+        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",  # float64 problems; float32 ones stay float32
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    }
+
+
+def run_pinned(task: dict[str, object], threads: int) -> list[Cell]:
+    """Measure in a process of its own that may use so many cores."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "cells")
+        output.touch()
+        order = json.dumps({**task, "threads": threads, "output": str(output)})
+        command = [sys.executable, "-m", "benchmarks.measure", order]
+        try:
+            if cores:  # a new process inherits the cores of the one that starts it
+                os.sched_setaffinity(0, sorted(cores)[-threads:])
+            done = subprocess.run(command, env=environment(threads), check=False)
+        finally:
+            if cores:
+                os.sched_setaffinity(0, cores)
+        if done.returncode:
+            print(f"the process on {threads} threads ended with {done.returncode}")
+        return [Cell.from_json(json.loads(line)) for line in output.read_text().splitlines()]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print, save, draw, and hold the results against the bar."""
+    problems = [
+        name
+        for name, problem in PROBLEMS.items()
+        if (problem.quick or not options.quick)
+        and (not options.problems or any(part in name for part in options.problems))
+    ]
+    missing = {name: CONTENDERS[name].missing for name in options.contenders}
+    task = {
+        "problems": problems,
+        "contenders": [name for name in options.contenders if not missing[name]],
+        "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
+    }
+    for name, packages in missing.items():
+        if packages:
+            print(f"{name} does not take part: no {', '.join(packages)}")
+    results = Results(about(), [])
+    cores = os.cpu_count() or 1
+    load = results.about["load"]
+    if load and load[0] > BUSY:
+        print(f"this machine is busy (load {load[0]}): threads that wait for a core take long")
+    for threads in options.threads:
+        if threads > cores:
+            print(f"no run on {threads} threads: this machine has {cores} cores")
+            continue
+        results.cells.extend(run_pinned(task, threads))
+    path = FOLDER / f"{options.name or ('partial' if partial(options) else 'speed')}.json"
+    results.save(path)
+    print(f"saved {path}")
+    plot(path)
+    print("\n".join(bar.report(results, only_misses=True)[0]))
+    return 0
+
+
+def partial(options: argparse.Namespace) -> bool:
+    """Whether this is less than the whole run, whose results are those that are published."""
+    narrowed = [options.quick, options.problems, options.rounds, options.threads != [1, 2]]
+    return any(narrowed) or options.contenders != list(CONTENDERS)
+
+
+def plot(path: Path) -> int:
+    """Draw the plot of saved results beside them."""
+    try:
+        from .plot import draw
+
+        if draw(Results.load(path), path.with_suffix("")):
+            print(f"drew {path.with_suffix('.svg')} and .png")
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
+    parser.add_argument("command", nargs="?", default="run", choices=["run", "bar", "plot", "list"])
+    parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
+    parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
+    parser.add_argument(
+        "--contenders", nargs="+", metavar="NAME", choices=CONTENDERS, default=list(CONTENDERS)
+    )
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, help=f"by default {ROUNDS}, or {QUICK_ROUNDS}")
+    parser.add_argument("--name", help="results/NAME.json: speed for a whole run, else partial")
+    options = parser.parse_args(arguments)
+    saved = FOLDER / f"{options.name or 'speed'}.json"
+    if options.command == "list":
+        print("\n".join(PROBLEMS))
+        return 0
+    if options.command == "plot":
+        return plot(saved)
+    if options.command == "bar":
+        lines, whole = bar.report(Results.load(saved))
+        print("\n".join(lines))
+        return 0 if whole else 1
+    return run(options)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

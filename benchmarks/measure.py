@@ -1,0 +1,148 @@
+"""Agree first, then time: one cell of the results, and the process that fills some of them.
+
+``python -m benchmarks`` starts this module in one process for each number of threads, pinned to
+as many cores, with the environment that keeps every library's own threads to that number.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+import tracemalloc
+import warnings
+from collections.abc import Sequence
+from itertools import chain
+from statistics import quantiles
+from timeit import Timer
+from typing import Any
+
+import numpy as np
+
+from .contenders import CONTENDERS, Call, textbook
+from .problems import PROBLEMS, Problem, arrays
+from .results import Cell, Timing, table
+
+ROUND_SECONDS = 0.02  # a fast call is repeated for so long in each round
+LONG_SECONDS = 10  # a cell that would take longer has fewer rounds
+FEW_ROUNDS = 5
+PAUSE_SECONDS = 0.002  # for the last contender's threads to fall asleep
+
+
+def flat(answer: Any, numpy: Any = np.asarray) -> list[np.ndarray]:
+    """The arrays of an answer, which is one of them or a value and a gradient."""
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    return [numpy(part) for part in parts]
+
+
+def tolerance(problem: Problem, logits: np.ndarray) -> float:
+    """The error allowed, relative to an answer's largest entry.
+
+    A logit of size m is rounded by m eps, which exp turns into a relative error; n numbers added
+    in no particular order add about sqrt(n) eps. Eight times their sum leaves room for constants.
+    """
+    n = max(problem.classes, problem.logits // problem.classes)
+    return 8 * (np.sqrt(n) + float(np.abs(logits).max())) * float(np.finfo(problem.dtype).eps)
+
+
+def error(answer: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> float:
+    """The largest error of an answer, relative to the largest entry of each of its arrays."""
+    if [part.shape for part in answer] != [part.shape for part in exact]:
+        return np.inf
+    errors = [
+        np.abs(np.subtract(found, wanted, dtype=np.float64)).max() / np.abs(wanted).max()
+        for found, wanted in zip(answer, exact, strict=True)
+    ]
+    return float(np.nan_to_num(np.max(errors), nan=np.inf))
+
+
+def agreeing(
+    problem: Problem, names: Sequence[str], threads: int
+) -> tuple[dict[str, Call], dict[str, str]]:
+    """The calls of the contenders that give the right answer, and why others do not take part."""
+    given = arrays(problem)
+    exact = flat(textbook(problem, given.astype("float64"), 1)())
+    allowed = tolerance(problem, given.logits)
+    calls, notes = {}, {}
+    for name in names:
+        contender = CONTENDERS[name]
+        try:
+            call = contender.build(problem, given, threads)
+            answer = call and flat(call(), contender.numpy)
+        except Exception as exception:  # whatever goes wrong in a peer is a line of the report
+            notes[name] = f"failed: {type(exception).__name__}: {exception}".splitlines()[0][:200]
+            continue
+        if answer is None:
+            continue
+        if any(part.dtype != problem.dtype for part in answer):
+            notes[name] = f"gives {', '.join(str(part.dtype) for part in answer)}"
+        elif (worst := error(answer, exact)) > allowed:
+            notes[name] = f"disagrees: error {worst:.1e}, allowed {allowed:.1e}"
+        else:
+            calls[name] = call
+    return calls, notes
+
+
+def clock(calls: dict[str, Call], rounds: int) -> dict[str, Timing]:
+    """Time the calls in turn, round by round, so that a noisy moment is shared by all of them.
+
+    Each round has an order of its own: what a contender leaves in the cache helps no other.
+    """
+    order, shuffle = list(calls), random.Random(0).shuffle
+    timers = {name: Timer(call) for name, call in calls.items()}
+    once = {name: min(timer.repeat(2, 1)) for name, timer in timers.items()}
+    numbers = {name: max(1, round(ROUND_SECONDS / once[name])) for name in calls}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    if sum(once.values()) * rounds > LONG_SECONDS:
+        rounds = min(rounds, FEW_ROUNDS)
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            time.sleep(PAUSE_SECONDS)
+            if numbers[name] > 1:
+                timers[name].timeit(1)  # awake and in the cache
+            seconds[name].append(timers[name].timeit(numbers[name]) / numbers[name])
+    return {
+        name: Timing(*quantiles(found, n=4, method="inclusive"), rounds, numbers[name])
+        for name, found in seconds.items()
+    }
+
+
+def extra_memory(call: Call) -> int:
+    """The most memory that NumPy and Python hold at any moment of a call, in bytes."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        answer = call()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    del answer
+    return peak - before
+
+
+def measure(problem: Problem, names: Sequence[str], threads: int, rounds: int) -> Cell:
+    """Fill one cell: the problem's contenders on so many threads."""
+    import losses
+
+    with losses.set_workers(threads):
+        calls, notes = agreeing(problem, names, threads)
+        timings = clock(calls, rounds)
+        memory = extra_memory(calls["losses"]) if "losses" in calls else None
+    return Cell(problem, threads, memory, timings, notes)
+
+
+def main() -> None:
+    """Measure what the JSON on the command line asks for; append the cells to its file."""
+    task = json.loads(sys.argv[1])
+    warnings.simplefilter("ignore")  # the peers' own; those of losses are tested elsewhere
+    with open(task["output"], "a") as output:
+        for name in task["problems"]:
+            cell = measure(PROBLEMS[name], task["contenders"], task["threads"], task["rounds"])
+            print("\n".join(chain(table(cell), [""])), flush=True)
+            print(json.dumps(cell.to_json()), file=output, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The plot: how many times as long each peer takes, shape by shape."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from .contenders import PEERS
+from .results import Cell, Results
+
+# Okabe and Ito's colours, told apart with any colour vision; the markers differ too.
+STYLES = {
+    "textbook": ("P", "#000000", "textbook NumPy"),
+    "SciPy": ("v", "#CC79A7", "SciPy"),
+    "scikit-learn": ("^", "#009E73", "scikit-learn"),
+    "torch": ("o", "#D55E00", "PyTorch eager"),
+    "torch.compile": ("s", "#E69F00", "torch.compile"),
+    "JAX": ("D", "#0072B2", "JAX jit"),
+}
+TITLE = "Cross entropy and its gradient, float32: each peer's time as a multiple of losses' time"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def draw(results: Results, stem: Path) -> bool:
+    """Write stem.svg and stem.png; return False if there is nothing to draw."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plotted = ("cross_entropy_value_and_grad", "float32", 1.0, "plain")
+    cells = [
+        cell
+        for cell in results.cells
+        if (p := cell.problem)
+        and (p.operation, p.dtype, p.deviation, p.variant) == plotted
+        and "losses" in cell.timings
+    ]
+    if not cells:
+        return False
+    counts = sorted({cell.threads for cell in cells})
+    shapes = list(dict.fromkeys(cell.problem.shape for cell in cells))
+    with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
+        figure, axes = plt.subplots(
+            len(counts), 1, figsize=(9.6, 1.6 + 3.4 * len(counts)), sharex=True, squeeze=False
+        )
+        for panel, threads in zip(axes[:, 0], counts, strict=True):
+            _panel(panel, [cell for cell in cells if cell.threads == threads], shapes)
+            panel.set_ylabel(f"{threads} thread{'s' * (threads > 1)}", fontsize=12)
+        _limits(axes[:, 0], [cell.ratio(p) for cell in cells for p in PEERS if p in cell.timings])
+        axes[-1, 0].set_xticks(range(len(shapes)), list(map(_label, shapes)))
+        axes[-1, 0].set_xlabel("shape of the logits: samples, classes, and more axes of samples")
+        figure.suptitle(TITLE, fontsize=12.5, fontweight="bold")
+        figure.legend(
+            *axes[0, 0].get_legend_handles_labels(),
+            loc="upper center",
+            ncols=len(PEERS),
+            frameon=False,
+            bbox_to_anchor=(0.5, 1 - 0.35 / figure.get_figheight()),
+            columnspacing=1.3,
+            handletextpad=0.1,
+        )
+        figure.supxlabel(_caption(results.about), fontsize=8.5, color="0.35")
+        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
+        figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")
+    plt.close(figure)
+    return True
+
+
+def _panel(panel: Any, cells: list[Cell], shapes: list[tuple[int, ...]]) -> None:
+    """One number of threads: the peers of a shape stand side by side in its column."""
+    panel.axhline(1, color="black", linewidth=1.6)
+    for i, peer in enumerate(PEERS):
+        points = [
+            (
+                shapes.index(cell.problem.shape) + (i - (len(PEERS) - 1) / 2) * 0.135,
+                cell.ratio(peer),
+            )
+            for cell in cells
+            if peer in cell.timings
+        ]
+        marker, colour, label = STYLES[peer]
+        xs, ys = zip(*points, strict=True) if points else ((), ())
+        panel.vlines(xs, 1, ys, color=colour, linewidth=1.4, alpha=0.6)
+        panel.plot(xs, ys, marker, color=colour, markersize=8, label=label)
+    for left, right in pairwise(range(len(shapes))):
+        panel.axvline((left + right) / 2, color="0.85", linewidth=1, zorder=0.5)
+    panel.set_xlim(-0.5, len(shapes) - 0.5)
+    panel.set_yscale("log", base=2)
+    panel.grid(axis="y", color="0.9", linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.tick_params(length=0, which="both")
+    panel.spines[:].set_visible(False)
+
+
+def _limits(panels: Any, ratios: list[float]) -> None:
+    """The same range in every panel, with room for the words at its ends."""
+    low, high = min([0.5, *ratios]), max([2, *ratios])
+    room = (high / low) ** 0.13
+    low, high = low / room, high * room
+    words = {"ha": "left", "fontsize": 9.5, "style": "italic", "color": "0.25"}
+    for panel in panels:
+        panel.set_ylim(low, high)
+        panel.axhspan(low, 1, color="0.955", zorder=0)
+        panel.yaxis.set_major_formatter(lambda y, _: f"{y:g}{TIMES}")
+        panel.text(-0.46, high / room**0.2, "above the line, losses is faster", va="top", **words)
+        panel.text(
+            -0.46, low * room**0.2, "below the line, the peer is faster", va="bottom", **words
+        )
+
+
+def _label(shape: tuple[int, ...]) -> str:
+    first, *rest = (str(size) for size in shape)
+    halves = [[first], rest] if len(rest) < 2 else [[first, rest[0]], rest[1:]]
+    times = f" {TIMES} "
+    return f"{times.join(halves[0])}\n{TIMES} {times.join(halves[1])}"
+
+
+def _caption(about: dict[str, Any]) -> str:
+    versions = about["versions"]
+    shown = [f"{name} {versions[name]}" for name in versions if name not in ("jaxlib", "optax")]
+    machine = f"medians of interleaved rounds; {about['cpu']}, {about['cores']} cores"
+    return f"{machine}; {about['date'][:10]}\n{', '.join(shown)}"

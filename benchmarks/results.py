@@ -1,0 +1,162 @@
+"""The results: cells, their table, their JSON, and the machine they were measured on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .problems import Problem
+
+FOLDER = Path(__file__).parent / "results"
+UNITS = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)]
+PACKAGES = ["losses", "numpy", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "optax"]
+
+
+class Timing(NamedTuple):
+    """Seconds for a call: the quartiles over the rounds, and the calls in each round."""
+
+    lower: float
+    median: float
+    upper: float
+    rounds: int
+    calls: int
+
+
+class Cell(NamedTuple):
+    """A problem on a number of threads: the contenders' times, and the notes on absent ones.
+
+    ``memory`` is the extra memory of the call of `losses` at its peak, in bytes.
+    """
+
+    problem: Problem
+    threads: int
+    memory: int | None
+    timings: dict[str, Timing]
+    notes: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.problem.name} on {self.threads}"
+
+    def median(self, contender: str = "losses") -> float:
+        return self.timings[contender].median
+
+    def ratio(self, contender: str) -> float:
+        """How many times as long as `losses` a contender takes."""
+        return self.median(contender) / self.median()
+
+    def to_json(self) -> dict[str, Any]:
+        timings = {name: timing._asdict() for name, timing in self.timings.items()}
+        return self._asdict() | {"problem": self.problem._asdict(), "timings": timings}
+
+    @classmethod
+    def from_json(cls, cell: dict[str, Any]) -> Cell:
+        problem = Problem(**cell["problem"])
+        problem = problem._replace(shape=tuple(problem.shape))
+        timings = {name: Timing(**timing) for name, timing in cell["timings"].items()}
+        return cls(**cell | {"problem": problem, "timings": timings})
+
+
+class Results(NamedTuple):
+    """The cells of one run, and where and with what it ran."""
+
+    about: dict[str, Any]
+    cells: list[Cell]
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        cells = ",\n".join(json.dumps(cell.to_json()) for cell in self.cells)
+        about = json.dumps(self.about, indent=1)
+        path.write_text(f'{{"about": {about},\n"cells": [\n{cells}\n]}}\n')
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        data = json.loads(path.read_text())
+        return cls(data["about"], [Cell.from_json(cell) for cell in data["cells"]])
+
+
+def seconds(value: float) -> str:
+    """A time with three digits and a unit that suits it."""
+    unit, size = next((u for u in UNITS if value >= u[1]), UNITS[-1])
+    return f"{value / size:#.3g}".rstrip(".") + f" {unit}"
+
+
+def mebibytes(value: int) -> str:
+    return f"{value / 2**20:.2f} MiB"
+
+
+def table(cell: Cell) -> Iterator[str]:
+    """The lines of a cell's table, the fastest contender first."""
+    memory = "" if cell.memory is None else f", losses' extra memory {mebibytes(cell.memory)}"
+    yield f"{cell.problem.name}, threads {cell.threads}{memory}"
+    for name, timing in sorted(cell.timings.items(), key=lambda item: item[1].median):
+        line = f"  {name:<15}{seconds(timing.median):>10}"
+        line += f"{timing.median / cell.problem.logits * 1e9:>10.2f} ns/logit"
+        if "losses" in cell.timings and name != "losses":
+            ratio = cell.ratio(name)
+            line += f"{max(ratio, 1 / ratio):>8.2f}x {'slower' if ratio > 1 else 'FASTER'}"
+        yield line
+    for name, note in cell.notes.items():
+        yield f"  {name:<15}{note}"
+
+
+def about() -> dict[str, Any]:
+    """The machine, the versions, the date; and the size and import time of the package."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+        "import_seconds": import_seconds(),
+        "wheel_bytes": wheel_bytes(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def import_seconds(repeats: int = 11) -> float:
+    """What ``import losses`` adds to ``import numpy``: the median over new processes."""
+    code = "import time, numpy; s = time.perf_counter(); import losses; e = time.perf_counter()"
+    command = [sys.executable, "-c", f"{code}; print(e - s)"]
+    found = [float(subprocess.check_output(command)) for _ in range(repeats)]
+    return statistics.median(found)
+
+
+def wheel_bytes() -> int:
+    """The size of a wheel: the package's files, zipped; its metadata adds a few kilobytes."""
+    import losses
+
+    package, wheel = Path(losses.__file__).parent, BytesIO()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path, path.relative_to(package.parent))
+    return wheel.getbuffer().nbytes
