@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import across, add, largest, transform
+from .._core.panels import Two, across, add, largest, transform
 from .logsumexp import others, shift
 
 
@@ -61,10 +61,11 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_log_softmax, axis, floating(x=x))
 
 
-def _log_softmax(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
+def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
+    exps, scratch = spare
     _, top = shift(panels[0], axis, out)
-    np.exp(out, out=scratch)
-    out -= across(np.log1p(others(scratch, axis, top)), axis)
+    np.exp(out, out=exps)
+    out -= across(np.log1p(others(exps, axis, top, scratch)), axis)
 
 
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
@@ -110,8 +111,8 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
     return transform(_log_softmax_backward, axis, log_probs, upstream(grad_output, log_probs.shape))
 
 
-def _log_softmax_backward(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
-    log_probs, grad_output = panels
+def _log_softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
+    (log_probs, grad_output), scratch = panels, spare[0]
     top = largest(log_probs, axis)
     top_log, top_grad = log_probs.reshape(-1)[top], grad_output.reshape(-1)[top]
     probs = np.exp(log_probs, out=out)

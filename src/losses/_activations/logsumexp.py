@@ -18,7 +18,7 @@ from .._core.checks import (
     result_dtype,
     upstream,
 )
-from .._core.panels import across, add, largest, panels
+from .._core.panels import Two, across, add, largest, panels
 from .._core.reduction import scalar_or_array
 
 
@@ -31,14 +31,14 @@ def shift(panel: Array, axis: int, out: Array) -> tuple[Array, Array | None]:
     return maxima, top
 
 
-def others(exps: Array, axis: int, top: Array | None) -> Array:
+def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
     """Return q, the sum of exp(x - m) over the classes other than the largest.
 
     The largest one is exp(0) = 1: log sum exp(x) = m + log1p(q), where a q of 1e-35 counts.
     """
     if top is None:
         # floor(exps) is 1 at the maxima, of which one is set aside, and 0 below them.
-        ones = np.floor(exps)
+        ones = np.floor(exps, out=spare)
         ties = add(ones, axis) - 1
         q: Array = add(np.subtract(exps, ones, out=ones), axis) + ties
         return q
@@ -106,9 +106,10 @@ def logsumexp(
     merged, axes, _ = _merge(x, axis)
     plan = panels(merged, _place(axes))
 
-    def compute(_block: Block, inputs: Sequence[Array], _out: Array, scratch: Array) -> Array:
-        maxima, top = shift(inputs[0], plan.axis, scratch)
-        q = others(np.exp(scratch, out=scratch), plan.axis, top)
+    def compute(_block: Block, inputs: Sequence[Array], _out: Array, spare: Two) -> Array:
+        exps, scratch = spare
+        maxima, top = shift(inputs[0], plan.axis, exps)
+        q = others(np.exp(exps, out=exps), plan.axis, top, scratch)
         # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
         return np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))
 
@@ -171,9 +172,9 @@ def logsumexp_backward(
     plan = panels(merged, _place(axes))
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
-    def compute(block: Block, inputs: Sequence[Array], out: Array, scratch: Array) -> None:
-        shift(inputs[0], plan.axis, scratch)
-        np.exp(scratch, out=out)
+    def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Two) -> None:
+        shift(inputs[0], plan.axis, spare[0])
+        np.exp(spare[0], out=out)
         out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import across, add, largest, transform
+from .._core.panels import Two, across, add, transform
 from .logsumexp import shift
 
 
@@ -56,9 +56,9 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_softmax, axis, floating(x=x))
 
 
-def _softmax(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
-    shift(panels[0], axis, scratch)
-    np.exp(scratch, out=out)
+def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
+    shift(panels[0], axis, spare[0])
+    np.exp(spare[0], out=out)
     out /= across(add(out, axis), axis)
 
 
@@ -92,8 +92,8 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     Notes
     -----
     Since probabilities sum to one, a shift of `grad_output` changes nothing; it is shifted to 0
-    at the most probable class. There the gradient is then a sum over the others, and keeps its
-    relative accuracy when that class's probability rounds to 1.
+    at a class that holds more than half. There the gradient is then a sum over the others, and
+    keeps its relative accuracy when that class's probability rounds to 1.
 
     Examples
     --------
@@ -105,10 +105,11 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     return transform(_softmax_backward, axis, probs, upstream(grad_output, probs.shape))
 
 
-def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, scratch: Array) -> None:
-    probs, grad_output = panels
-    top = largest(probs, axis)
-    np.subtract(grad_output, across(grad_output.reshape(-1)[top], axis), out=scratch)
-    inner = add(scratch * probs, axis)
-    scratch -= across(inner, axis)
-    np.multiply(probs, scratch, out=out)
+def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
+    (probs, grad_output), (centred, products) = panels, spare
+    # Only a class that holds more than half matters: there rint(p) is 1, elsewhere 0.
+    np.multiply(np.rint(probs, out=products), grad_output, out=products)
+    np.subtract(grad_output, across(add(products, axis), axis), out=centred)
+    inner = add(np.multiply(centred, probs, out=products), axis)
+    centred -= across(inner, axis)
+    np.multiply(probs, centred, out=out)

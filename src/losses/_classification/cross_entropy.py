@@ -23,7 +23,7 @@ from .._core.checks import (
     result_dtype,
     smoothing,
 )
-from .._core.panels import Panels, panels
+from .._core.panels import Panels, Two, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import is_probabilities, labels_for, not_a_class
 from .kernels import Losses, losses_at_labels, losses_under_probabilities
@@ -306,9 +306,9 @@ def _evaluate(
     plan, dtype = problem.plan, result_dtype(problem.inputs[0])
     losses = losses_for(problem.reduction, plan.samples, dtype)
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, scratch: Array) -> Any:
+    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Two) -> Any:
         grad = None if grads is None else part(grads, block)
-        return keep(losses, block, problem.losses_of(block, panels, grad, out, scratch))
+        return keep(losses, block, problem.losses_of(block, panels, grad, out, spare))
 
     sums = plan.run(compute, problem.inputs, grad_logits, problem.workers)
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)

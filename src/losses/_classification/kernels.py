@@ -14,13 +14,13 @@ import numpy as np
 from .._activations.logsumexp import others, shift
 from .._core.blocks import Block
 from .._core.checks import Array
-from .._core.panels import Panels, across, across_classes, add, clear, entries, largest
+from .._core.panels import Panels, Two, across, across_classes, add, clear, entries, largest
 from .._core.pointwise import times
 from .._core.targets import Labels
 
-# losses(block, panels, grads, out, scratch) of a panel, whose gradient it writes to out if grads,
+# losses(block, panels, grads, out, spare) of a panel, whose gradient it writes to out if grads,
 # the gradients with respect to the losses, are given.
-Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Array], Array]
+Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Two], Array]
 
 
 def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
@@ -28,7 +28,7 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     axis = plan.axis
 
     def losses(
-        block: Block, panels: Sequence[Array], grads: Array | None, out: Array, scratch: Array
+        block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
     ) -> Array:
         classes, ignored, weight = labels.of(block)
         at = entries(classes, out, axis)
@@ -37,9 +37,9 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
             if labels.weight is not None:
                 mass *= across_classes(labels.weight, axis)
             mass.reshape(-1)[at] += (1 - smoothing) * (1 if weight is None else weight)
-            loss = under_mass(axis, panels[0], mass, grads, out, scratch)
+            loss = under_mass(axis, panels[0], mass, grads, out, spare)
         else:
-            loss = at_labels(axis, panels[0], at, weight, grads, out, scratch)
+            loss = at_labels(axis, panels[0], at, weight, grads, out, spare)
         if ignored is not None:
             loss[ignored] = 0
             clear(out, ignored, axis)
@@ -53,13 +53,13 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     axis = plan.axis
 
     def losses(
-        _: Block, panels: Sequence[Array], grads: Array | None, out: Array, scratch: Array
+        _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
     ) -> Array:
         mass = panels[1] * (1 - smoothing)
         mass += smoothing / plan.classes
         if weight is not None:
             mass *= across_classes(weight, axis)
-        return under_mass(axis, panels[0], mass, grads, out, scratch)
+        return under_mass(axis, panels[0], mass, grads, out, spare)
 
     return losses
 
@@ -80,13 +80,14 @@ def at_labels(
     weight: Array | None,
     grads: Array | None,
     out: Array,
-    scratch: Array,
+    spare: Two,
 ) -> Array:
     """Return each sample's loss at its label, a flat position; write its w (p - [label])."""
+    scratch = spare[0]
     _, top = shift(logits, axis, scratch)
     shifted = scratch.reshape(-1)[labels]
     np.exp(scratch, out=out)
-    q = others(out, axis, top)
+    q = others(out, axis, top, scratch)
     loss = negative_log_likelihood(shifted - np.log1p(q), weight)
     if grads is not None:
         if weight is not None:
@@ -99,19 +100,20 @@ def at_labels(
 
 
 def under_mass(
-    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, scratch: Array
+    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, spare: Two
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v.
 
     With V the whole mass, the loss is V log1p(q) - sum v (x - m). `mass` is overwritten.
     """
+    scratch = spare[0]
     _, top = shift(logits, axis, scratch)
     cost = add(np.multiply(scratch, mass, out=out), axis)
     if np.isnan(cost).any():
         out[mass == 0] = 0  # 0 * inf is 0 here; a sample that holds nan keeps it in q
         cost = add(out, axis)
     np.exp(scratch, out=out)
-    q = others(out, axis, top)
+    q = others(out, axis, top, scratch)
     flat, flat_mass = out.reshape(-1), mass.reshape(-1)
     top = largest(out, axis) if top is None else top
     top_mass = flat_mass[top]

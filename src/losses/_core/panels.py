@@ -18,9 +18,11 @@ from .checks import Array, axis_index, computation_dtype, result_dtype
 
 FEW_BYTES = 512  # up to so many bytes of classes for each sample, columns are faster
 
-# compute(block, panels, out, scratch) fills out from the panels of the inputs and may return
-# something for each block. out may be the memory of the first panel.
-Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Array], Any]
+Two: TypeAlias = tuple[Array, Array]
+# compute(block, panels, out, spare) fills out from the panels of the inputs and may return
+# something for each block. out may be the memory of the first panel; the two spare panels are
+# memory to work in, for fresh memory costs a page fault for each 4 KiB.
+Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Two], Any]
 
 
 class Panels(NamedTuple):
@@ -43,22 +45,24 @@ class Panels(NamedTuple):
         """Run compute on every panel; return what it returned, block by block."""
 
         def new_kernel() -> Kernel:
-            size = self.blocks[0].stop * self.classes  # no block is larger than the first
-            scratch, *buffers = [np.empty(size, self.dtype) for _ in (None, *inputs)]
+            if self.axis:
+                # Within run's errstate, which restores it. NumPy copies a broadcast column into
+                # its buffer wherever two rows fit, which costs three times the arithmetic.
+                np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
+            largest = self.blocks[0].stop  # no block has more samples than the first
+            memory = [np.empty(largest * self.classes, self.dtype) for _ in (0, 1, *inputs)]
 
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
-                spare, *free = [
-                    memory[: count * self.classes].reshape(shape) for memory in (scratch, *buffers)
-                ]
+                one, two, *free = [m[: count * self.classes].reshape(shape) for m in memory]
                 panels = list(map(self._read, [self.part(a, block) for a in inputs], free))
-                part = None if output is None else self.part(output, block)
-                if part is None:
-                    return compute(block, panels, free[0], spare)
+                if output is None:
+                    return compute(block, panels, free[0], (one, two))
+                part = self.part(output, block)
                 if self._usable(part):
-                    return compute(block, panels, part.reshape(shape), spare)
-                result = compute(block, panels, free[0], spare)
+                    return compute(block, panels, part.reshape(shape), (one, two))
+                result = compute(block, panels, free[0], (one, two))
                 np.copyto(part, free[0].reshape(part.shape), casting="same_kind")
                 return result
 
@@ -94,9 +98,9 @@ def panels(array: Array, class_axis: int) -> Panels:
 
 
 def transform(
-    compute: Callable[[int, Sequence[Array], Array, Array], None], axis: int, *arrays: Array
+    compute: Callable[[int, Sequence[Array], Array, Two], None], axis: int, *arrays: Array
 ) -> Array:
-    """Run compute(axis, panels, out, scratch) over arrays of one shape; return what it wrote.
+    """Run compute(axis, panels, out, spare) over arrays of one shape; return what it wrote.
 
     The result has the first array's dtype. A 0-D array is taken as one class.
     """
@@ -106,7 +110,7 @@ def transform(
     plan = panels(inputs[0], axis)
     result = np.empty_like(inputs[0], result_dtype(inputs[0]))
     plan.run(
-        lambda _, panels, out, scratch: compute(plan.axis, panels, out, scratch),
+        lambda _, panels, out, spare: compute(plan.axis, panels, out, spare),
         inputs,
         result,
         worker_count(None),
