@@ -9,16 +9,19 @@ from .._core.checks import Array, Floating, floating, upstream
 from .._core.pointwise import elementwise
 
 
+def halves(x: Array) -> tuple[Array, Array]:
+    """Return exp(min(x, 0)) and exp(min(-x, 0)): one is 1, the other exp(-|x|).
+
+    The sigmoid of x is the first's share of the two, and that of -x the second's.
+    """
+    return np.exp(np.minimum(x, 0)), np.exp(np.minimum(-x, 0))
+
+
 def logistic(x: Array) -> Array:
-    """Return 1 / (1 + exp(-x)); below 0 in the form exp(x) / (1 + exp(x)), which keeps the tail."""
-    small = np.exp(-np.abs(x))
-    s: Array = np.where(x < 0, small, 1) / (1 + small)
+    """Return 1 / (1 + exp(-x)) in a form that keeps both tails."""
+    up, down = halves(x)
+    s: Array = up / (up + down)
     return s
-
-
-def softplus(x: Array) -> Array:
-    """Return log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|)), two terms of one sign."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def sigmoid(x: ArrayLike, /) -> Floating:
@@ -46,8 +49,8 @@ def sigmoid(x: ArrayLike, /) -> Floating:
 
     Notes
     -----
-    With :math:`e = e^{-|x|}`, :math:`1 / (1 + e)` at and above 0 and :math:`e / (1 + e)` below:
-    nothing overflows or cancels, and the error is at most 5 ulp on both sides.
+    With :math:`a = e^{\min(x, 0)}` and :math:`b = e^{\min(-x, 0)}`, one of which is 1, it is
+    :math:`a / (a + b)`: nothing overflows or cancels, and the error is at most 5 ulp anywhere.
 
     Examples
     --------

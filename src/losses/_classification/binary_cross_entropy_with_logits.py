@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.sigmoid import logistic, softplus
+from .._activations.sigmoid import halves
 from .._core.blocks import Block
 from .._core.checks import (
     Array,
@@ -93,9 +94,17 @@ def binary_cross_entropy_with_logits(
     )
 
 
-def _loss(logits: Array, target: Array, weight: Array | None, pos_weight: Array | None) -> Array:
-    positive = times(pos_weight, times(target, softplus(-logits)))
-    return times(weight, positive + times(1 - target, softplus(logits)))
+def _loss(
+    logits: Array,
+    target: Array,
+    weight: Array | None,
+    pos_weight: Array | None,
+    small: Array | None = None,
+) -> Array:
+    """Return the losses; `small` is exp(-|x|), where that is known."""
+    tail = np.log1p(np.exp(-np.abs(logits)) if small is None else small)
+    positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))
+    return times(weight, positive + times(1 - target, np.maximum(logits, 0) + tail))
 
 
 def binary_cross_entropy_with_logits_backward(
@@ -155,12 +164,19 @@ def binary_cross_entropy_with_logits_backward(
 
 
 def _slope(
-    logits: Array, target: Array, weight: Array | None, pos_weight: Array | None, grads: Array
+    logits: Array,
+    target: Array,
+    weight: Array | None,
+    pos_weight: Array | None,
+    grads: Array,
+    both: tuple[Array, Array] | None = None,
 ) -> Array:
-    positive = target * logistic(-logits)
+    """Return the gradients; `both` are the halves of the logits, where they are known."""
+    up, down = both or halves(logits)
+    positive = target * down
     if pos_weight is not None:
         positive *= pos_weight
-    slope: Array = (1 - target) * logistic(logits) - positive
+    slope: Array = ((1 - target) * up - positive) / (up + down)
     if weight is not None:
         slope *= weight
     slope *= grads
@@ -231,8 +247,12 @@ def binary_cross_entropy_with_logits_value_and_grad(
     losses = losses_for(reduction, logits.shape, result_dtype(logits))
 
     def kernel(block: Block) -> Any:
-        parts = pieces([logits, *others, grads], block, dtype)
-        loss, slope = _loss(*parts[:-1]), _slope(*parts)
+        x, t, w, positive, grad = pieces([logits, *others, grads], block, dtype)
+        up, down = halves(x)
+        loss, slope = (
+            _loss(x, t, w, positive, up * down),
+            _slope(x, t, w, positive, grad, (up, down)),
+        )
         grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)
         return keep(losses, block, loss)
 

@@ -16,7 +16,7 @@ import numpy as np
 from .blocks import Block, Kernel, blocks, run, worker_count
 from .checks import Array, axis_index, computation_dtype, result_dtype
 
-FEW_BYTES = 512  # up to so many bytes of classes for each sample, columns are faster
+FEW_BYTES = 256  # up to so many bytes of classes for each sample, columns are faster
 
 Two: TypeAlias = tuple[Array, Array]
 # compute(block, panels, out, spare) fills out from the panels of the inputs and may return

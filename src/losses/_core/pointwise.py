@@ -16,8 +16,8 @@ def times(weight: Array | None, value: Array) -> Array:
     """Return the product in which 0 * inf is 0: what has no weight does not count."""
     if weight is None:
         return value
-    product = np.multiply(weight, value)
-    if np.isnan(product).any():
+    product: Array = np.multiply(weight, value)
+    if np.isnan(np.add.reduce(product, axis=None)):  # one pass: any nan, or inf with -inf
         product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
     return product
 
@@ -38,8 +38,8 @@ def pieces(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -
 def over_entries(
     new_kernel: Callable[[], Kernel], shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> list[Any]:
-    """Run the kernel over blocks of single entries."""
-    return run(new_kernel, blocks(shape, 1, dtype.itemsize), worker_count(None))
+    """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
+    return run(new_kernel, blocks(shape, 4, dtype.itemsize), worker_count(None))
 
 
 def elementwise(
