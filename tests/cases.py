@@ -81,7 +81,7 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 reductions = st.sampled_from(["none", "mean", "sum"])
 shapes = array_shapes(min_dims=0, max_dims=3, max_side=4)
-# One class and few, laid out in columns; 70, laid out in rows in float64.
+# One class and few, laid out in columns; 70, laid out in rows.
 class_counts = st.sampled_from([1, 2, 3, 5, 70])
 
 
