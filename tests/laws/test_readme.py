@@ -91,7 +91,7 @@ def test_every_public_function_is_listed():
     assert sorted(set(listed)) == losses.__all__
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_name_that_a_document_takes_from_losses_exists(document):
     names = re.findall(r"\blosses\.(\w+)", document.read_text(encoding="utf-8"))
     assert set(names) <= set(losses.__all__)
@@ -120,13 +120,13 @@ def test_what_the_tables_say_to_write_gives_what_pytorch_gives(row):
     np.testing.assert_allclose(ours(row), expected.numpy(), rtol=32 * np.finfo(float).eps)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_link_leads_to_a_file_of_the_repository(document):
     for link in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
         assert link.startswith("https://") or (document.parent / link).is_file(), link
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_document_names_no_absolute_path(document):
     text = document.read_text(encoding="utf-8")
     assert not re.findall(r"(?<![\w.:/])[/~]/?[A-Za-z_]\S*", text)

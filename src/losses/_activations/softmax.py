@@ -45,7 +45,7 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     A shift leaves softmax unchanged; with the maximum :math:`m` at 0, exp cannot overflow. The
     relative error is at most about ``6 + (m - x)`` ulp, since rounding :math:`x_c - m` makes one of
     up to ``(m - x_c) / 2`` ulp in its exponential, and that of the sum: up to half an ulp for each
-    of 64 classes that are added in order, and about 70 ulp for any number that is added in pairs.
+    addition of a chain, of which the longest has 128.
 
     Examples
     --------
