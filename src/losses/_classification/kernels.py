@@ -33,7 +33,8 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
         classes, ignored, weight = labels.of(block)
         at = entries(classes, out, axis)
         if smoothing:
-            mass = np.full_like(out, smoothing / plan.classes)
+            mass = spare[1]
+            mass[...] = smoothing / plan.classes
             if labels.weight is not None:
                 mass *= across_classes(labels.weight, axis)
             mass.reshape(-1)[at] += (1 - smoothing) * (1 if weight is None else weight)
@@ -55,8 +56,9 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
     ) -> Array:
-        mass = panels[1] * (1 - smoothing)
-        mass += smoothing / plan.classes
+        mass = np.multiply(panels[1], 1 - smoothing, out=spare[1])
+        if smoothing:
+            mass += smoothing / plan.classes
         if weight is not None:
             mass *= across_classes(weight, axis)
         return under_mass(axis, panels[0], mass, grads, out, spare)
@@ -104,7 +106,8 @@ def under_mass(
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v.
 
-    With V the whole mass, the loss is V log1p(q) - sum v (x - m). `mass` is overwritten.
+    With V the whole mass, the loss is V log1p(q) - sum v (x - m). `mass`, which is the second
+    spare panel, is overwritten.
     """
     scratch = spare[0]
     _, top = shift(logits, axis, scratch)
@@ -124,6 +127,6 @@ def under_mass(
     if grads is not None:
         out *= across(mass_sum * grads / (1 + q), axis)
         out -= np.multiply(mass, across(grads, axis), out=mass)
-        # p V - v of the largest class is (V - v) - (1 - p) V, neither of them a subtraction.
+        # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
         flat[top] = (other_mass - mass_sum * (q / (1 + q))) * grads
     return loss
