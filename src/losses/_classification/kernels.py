@@ -95,9 +95,11 @@ def at_labels(
         if weight is not None:
             grads = grads * weight
         flat, whole = out.reshape(-1), 1 + q
-        rest = (q + (1 - flat[labels])) / whole
+        # p - 1 of the target is minus the others' share: both e - 1 and -q are at most 0.
+        rest = (flat[labels] - 1 - q) / whole
         out *= across(grads / whole, axis)
-        flat[labels] = 0 - rest * grads
+        rest *= grads
+        flat[labels] = rest
     return loss
 
 

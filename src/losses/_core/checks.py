@@ -180,7 +180,7 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
         )
     if not out.flags.writeable:
         raise ValueError("out: expected a writable array, got a read-only one")
-    if any(step == 0 and size > 1 for step, size in zip(out.strides, out.shape, strict=True)):
+    if 0 in [step for step, size in zip(out.strides, out.shape, strict=True) if size > 1]:
         raise ValueError("out: expected memory for every entry, got a broadcast array")
     for name, array in {"logits": logits, **inputs}.items():
         if isinstance(array, np.ndarray) and _overlap(out, array):

@@ -152,9 +152,13 @@ def clear(panel: Array, samples: Array, axis: int) -> None:
 
 def entries(labels: Array, panel: Array, axis: int) -> Array:
     """Return the flat positions of one class of each sample."""
-    stride, samples = panel.shape[1], np.arange(labels.size)
-    positions: Array = samples * stride + labels if axis else labels * stride + samples
-    return positions
+    samples, stride = np.arange(labels.size), panel.shape[1]
+    if axis:
+        samples *= stride
+        samples += labels
+    else:
+        samples += labels * stride
+    return samples
 
 
 def largest(panel: Array, axis: int) -> Array:

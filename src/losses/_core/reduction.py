@@ -58,10 +58,10 @@ def reduce_backward(
 ) -> Array:
     """Return the gradient with respect to each loss: an array for none, else one for all, 0-D."""
     grad = upstream(grad_output, shape if reduction == "none" else ())
-    if reduction == "mean":
-        with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-            grad = np.asarray(np.divide(grad, divisor, dtype=wide_dtype(dtype)))
-    return cast(grad, dtype)
+    if reduction != "mean":
+        return cast(grad, dtype)
+    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
+        return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
 
 
 def part(grads: Array, block: Block) -> Array:
