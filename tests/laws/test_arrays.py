@@ -5,44 +5,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.cases import CASES, Call
+from tests.layouts import LAYOUTS, same_bits
 
 REDUCED = [case for case in CASES if case.name.endswith(("loss", "entropy", "logits"))]
-
-
-def same_bits(a, b):
-    return np.array_equal(a, b, equal_nan=True) and np.asarray(a).dtype == np.asarray(b).dtype
 
 
 def evaluate(case, call):
     """Return the value and the gradient of the call."""
     value = case.forward(call)
     return value, case.backward(np.ones_like(value), call)
-
-
-def swapped(array):
-    return array.astype(array.dtype.newbyteorder())
-
-
-def strided(array):
-    """Return the same numbers with others between them."""
-    return np.repeat(array, 2, axis=-1)[..., ::2] if array.ndim else array
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def fortran(array):
-    return array.copy(order="F")
-
-
-def backwards(array):
-    return np.flip(np.flip(array).copy())
-
-
-LAYOUTS = [fortran, swapped, strided, backwards, read_only]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -72,7 +43,7 @@ def test_the_bits_do_not_depend_on_the_memory_layout(case, data):
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))
     call = call.at(call.first.astype(dtype))
     value, gradient = evaluate(case, call)
-    other = call.map(data.draw(st.sampled_from(LAYOUTS)))
+    other = call.map(data.draw(st.sampled_from(list(LAYOUTS.values()))))
     other_value, other_gradient = evaluate(case, other)
     assert same_bits(value, other_value)
     assert same_bits(gradient, other_gradient)

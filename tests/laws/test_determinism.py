@@ -8,16 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from tests.cases import CASES, class_counts, labelled, maybe
+from tests.layouts import same_bits
 
 import losses
 from losses._core import blocks
 
 float_dtypes = st.sampled_from([np.float32, np.float64])
 COUNTS = [1, 2, 3, 10, 32, 33, 64, 65, 100, 200, 1000]  # about both crossovers to rows
-
-
-def same_bits(a, b):
-    return np.array_equal(a, b, equal_nan=True) and np.asarray(a).dtype == np.asarray(b).dtype
 
 
 @st.composite

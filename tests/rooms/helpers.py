@@ -106,26 +106,6 @@ def parts(result):
     return result if isinstance(result, tuple) else (result,)
 
 
-def strided(array):
-    """Return the same numbers with others between them."""
-    return np.repeat(array, 2, axis=-1)[..., ::2] if array.ndim else array
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-LAYOUTS = {
-    "Fortran order": lambda array: array.copy(order="F"),
-    "byte-swapped": lambda array: array.astype(array.dtype.newbyteorder()),
-    "strided": strided,
-    "reversed": lambda array: np.flip(np.flip(array).copy()),
-    "read-only": read_only,
-}
-
-
 def assert_same(actual, expected):
     """Assert equal shapes, dtypes and bits, of each part: nan is nan, and -0 is not 0."""
     for found, value in zip(parts(actual), parts(expected), strict=True):

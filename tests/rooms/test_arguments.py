@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from numpy.exceptions import AxisError
+from tests.layouts import LAYOUTS, read_only
 from tests.rooms.helpers import (
     CALLS,
     INF,
-    LAYOUTS,
     LOSSES,
     NAN,
     assert_near,
@@ -15,7 +15,6 @@ from tests.rooms.helpers import (
     evaluate,
     parts,
     point,
-    read_only,
     takes,
 )
 

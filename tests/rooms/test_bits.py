@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import INF, LAYOUTS, NAN, assert_same, call, dtypes, takes
+from tests.layouts import LAYOUTS
+from tests.rooms.helpers import INF, NAN, assert_same, call, dtypes, takes
 
 import losses
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import CALLS, LAYOUTS, assert_same, call, read_only, takes
+from tests.layouts import LAYOUTS, read_only
+from tests.rooms.helpers import CALLS, assert_same, call, takes
 
 every = pytest.mark.parametrize("name", takes("out"))
 SHAPE = (2, 3)
