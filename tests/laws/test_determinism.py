@@ -179,3 +179,10 @@ def test_the_default_number_of_workers_is_scoped_and_checked():
     for wrong, error in ((0, ValueError), (-2, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="workers"), losses.set_workers(wrong):
             pass
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_call_leaves_numpys_settings_as_they_were(workers):
+    before = np.getbufsize(), np.geterr()
+    losses.cross_entropy(np.zeros((3000, 300)), np.zeros(3000, int), workers=workers)
+    assert (np.getbufsize(), np.geterr()) == before
