@@ -40,9 +40,9 @@ class Call:
         options = {name: each(value) for name, value in self.options.items()}
         return Call(each(self.first), tuple(map(each, self.rest)), options)
 
-    def at(self, first: np.ndarray) -> Call:
-        """Return the call at another point."""
-        return Call(first, self.rest, self.options)
+    def at(self, first: np.ndarray, **options: Any) -> Call:
+        """Return the call at another point, or with other options."""
+        return Call(first, self.rest, {**self.options, **options})
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,12 @@ def test_the_backward_is_the_transpose_of_the_derivative(case, data):
     behind = case.forward(call.at(call.first - STEP * v))
     difference = np.sum(g * (ahead - behind)) / (2 * STEP)
     product = np.sum(case.backward(g[()], call) * v)
-    # Truncation is step**2 / 6 of the third derivative; each value has an error of some ulp
+    # Truncation is step**2 / 6 of the third derivative, of each loss in a sum; each value has an error of some ulp
     # (the sum of up to 64 losses among them), of which the difference makes eps / step.
-    truncation = STEP**2 / 6 * case.third * np.abs(g).sum()
+    terms = 1
+    if call.options.get("reduction") == "sum":
+        terms = np.size(case.forward(call.at(call.first, reduction="none")))
+    truncation = STEP**2 / 6 * case.third * terms * np.abs(g).sum()
     rounding = 16 * EPS / STEP * np.sum(np.abs(g) * (4 + np.abs(value)))
     assert abs(difference - product) <= truncation + rounding + 1e3 * EPS * np.abs(product)
 
