@@ -25,8 +25,8 @@ def test_the_backward_is_the_transpose_of_the_derivative(case, data):
     behind = case.forward(call.at(call.first - STEP * v))
     difference = np.sum(g * (ahead - behind)) / (2 * STEP)
     product = np.sum(case.backward(g[()], call) * v)
-    # Truncation is step**2 / 6 of the third derivative, of each loss in a sum; each value has an error of some ulp
-    # (the sum of up to 64 losses among them), of which the difference makes eps / step.
+    # Truncation is step**2 / 6 of the third derivative, of each loss in a sum; each value has an
+    # error of some ulp (of each loss in a sum), of which the difference makes eps / step.
     terms = 1
     if call.options.get("reduction") == "sum":
         terms = np.size(case.forward(call.at(call.first, reduction="none")))
