@@ -295,7 +295,7 @@ def _checked(
     else:
         labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
         losses_of = losses_at_labels(plan, labels, epsilon)
-        divisor = labels.divisor(plan.blocks) if reduction == "mean" else None
+        divisor = labels.divisor(plan.blocks, reduction)
     return _Problem(inputs, plan, losses_of, divisor, reduction, threads)
 
 

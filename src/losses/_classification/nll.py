@@ -103,7 +103,7 @@ def nll_loss(
         return keep(losses, block, loss)
 
     sums = run(lambda: kernel, plan.blocks, worker_count(None))
-    return reduce(losses, sums, reduction, labels.divisor(plan.blocks), dtype)
+    return reduce(losses, sums, reduction, labels.divisor(plan.blocks, reduction), dtype)
 
 
 def nll_loss_backward(
@@ -169,7 +169,7 @@ def nll_loss_backward(
     """
     log_probs, plan, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
     result = np.zeros(log_probs.shape, result_dtype(log_probs))
-    divisor = labels.divisor(plan.blocks)
+    divisor = labels.divisor(plan.blocks, reduction)
     grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
 
     def kernel(block: Block) -> None:

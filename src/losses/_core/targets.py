@@ -37,8 +37,10 @@ class Labels(NamedTuple):
         weight = None if self.weight is None else self.weight[labels]
         return labels, ignored, weight
 
-    def divisor(self, blocks: list[Block]) -> Any:
+    def divisor(self, blocks: list[Block], reduction: str) -> Any:
         """Return what the mean divides by: the weights of the samples that count, summed."""
+        if reduction != "mean":
+            return None
         if self.weight is None and not self.any_ignored:
             return self.target.size
         sums, seen = [], False
