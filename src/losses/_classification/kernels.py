@@ -7,14 +7,24 @@ log sum exp(x) = m + log1p(q), and 1 - p of any class is (q + (1 - e)) / (1 + q)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._activations.logsumexp import others, shift
 from .._core.blocks import Block
 from .._core.checks import Array
-from .._core.panels import Panels, Two, across, across_classes, add, clear, entries, largest
+from .._core.panels import (
+    Panels,
+    Two,
+    across,
+    across_classes,
+    add,
+    clear,
+    entries,
+    inner,
+    largest,
+)
 from .._core.pointwise import times
 from .._core.targets import Labels
 
@@ -25,25 +35,24 @@ Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Two],
 
 def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     """Return the kernel for class indices: the first panel holds the logits."""
-    axis = plan.axis
+    # Smoothing leaves a share of the mass at the label and gives a base to every class.
+    share = base = None
+    if smoothing:
+        share = np.asarray(1 - smoothing, plan.dtype)
+        base = np.full(plan.classes, smoothing / plan.classes, plan.dtype)
+        if labels.weight is not None:
+            base *= labels.weight
 
     def losses(
         block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
     ) -> Array:
         classes, ignored, weight = labels.of(block)
-        at = entries(classes, out, axis)
-        if smoothing:
-            mass = spare[1]
-            mass[...] = smoothing / plan.classes
-            if labels.weight is not None:
-                mass *= across_classes(labels.weight, axis)
-            mass.reshape(-1)[at] += (1 - smoothing) * (1 if weight is None else weight)
-            loss = under_mass(axis, panels[0], mass, grads, out, spare)
-        else:
-            loss = at_labels(axis, panels[0], at, weight, grads, out, spare)
+        if share is not None:
+            weight = share if weight is None else share * weight
+        loss = at_labels(plan.axis, panels[0], classes, weight, base, grads, out, spare)
         if ignored is not None:
             loss[ignored] = 0
-            clear(out, ignored, axis)
+            clear(out, ignored, plan.axis)
         return loss
 
     return losses
@@ -56,12 +65,13 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
     ) -> Array:
-        mass = np.multiply(panels[1], 1 - smoothing, out=spare[1])
+        logits, mass = panels
         if smoothing:
+            mass = np.multiply(mass, 1 - smoothing, out=spare[1])
             mass += smoothing / plan.classes
         if weight is not None:
-            mass *= across_classes(weight, axis)
-        return under_mass(axis, panels[0], mass, grads, out, spare)
+            mass = np.multiply(mass, across_classes(weight, axis), out=spare[1])
+        return under_mass(axis, logits, mass, grads, out, spare[0])
 
     return losses
 
@@ -80,55 +90,68 @@ def at_labels(
     logits: Array,
     labels: Array,
     weight: Array | None,
+    base: Array | None,
     grads: Array | None,
     out: Array,
     spare: Two,
 ) -> Array:
-    """Return each sample's loss at its label, a flat position; write its w (p - [label])."""
-    scratch = spare[0]
-    _, top = shift(logits, axis, scratch)
-    shifted = scratch.reshape(-1)[labels]
-    np.exp(scratch, out=out)
-    q = others(out, axis, top, scratch)
-    loss = negative_log_likelihood(shifted - np.log1p(q), weight)
+    """Return each sample's loss for a mass a at its label; write its a (p - [label]).
+
+    A base mass b of each class, of the sum B, adds the sum of b (-log p) = B log1p(q) -
+    sum b (x - m) to the loss, and B p - b to the gradient.
+    """
+    shifted, scratch = spare
+    at = entries(labels, out, axis)
+    _, top = shift(logits, axis, shifted)
+    label_shifted = shifted.take(at)
+    cost = None if base is None else inner(shifted, base, axis, scratch)
+    exps = np.exp(shifted, out=out)
+    label_exps = exps.take(at)
+    q = others(exps, axis, top, scratch)
+    log_sum = np.log1p(q)
+    loss = negative_log_likelihood(label_shifted - log_sum, weight)
+    base_sum: Any = 0
+    if base is not None:
+        base_sum = np.add.reduce(base)
+        loss += base_sum * log_sum - cost
     if grads is not None:
+        scale = grads / (1 + q)
+        # p - 1 of the label is minus the others' share: both e - 1 and -q are at most 0.
+        label_grads = label_exps - 1
+        label_grads -= q
         if weight is not None:
-            grads = grads * weight
-        flat, whole = out.reshape(-1), 1 + q
-        # p - 1 of the target is minus the others' share: both e - 1 and -q are at most 0.
-        rest = (flat[labels] - 1 - q) / whole
-        out *= across(grads / whole, axis)
-        rest *= grads
-        flat[labels] = rest
+            label_grads *= weight
+        if base is not None:
+            label_grads += base_sum * label_exps
+        label_grads *= scale
+        out *= across(scale if weight is None else scale * (weight + base_sum), axis)
+        if base is not None:
+            label_grads -= base[labels] * grads
+            out -= np.multiply(across_classes(base, axis), across(grads, axis), out=scratch)
+        out.reshape(-1)[at] = label_grads
     return loss
 
 
 def under_mass(
-    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, spare: Two
+    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, scratch: Array
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v.
 
-    With V the whole mass, the loss is V log1p(q) - sum v (x - m). `mass`, which is the second
-    spare panel, is overwritten.
+    With V the whole mass, the loss is V log1p(q) - sum v (x - m).
     """
-    scratch = spare[0]
     _, top = shift(logits, axis, scratch)
-    cost = add(np.multiply(scratch, mass, out=out), axis)
-    if np.isnan(cost).any():
-        out[mass == 0] = 0  # 0 * inf is 0 here; a sample that holds nan keeps it in q
-        cost = add(out, axis)
-    np.exp(scratch, out=out)
-    q = others(out, axis, top, scratch)
-    flat, flat_mass = out.reshape(-1), mass.reshape(-1)
-    top = largest(out, axis) if top is None else top
-    top_mass = flat_mass[top]
-    flat_mass[top] = 0
-    other_mass = add(mass, axis)
-    mass_sum = other_mass + top_mass
-    loss: Array = mass_sum * np.log1p(q) - cost
+    cost = inner(scratch, mass, axis, out)
+    exps = np.exp(scratch, out=out)
+    q = others(exps, axis, top, scratch)
+    whole_mass = add(mass, axis)
+    loss: Array = whole_mass * np.log1p(q) - cost
     if grads is not None:
-        out *= across(mass_sum * grads / (1 + q), axis)
-        out -= np.multiply(mass, across(grads, axis), out=mass)
+        top = largest(exps, axis) if top is None else top
+        scale = whole_mass * grads / (1 + q)
+        out *= across(scale, axis)
+        np.multiply(mass, across(grads, axis), out=scratch)
+        scratch.reshape(-1)[top] = 0
+        out -= scratch
         # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
-        flat[top] = (other_mass - mass_sum * (q / (1 + q))) * grads
+        out.reshape(-1)[top] = add(scratch, axis) - q * scale
     return loss

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from math import ceil, prod
-from threading import Event
+from math import ceil, gcd, prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .checks import whole_number
 
-# Small enough for a core's second-level cache with its scratch copies, large enough that the
-# cost of NumPy's calls is spread over tens of thousands of entries.
-BLOCK_BYTES = 256 * 1024
+# Measured, see docs/speed.md: one thread is as fast on any block that fits the second-level cache;
+# several threads want large ones, for they meet at the interpreter's lock after each call.
+BLOCK_BYTES = 768 * 1024
+SHARES = 4  # the number of blocks is a multiple of this, so that 2 or 4 workers end together
 
 _default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
 
@@ -50,7 +51,8 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
     if not sliced:
         return [Block((), 0, inner)]
     size = shape[sliced - 1]
-    step = ceil(size / ceil(size * inner / room))
+    share = SHARES // gcd(SHARES, prod(shape[: sliced - 1]))
+    step = ceil(size / (share * ceil(size * inner / (share * room))))
     found = []
     for row, lead in enumerate(np.ndindex(shape[: sliced - 1])):
         for low in range(0, size, step):
@@ -70,26 +72,28 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             return [kernel(block) for block in blocks] if kernel else []
 
     results: list[Any] = [None] * len(blocks)
-    stop = Event()
+    waiting = deque(enumerate(blocks))
 
-    def share(worker: int) -> None:
-        with np.errstate(all="ignore"):
-            kernel = new_kernel()
-            for i in range(worker, len(blocks), workers):
-                if stop.is_set():
-                    break
-                results[i] = kernel(blocks[i])
+    def share() -> None:
+        try:
+            with np.errstate(all="ignore"):
+                kernel = new_kernel()
+                while True:
+                    try:
+                        i, block = waiting.popleft()
+                    except IndexError:
+                        return
+                    results[i] = kernel(block)
+        finally:
+            waiting.clear()  # after an error no worker takes another block
 
     from concurrent.futures import ThreadPoolExecutor  # only here: it is slow to import
 
     with ThreadPoolExecutor(workers - 1) as pool:
-        try:
-            others = [pool.submit(share, worker) for worker in range(1, workers)]
-            share(0)
-            for other in others:
-                other.result()
-        finally:
-            stop.set()
+        others = [pool.submit(share) for _ in range(workers - 1)]
+        share()
+        for other in others:
+            other.result()
     return results
 
 

@@ -63,7 +63,7 @@ class Panels(NamedTuple):
                 if output is None:
                     return compute(block, panels, free[0], (one, two))
                 part = self.part(output, block)
-                if self._usable(part):
+                if part.flags.c_contiguous and part.dtype == self.dtype:
                     return compute(block, panels, part.reshape(shape), (one, two))
                 result = compute(block, panels, free[0], (one, two))
                 np.copyto(part, free[0].reshape(part.shape), casting="same_kind")
@@ -78,12 +78,10 @@ class Panels(NamedTuple):
         at = block.at if self.axis else (slice(None), *block.at)
         return array.transpose(self.order)[at]
 
-    def _usable(self, part: Array) -> bool:
-        """Return whether a panel can lie where the array's own entries do."""
-        return part.flags.c_contiguous and part.dtype == self.dtype
-
     def _read(self, part: Array, buffer: Array) -> Array:
-        if self._usable(part):
+        # Columns may lie anywhere, as long as the samples of each class follow one another.
+        whole = part if self.axis else part[0]
+        if whole.flags.c_contiguous and part.dtype == self.dtype:
             return part.reshape(buffer.shape)
         np.copyto(buffer.reshape(part.shape), part)
         return buffer
@@ -96,7 +94,8 @@ def panels(array: Array, class_axis: int) -> Panels:
     axis = int(classes * dtype.itemsize > FEW_BYTES)
     kept = (*range(class_axis), *range(class_axis + 1, array.ndim))
     order = (*kept, class_axis) if axis else (class_axis, *kept)
-    cut = blocks(samples, classes, dtype.itemsize) if classes else []
+    # Beside its classes a sample has a handful of numbers: label, maximum, sum, loss.
+    cut = blocks(samples, classes + 4, dtype.itemsize) if classes else []
     return Panels(axis, order, classes, samples, dtype, cut)
 
 
@@ -135,6 +134,24 @@ def add(panel: Array, axis: int) -> Array:
     return sums
 
 
+def inner(panel: Array, mass: Array, axis: int, spare: Array) -> Array:
+    """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
+
+    The mass is one number for each class, or a panel.
+    """
+    wide = across_classes(mass, axis) if mass.ndim == 1 else mass
+    if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES:  # as in add
+        sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", panel, mass)
+    else:
+        sums = add(np.multiply(panel, wide, out=spare), axis)
+    wrong = np.isnan(sums)
+    if wrong.any():
+        np.multiply(panel, wide, out=spare)
+        np.copyto(spare, 0, where=wide == 0)
+        sums[wrong] = add(spare, axis)[wrong]
+    return sums
+
+
 def across(per_sample: Array, axis: int) -> Array:
     """Return numbers, one for each sample or for all, in a shape to broadcast over the panel."""
     return per_sample[:, None] if axis and per_sample.ndim else per_sample
@@ -162,5 +179,10 @@ def entries(labels: Array, panel: Array, axis: int) -> Array:
 
 
 def largest(panel: Array, axis: int) -> Array:
-    """Return the flat position of each sample's largest class, the first of equals or nan."""
-    return entries(panel.argmax(axis=axis), panel, axis)
+    """Return the flat position of each sample's largest class, or of one of them."""
+    if axis:
+        return entries(panel.argmax(axis=1), panel, axis)
+    # Columns are few, and argmax takes ten times as long: the largest c with x_c = max x.
+    found = (panel == np.maximum.reduce(panel, axis=0)).view(np.uint8)
+    found *= np.arange(len(panel), dtype=np.uint8)[:, None]
+    return entries(np.maximum.reduce(found, axis=0).astype(np.intp), panel, axis)
