@@ -140,7 +140,7 @@ class UnluckyError(Exception):
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread(workers):
-    cut = blocks.blocks((1000,), entries=1 << 16, itemsize=8)
+    cut = blocks.blocks((1000,), entries=1 << 20, itemsize=8)
     before = threading.active_count()
 
     def kernel(block):
@@ -153,7 +153,7 @@ def test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread(workers)
 
 
 def test_a_failed_block_stops_the_other_workers():
-    cut = blocks.blocks((1000,), entries=1 << 16, itemsize=8)
+    cut = blocks.blocks((1000,), entries=1 << 20, itemsize=8)
     done, failed = [], threading.Event()
 
     def kernel(block):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import Two, across, add, largest, transform
+from .._core.panels import across, add, largest, transform
 from .logsumexp import others, shift
 
 
@@ -61,11 +61,10 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_log_softmax, axis, floating(x=x))
 
 
-def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
-    exps, scratch = spare
+def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
     _, top = shift(panels[0], axis, out)
-    np.exp(out, out=exps)
-    out -= across(np.log1p(others(exps, axis, top, scratch)), axis)
+    exps = np.exp(out, out=spare)
+    out -= across(np.log1p(others(exps, axis, top, np.empty_like(exps))), axis)
 
 
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
@@ -111,14 +110,16 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
     return transform(_log_softmax_backward, axis, log_probs, upstream(grad_output, log_probs.shape))
 
 
-def _log_softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
-    (log_probs, grad_output), scratch = panels, spare[0]
+def _log_softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
+    log_probs, grad_output = panels
     top = largest(log_probs, axis)
-    top_log, top_grad = log_probs.reshape(-1)[top], grad_output.reshape(-1)[top]
-    probs = np.exp(log_probs, out=out)
-    np.copyto(scratch, grad_output)
-    scratch.reshape(-1)[top] = 0
-    rest = add(scratch, axis)
-    top_probs = probs.reshape(-1)[top]
-    np.subtract(scratch, np.multiply(probs, across(rest + top_grad, axis), out=out), out=out)
-    out.reshape(-1)[top] = -top_grad * np.expm1(top_log) - top_probs * rest
+    top_log, top_grad = log_probs.take(top), grad_output.take(top)
+    probs = np.exp(log_probs, out=spare)
+    top_probs = probs.take(top)
+    np.copyto(out, grad_output)
+    flat = out.reshape(-1)
+    flat[top] = 0
+    rest = add(out, axis)
+    probs *= across(rest + top_grad, axis)
+    out -= probs
+    flat[top] = -top_grad * np.expm1(top_log) - top_probs * rest

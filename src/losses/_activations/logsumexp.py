@@ -18,7 +18,7 @@ from .._core.checks import (
     result_dtype,
     upstream,
 )
-from .._core.panels import Two, across, add, largest, panels
+from .._core.panels import across, add, largest, panels
 from .._core.reduction import scalar_or_array
 
 
@@ -106,10 +106,9 @@ def logsumexp(
     merged, axes, _ = _merge(x, axis)
     plan = panels(merged, _place(axes))
 
-    def compute(_block: Block, inputs: Sequence[Array], _out: Array, spare: Two) -> Array:
-        exps, scratch = spare
-        maxima, top = shift(inputs[0], plan.axis, exps)
-        q = others(np.exp(exps, out=exps), plan.axis, top, scratch)
+    def compute(_: Block, inputs: Sequence[Array], out: Array, spare: Array) -> Array:
+        maxima, top = shift(inputs[0], plan.axis, spare)
+        q = others(np.exp(spare, out=spare), plan.axis, top, out)
         # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
         return np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))
 
@@ -172,9 +171,9 @@ def logsumexp_backward(
     plan = panels(merged, _place(axes))
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
-    def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Two) -> None:
-        shift(inputs[0], plan.axis, spare[0])
-        np.exp(spare[0], out=out)
+    def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Array) -> None:
+        shift(inputs[0], plan.axis, spare)
+        np.exp(spare, out=out)
         out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))

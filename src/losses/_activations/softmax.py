@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import Two, across, add, transform
+from .._core.panels import across, add, transform
 from .logsumexp import shift
 
 
@@ -56,9 +56,9 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_softmax, axis, floating(x=x))
 
 
-def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
-    shift(panels[0], axis, spare[0])
-    np.exp(spare[0], out=out)
+def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
+    shift(panels[0], axis, spare)
+    np.exp(spare, out=out)
     out /= across(add(out, axis), axis)
 
 
@@ -105,11 +105,10 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     return transform(_softmax_backward, axis, probs, upstream(grad_output, probs.shape))
 
 
-def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Two) -> None:
-    (probs, grad_output), (centred, products) = panels, spare
+def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
+    probs, grad_output = panels
     # Only a class that holds more than half matters: there rint(p) is 1, elsewhere 0.
-    np.multiply(np.rint(probs, out=products), grad_output, out=products)
-    np.subtract(grad_output, across(add(products, axis), axis), out=centred)
-    inner = add(np.multiply(centred, probs, out=products), axis)
-    centred -= across(inner, axis)
-    np.multiply(probs, centred, out=out)
+    np.multiply(np.rint(probs, out=spare), grad_output, out=spare)
+    np.subtract(grad_output, across(add(spare, axis), axis), out=out)
+    out -= across(add(np.multiply(out, probs, out=spare), axis), axis)
+    out *= probs

@@ -23,7 +23,7 @@ from .._core.checks import (
     result_dtype,
     smoothing,
 )
-from .._core.panels import Panels, Two, panels
+from .._core.panels import Panels, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import is_probabilities, labels_for, not_a_class
 from .kernels import Losses, losses_at_labels, losses_under_probabilities
@@ -187,7 +187,7 @@ def cross_entropy_backward(
     )
     plan = problem.plan
     grads = reduce_backward(grad_output, reduction, problem.divisor, plan.samples, plan.dtype)
-    grad_logits = np.empty_like(problem.inputs[0], result_dtype(problem.inputs[0]))
+    grad_logits = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
     _evaluate(problem, grads, grad_logits)
     return grad_logits
 
@@ -252,7 +252,7 @@ def cross_entropy_value_and_grad(
     problem = _checked(
         logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
-    plan, logits = problem.plan, problem.inputs[0]
+    plan, logits = problem.plan, problem.inputs[-1]
     # The gradient of single losses is that of their sum.
     upstream_of = "sum" if reduction == "none" else reduction
     grads = reduce_backward(1.0, upstream_of, problem.divisor, plan.samples, plan.dtype)
@@ -263,7 +263,7 @@ def cross_entropy_value_and_grad(
 class _Problem(NamedTuple):
     """The arguments of cross_entropy, checked, and the kernel for its kind of target."""
 
-    inputs: list[Array]  # logits and, if the target holds them, probabilities
+    inputs: list[Array]  # the logits, after the probabilities if the target holds them
     plan: Panels
     losses_of: Losses
     divisor: Any
@@ -291,7 +291,7 @@ def _checked(
         weights = class_weight(weight, plan.classes, plan.dtype)
         losses_of = losses_under_probabilities(plan, weights, epsilon)
         divisor: Any = prod(plan.samples)
-        inputs.append(target)
+        inputs.insert(0, target)
     else:
         labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
         losses_of = losses_at_labels(plan, labels, epsilon)
@@ -303,10 +303,10 @@ def _evaluate(
     problem: _Problem, grads: Array | None = None, grad_logits: Array | None = None
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write that of the logits."""
-    plan, dtype = problem.plan, result_dtype(problem.inputs[0])
+    plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
     losses = losses_for(problem.reduction, plan.samples, dtype)
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Two) -> Any:
+    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
         grad = None if grads is None else part(grads, block)
         return keep(losses, block, problem.losses_of(block, panels, grad, out, spare))
 

@@ -16,7 +16,6 @@ from .._core.blocks import Block
 from .._core.checks import Array
 from .._core.panels import (
     Panels,
-    Two,
     across,
     across_classes,
     add,
@@ -30,11 +29,11 @@ from .._core.targets import Labels
 
 # losses(block, panels, grads, out, spare) of a panel, whose gradient it writes to out if grads,
 # the gradients with respect to the losses, are given.
-Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Two], Array]
+Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Array], Array]
 
 
 def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
-    """Return the kernel for class indices: the first panel holds the logits."""
+    """Return the kernel for class indices: the panel holds the logits."""
     # Smoothing leaves a share of the mass at the label and gives a base to every class.
     share = base = None
     if smoothing:
@@ -44,7 +43,7 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
             base *= labels.weight
 
     def losses(
-        block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
+        block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
         classes, ignored, weight = labels.of(block)
         if share is not None:
@@ -59,19 +58,18 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
 
 
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
-    """Return the kernel for class probabilities: the second panel holds them."""
+    """Return the kernel for class probabilities: the panels hold them and the logits."""
     axis = plan.axis
 
     def losses(
-        _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Two
+        _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
-        logits, mass = panels
+        mass, logits = panels
         if smoothing:
-            mass = np.multiply(mass, 1 - smoothing, out=spare[1])
-            mass += smoothing / plan.classes
+            mass = mass * (1 - smoothing) + smoothing / plan.classes
         if weight is not None:
-            mass = np.multiply(mass, across_classes(weight, axis), out=spare[1])
-        return under_mass(axis, logits, mass, grads, out, spare[0])
+            mass = mass * across_classes(weight, axis)
+        return under_mass(axis, logits, mass, grads, out, spare)
 
     return losses
 
@@ -93,21 +91,20 @@ def at_labels(
     base: Array | None,
     grads: Array | None,
     out: Array,
-    spare: Two,
+    spare: Array,
 ) -> Array:
     """Return each sample's loss for a mass a at its label; write its a (p - [label]).
 
     A base mass b of each class, of the sum B, adds the sum of b (-log p) = B log1p(q) -
     sum b (x - m) to the loss, and B p - b to the gradient.
     """
-    shifted, scratch = spare
     at = entries(labels, out, axis)
-    _, top = shift(logits, axis, shifted)
-    label_shifted = shifted.take(at)
-    cost = None if base is None else inner(shifted, base, axis, scratch)
-    exps = np.exp(shifted, out=out)
+    _, top = shift(logits, axis, spare)
+    label_shifted = spare.take(at)
+    cost = None if base is None else inner(spare, base, axis, out)
+    exps = np.exp(spare, out=out)
     label_exps = exps.take(at)
-    q = others(exps, axis, top, scratch)
+    q = others(exps, axis, top, spare)
     log_sum = np.log1p(q)
     loss = negative_log_likelihood(label_shifted - log_sum, weight)
     base_sum: Any = 0
@@ -127,31 +124,31 @@ def at_labels(
         out *= across(scale if weight is None else scale * (weight + base_sum), axis)
         if base is not None:
             label_grads -= base[labels] * grads
-            out -= np.multiply(across_classes(base, axis), across(grads, axis), out=scratch)
+            out -= np.multiply(across_classes(base, axis), across(grads, axis), out=spare)
         out.reshape(-1)[at] = label_grads
     return loss
 
 
 def under_mass(
-    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, scratch: Array
+    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, spare: Array
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v.
 
     With V the whole mass, the loss is V log1p(q) - sum v (x - m).
     """
-    _, top = shift(logits, axis, scratch)
-    cost = inner(scratch, mass, axis, out)
-    exps = np.exp(scratch, out=out)
-    q = others(exps, axis, top, scratch)
+    _, top = shift(logits, axis, spare)
+    cost = inner(spare, mass, axis, out)
+    exps = np.exp(spare, out=out)
+    q = others(exps, axis, top, spare)
     whole_mass = add(mass, axis)
     loss: Array = whole_mass * np.log1p(q) - cost
     if grads is not None:
         top = largest(exps, axis) if top is None else top
         scale = whole_mass * grads / (1 + q)
         out *= across(scale, axis)
-        np.multiply(mass, across(grads, axis), out=scratch)
-        scratch.reshape(-1)[top] = 0
-        out -= scratch
+        np.multiply(mass, across(grads, axis), out=spare)
+        spare.reshape(-1)[top] = 0
+        out -= spare
         # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
-        out.reshape(-1)[top] = add(scratch, axis) - q * scale
+        out.reshape(-1)[top] = add(spare, axis) - q * scale
     return loss

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from math import ceil, gcd, prod
+from threading import Thread
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from .checks import whole_number
 
 # Measured, see docs/speed.md: one thread is as fast on any block that fits the second-level cache;
 # several threads want large ones, for they meet at the interpreter's lock after each call.
-BLOCK_BYTES = 768 * 1024
+BLOCK_BYTES = 1024 * 1024
 SHARES = 4  # the number of blocks is a multiple of this, so that 2 or 4 workers end together
 
 _default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
@@ -72,7 +73,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             return [kernel(block) for block in blocks] if kernel else []
 
     results: list[Any] = [None] * len(blocks)
-    waiting = deque(enumerate(blocks))
+    waiting, errors = deque(enumerate(blocks)), deque[BaseException]()
 
     def share() -> None:
         try:
@@ -84,16 +85,19 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
                     except IndexError:
                         return
                     results[i] = kernel(block)
-        finally:
-            waiting.clear()  # after an error no worker takes another block
+        except BaseException as error:
+            waiting.clear()  # so that no worker takes another block
+            errors.append(error)
 
-    from concurrent.futures import ThreadPoolExecutor  # only here: it is slow to import
-
-    with ThreadPoolExecutor(workers - 1) as pool:
-        others = [pool.submit(share) for _ in range(workers - 1)]
-        share()
-        for other in others:
-            other.result()
+    # Half the time of a pool, which would not outlive the call either.
+    others = [Thread(target=share) for _ in range(workers - 1)]
+    for other in others:
+        other.start()
+    share()
+    for other in others:
+        other.join()
+    if errors:
+        raise errors[0]
     return results
 
 

@@ -21,11 +21,10 @@ FEW_BYTES = 256  # up to here columns are faster than rows
 SHORT_BYTES = 1024  # below here NumPy's buffer costs less than calls for single rows
 LONG_BYTES = 8192  # up to here einsum adds a row in chains of at most 128 terms
 
-Two: TypeAlias = tuple[Array, Array]
 # compute(block, panels, out, spare) fills out from the panels of the inputs and may return
-# something for each block. out may be the memory of the first panel; the two spare panels are
-# memory to work in, for fresh memory costs a page fault for each 4 KiB.
-Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Two], Any]
+# something for each block. out may be the memory of the last panel; spare is memory to work in,
+# for fresh memory costs a page fault for each 4 KiB.
+Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Array], Any]
 
 
 class Panels(NamedTuple):
@@ -53,20 +52,21 @@ class Panels(NamedTuple):
                 # its buffer wherever two rows fit, which costs three times the arithmetic.
                 np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
             largest = self.blocks[0].stop  # no block has more samples than the first
-            memory = [np.empty(largest * self.classes, self.dtype) for _ in (0, 1, *inputs)]
+            # One piece, which the allocator keeps from call to call; of several it gives some back.
+            memory = np.empty((1 + len(inputs), largest * self.classes), self.dtype)
 
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
-                one, two, *free = [m[: count * self.classes].reshape(shape) for m in memory]
+                spare, *free = [m.reshape(shape) for m in memory[:, : count * self.classes]]
                 panels = list(map(self._read, [self.part(a, block) for a in inputs], free))
                 if output is None:
-                    return compute(block, panels, free[0], (one, two))
+                    return compute(block, panels, free[-1], spare)
                 part = self.part(output, block)
                 if part.flags.c_contiguous and part.dtype == self.dtype:
-                    return compute(block, panels, part.reshape(shape), (one, two))
-                result = compute(block, panels, free[0], (one, two))
-                np.copyto(part, free[0].reshape(part.shape), casting="same_kind")
+                    return compute(block, panels, part.reshape(shape), spare)
+                result = compute(block, panels, free[-1], spare)
+                np.copyto(part, free[-1].reshape(part.shape), casting="same_kind")
                 return result
 
             return kernel
@@ -100,7 +100,7 @@ def panels(array: Array, class_axis: int) -> Panels:
 
 
 def transform(
-    compute: Callable[[int, Sequence[Array], Array, Two], None], axis: int, *arrays: Array
+    compute: Callable[[int, Sequence[Array], Array, Array], None], axis: int, *arrays: Array
 ) -> Array:
     """Run compute(axis, panels, out, spare) over arrays of one shape; return what it wrote.
 
