@@ -39,9 +39,10 @@ def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
     if top is None:
         # floor(exps) is 1 at the maxima, of which one is set aside, and 0 below them.
         ones = np.floor(exps, out=spare)
-        ties = add(ones, axis) - 1
-        q: Array = add(np.subtract(exps, ones, out=ones), axis) + ties
-        return q
+        unique = np.add.reduce(ones, axis=None) == exps.shape[1]
+        ties = None if unique else add(ones, axis) - 1
+        q = add(np.subtract(exps, ones, out=ones), axis)
+        return q if ties is None else q + ties
     flat = exps.reshape(-1)
     ones = flat[top]
     flat[top] = 0

@@ -74,15 +74,6 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     return losses
 
 
-def negative_log_likelihood(log_probs: Array, weight: Array | None) -> Array:
-    """Return the loss of each sample from the log-probability of its label.
-
-    0 - x, not -x: a certain prediction costs 0, not -0.
-    """
-    loss: Array = 0 - times(weight, log_probs)
-    return loss
-
-
 def at_labels(
     axis: int,
     logits: Array,
@@ -106,7 +97,7 @@ def at_labels(
     label_exps = exps.take(at)
     q = others(exps, axis, top, spare)
     log_sum = np.log1p(q)
-    loss = negative_log_likelihood(label_shifted - log_sum, weight)
+    loss = times(weight, log_sum - label_shifted)
     base_sum: Any = 0
     if base is not None:
         base_sum = np.add.reduce(base)

@@ -19,9 +19,9 @@ from .._core.checks import (
     result_dtype,
 )
 from .._core.panels import Panels, panels
+from .._core.pointwise import times
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import Labels, labels_for
-from .kernels import negative_log_likelihood
 
 
 def nll_loss(
@@ -97,7 +97,8 @@ def nll_loss(
         here = plan.part(log_probs, block)
         index = np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
         found = np.take_along_axis(here, index, axis=-plan.axis).reshape(-1)
-        loss = negative_log_likelihood(found.astype(plan.dtype), weight)
+        # 0 - x, not -x: a certain prediction costs 0, not -0.
+        loss = times(weight, 0 - found.astype(plan.dtype))
         if ignored is not None:
             loss[ignored] = 0
         return keep(losses, block, loss)

@@ -40,17 +40,16 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
     The blocks depend on nothing but these arguments, so sums over blocks are the same bits for
     every memory layout and every number of workers.
     """
-    if not prod(shape):
-        return []
+    samples = prod(shape)
     room = max(1, BLOCK_BYTES // (entries * itemsize))
+    if samples <= room:
+        return [Block((), 0, samples)] if samples else []
     # Trailing dimensions that fit are taken whole, the one before them is sliced, and those
     # before that are walked index by index: each block is a basic slice of any array.
     sliced, inner = len(shape), 1
     while sliced and inner * shape[sliced - 1] <= room:
         sliced -= 1
         inner *= shape[sliced]
-    if not sliced:
-        return [Block((), 0, inner)]
     size = shape[sliced - 1]
     share = SHARES // gcd(SHARES, prod(shape[: sliced - 1]))
     step = ceil(size / (share * ceil(size * inner / (share * room))))

@@ -45,6 +45,8 @@ class Panels(NamedTuple):
         self, compute: Compute, inputs: Sequence[Array], output: Array | None, workers: int
     ) -> list[Any]:
         """Run compute on every panel; return what it returned, block by block."""
+        views = [array.transpose(self.order) for array in inputs]
+        target = None if output is None else output.transpose(self.order)
 
         def new_kernel() -> Kernel:
             if self.axis and self.classes * self.dtype.itemsize >= SHORT_BYTES:
@@ -58,11 +60,11 @@ class Panels(NamedTuple):
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
-                spare, *free = [m.reshape(shape) for m in memory[:, : count * self.classes]]
-                panels = list(map(self._read, [self.part(a, block) for a in inputs], free))
-                if output is None:
+                spare, *free = memory[:, : count * self.classes].reshape(-1, *shape)
+                panels = [self._read(self._part(v, block), f) for v, f in zip(views, free, strict=True)]
+                if target is None:
                     return compute(block, panels, free[-1], spare)
-                part = self.part(output, block)
+                part = self._part(target, block)
                 if part.flags.c_contiguous and part.dtype == self.dtype:
                     return compute(block, panels, part.reshape(shape), spare)
                 result = compute(block, panels, free[-1], spare)
@@ -75,8 +77,10 @@ class Panels(NamedTuple):
 
     def part(self, array: Array, block: Block) -> Array:
         """Return the entries of a panel as they lie in an array, N-D, with the panel's axis."""
-        at = block.at if self.axis else (slice(None), *block.at)
-        return array.transpose(self.order)[at]
+        return self._part(array.transpose(self.order), block)
+
+    def _part(self, view: Array, block: Block) -> Array:
+        return view[block.at if self.axis else (slice(None), *block.at)]
 
     def _read(self, part: Array, buffer: Array) -> Array:
         # Columns may lie anywhere, as long as the samples of each class follow one another.

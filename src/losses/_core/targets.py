@@ -121,8 +121,9 @@ def _check_range(target: Array, classes: int, ignore: int) -> bool:
     """Return whether any label is ignored; raise IndexError where one is out of range."""
     if not target.size:
         return False
-    low, high = int(target.min()), int(target.max())
-    if low >= 0 and high < classes and not low <= ignore <= high:
+    # As an unsigned number a negative label is larger than any class.
+    unsigned = target.view(target.dtype.str.replace("i", "u"))
+    if np.maximum.reduce(unsigned, axis=None) < classes and not 0 <= ignore < classes:
         return False
     return _check_each(target, classes, ignore)
 
