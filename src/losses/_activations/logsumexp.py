@@ -36,13 +36,16 @@ def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
 
     The largest one is exp(0) = 1: log sum exp(x) = m + log1p(q), where a q of 1e-35 counts.
     """
+    q: Array
     if top is None:
         # floor(exps) is 1 at the maxima, of which one is set aside, and 0 below them.
         ones = np.floor(exps, out=spare)
         unique = np.add.reduce(ones, axis=None) == exps.shape[1]
         ties = None if unique else add(ones, axis) - 1
         q = add(np.subtract(exps, ones, out=ones), axis)
-        return q if ties is None else q + ties
+        if ties is not None:
+            q += ties
+        return q
     flat = exps.reshape(-1)
     ones = flat[top]
     flat[top] = 0

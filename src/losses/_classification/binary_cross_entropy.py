@@ -9,7 +9,7 @@ from .._core.checks import (
     Array,
     Floating,
     Reduction,
-    computation_dtype,
+    computation_dtype_with,
     fits,
     floating,
     real,
@@ -82,7 +82,7 @@ def binary_cross_entropy(
         weight,
         reduction=reduction,
         divisor=probs.size,
-        dtype=computation_dtype(probs),
+        dtype=computation_dtype_with(target, probs),
     )
 
 
@@ -139,9 +139,9 @@ def binary_cross_entropy_backward(
     array([-1.   ,  0.625])
     """
     probs, target, weight = _probabilities(probs, target, weight, reduction)
-    dtype = computation_dtype(probs)
+    dtype = computation_dtype_with(target, probs)
     grads = reduce_backward(grad_output, reduction, probs.size, probs.shape, dtype)
-    return elementwise(_bounded_slope, probs, target, weight, grads)
+    return elementwise(_bounded_slope, probs, target, weight, grads, dtype=dtype)
 
 
 def _bounded_slope(probs: Array, target: Array, weight: Array | None, grads: Array) -> Array:

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.sigmoid import halves
 from .._core.blocks import Block
 from .._core.checks import (
     Array,
     Floating,
     Reduction,
-    computation_dtype,
+    computation_dtype_with,
     fits,
     floating,
     gradient_array,
@@ -83,14 +82,15 @@ def binary_cross_entropy_with_logits(
     >>> losses.binary_cross_entropy_with_logits([0.0, 80.0], [1, 1], reduction="none")
     array([6.93147181e-01, 1.80485139e-35])
     """
-    logits, *others = _logits(logits, target, weight, pos_weight, reduction)
+    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
     return pointwise_loss(
         _loss,
         logits,
-        *others,
+        target,
+        *weights,
         reduction=reduction,
         divisor=logits.size,
-        dtype=computation_dtype(logits),
+        dtype=dtype,
     )
 
 
@@ -101,10 +101,48 @@ def _loss(
     pos_weight: Array | None,
     small: Array | None = None,
 ) -> Array:
-    """Return the losses; `small` is exp(-|x|), where that is known."""
-    tail = np.log1p(np.exp(-np.abs(logits)) if small is None else small)
+    """Return the losses; `small` is exp(-|x|), where that is known.
+
+    With A = 1 - t, B = w+ t and s = [x >= 0], A softplus(x) + B softplus(-x) is
+    (A s - B (1 - s)) x + (A + B) log1p(exp(-|x|)), in which no term is below 0.
+    """
+    tail = np.log1p(_small(logits) if small is None else small)
+    near, _, whole = _sides(logits, target, pos_weight)
+    if whole is not None:
+        tail *= whole
+    near *= logits
+    near += tail
+    wrong = np.isnan(near)
+    if wrong.any():  # 0 * inf, unless it was nan before
+        near[wrong] = _loss_with_infinities(
+            logits[wrong], target[wrong], None if pos_weight is None else pos_weight[wrong]
+        )
+    return times(weight, near)
+
+
+def _loss_with_infinities(logits: Array, target: Array, pos_weight: Array | None) -> Array:
+    tail = np.log1p(_small(logits))
     positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))
-    return times(weight, positive + times(1 - target, np.maximum(logits, 0) + tail))
+    return positive + times(1 - target, np.maximum(logits, 0) + tail)
+
+
+def _small(logits: Array) -> Array:
+    """Return exp(-|x|)."""
+    small = np.abs(logits)
+    np.negative(small, out=small)
+    return np.exp(small, out=small)
+
+
+def _sides(
+    logits: Array, target: Array, pos_weight: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Return A s - B (1 - s), B s - A (1 - s) and A + B (None is 1), see _loss."""
+    above = (logits >= 0).astype(logits.dtype)
+    below = 1 - above
+    if pos_weight is None:
+        return above - target, target - below, None
+    no, yes = 1 - target, pos_weight * target
+    return no * above - yes * below, yes * above - no * below, no + yes
 
 
 def binary_cross_entropy_with_logits_backward(
@@ -157,10 +195,9 @@ def binary_cross_entropy_with_logits_backward(
     ...                                                  reduction="none")
     array([-5.00000000e-01, -1.80485139e-35])
     """
-    logits, *others = _logits(logits, target, weight, pos_weight, reduction)
-    dtype = computation_dtype(logits)
+    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
     grads = reduce_backward(grad_output, reduction, logits.size, logits.shape, dtype)
-    return elementwise(_slope, logits, *others, grads)
+    return elementwise(_slope, logits, target, *weights, grads, dtype=dtype)
 
 
 def _slope(
@@ -169,14 +206,18 @@ def _slope(
     weight: Array | None,
     pos_weight: Array | None,
     grads: Array,
-    both: tuple[Array, Array] | None = None,
+    small: Array | None = None,
 ) -> Array:
-    """Return the gradients; `both` are the halves of the logits, where they are known."""
-    up, down = both or halves(logits)
-    positive = target * down
-    if pos_weight is not None:
-        positive *= pos_weight
-    slope: Array = ((1 - target) * up - positive) / (up + down)
+    """Return the gradients; `small` is exp(-|x|), where that is known.
+
+    With the names of _loss, A sigmoid(x) - B sigmoid(-x) is
+    (A s - B (1 - s) - (B s - A (1 - s)) exp(-|x|)) / (1 + exp(-|x|)).
+    """
+    small = _small(logits) if small is None else small
+    slope, far, _ = _sides(logits, target, pos_weight)
+    far *= small
+    slope -= far
+    slope /= 1 + small
     if weight is not None:
         slope *= weight
     slope *= grads
@@ -237,22 +278,18 @@ def binary_cross_entropy_with_logits_value_and_grad(
     >>> losses.binary_cross_entropy_with_logits_value_and_grad(logits, target)[1]
     array([-2.50000000e-01, -9.02425694e-36])
     """
-    logits, *others = _logits(logits, target, weight, pos_weight, reduction)
-    dtype = computation_dtype(logits)
+    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
     # The gradient of single losses is that of their sum.
     upstream_of = "sum" if reduction == "none" else reduction
     grads = reduce_backward(1.0, upstream_of, logits.size, logits.shape, dtype)
-    inputs = {"target": others[0], "weight": others[1], "pos_weight": others[2]}
+    inputs = {"target": target, "weight": weights[0], "pos_weight": weights[1]}
     grad_logits = gradient_array(out, logits, **inputs)
     losses = losses_for(reduction, logits.shape, result_dtype(logits))
 
     def kernel(block: Block) -> Any:
-        x, t, w, positive, grad = pieces([logits, *others, grads], block, dtype)
-        up, down = halves(x)
-        loss, slope = (
-            _loss(x, t, w, positive, up * down),
-            _slope(x, t, w, positive, grad, (up, down)),
-        )
+        x, t, w, positive, grad = pieces([logits, target, *weights, grads], block, dtype)
+        small = _small(x)
+        loss, slope = _loss(x, t, w, positive, small), _slope(x, t, w, positive, grad, small)
         grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)
         return keep(losses, block, loss)
 
@@ -266,11 +303,11 @@ def _logits(
     weight: ArrayLike | None,
     pos_weight: ArrayLike | None,
     reduction: object,
-) -> tuple[Array, Array, Array | None, Array | None]:
-    """Return the arrays of binary_cross_entropy_with_logits once every argument is right."""
+) -> tuple[Array, Array, Array | None, Array | None, np.dtype[Any]]:
+    """Return the arrays, once every argument is right, and the computation's dtype."""
     reduction_name(reduction)
     logits, target = floating(logits=logits), real(target=target)
     same_shape(logits=logits, target=target)
     weight = None if weight is None else fits(target, weight=weight)
     pos_weight = None if pos_weight is None else fits(target, pos_weight=pos_weight)
-    return logits, target, weight, pos_weight
+    return logits, target, weight, pos_weight, computation_dtype_with(target, logits)

@@ -7,7 +7,7 @@ log sum exp(x) = m + log1p(q), and 1 - p of any class is (q + (1 - e)) / (1 + q)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -32,29 +32,51 @@ from .._core.targets import Labels
 Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Array], Array]
 
 
+class Spread(NamedTuple):
+    """A mass for each class, the sum of all, and the sum of all but each one."""
+
+    mass: Array
+    whole: Any
+    others: Array
+
+
 def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     """Return the kernel for class indices: the panel holds the logits."""
-    # Smoothing leaves a share of the mass at the label and gives a base to every class.
-    share = base = None
+    # Smoothing leaves a share of the mass at the label and spreads the rest.
     if smoothing:
         share = np.asarray(1 - smoothing, plan.dtype)
-        base = np.full(plan.classes, smoothing / plan.classes, plan.dtype)
-        if labels.weight is not None:
-            base *= labels.weight
+        spread = _spread(plan, labels.weight, smoothing)
 
     def losses(
         block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
         classes, ignored, weight = labels.of(block)
-        if share is not None:
+        if smoothing:
             weight = share if weight is None else share * weight
-        loss = at_labels(plan.axis, panels[0], classes, weight, base, grads, out, spare)
+            loss = at_labels_and_spread(
+                plan.axis, panels[0], classes, weight, spread, grads, out, spare
+            )
+        else:
+            loss = at_labels(plan.axis, panels[0], classes, weight, grads, out, spare)
         if ignored is not None:
             loss[ignored] = 0
-            clear(out, ignored, plan.axis)
+            if grads is not None:
+                clear(out, ignored, plan.axis)
         return loss
 
     return losses
+
+
+def _spread(plan: Panels, weight: Array | None, smoothing: float) -> Spread:
+    with np.errstate(all="ignore"):
+        mass = np.full(plan.classes, smoothing / plan.classes, plan.dtype)
+        if weight is not None:
+            mass *= weight
+        whole = np.add.reduce(mass)
+        others, most = whole - mass, mass.argmax()
+        # A mass of less than half the whole cancels at most a bit.
+        others[most] = np.add.reduce(np.delete(mass, most))
+        return Spread(mass, whole, others)
 
 
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
@@ -79,44 +101,60 @@ def at_labels(
     logits: Array,
     labels: Array,
     weight: Array | None,
-    base: Array | None,
     grads: Array | None,
     out: Array,
     spare: Array,
 ) -> Array:
-    """Return each sample's loss for a mass a at its label; write its a (p - [label]).
-
-    A base mass b of each class, of the sum B, adds the sum of b (-log p) = B log1p(q) -
-    sum b (x - m) to the loss, and B p - b to the gradient.
-    """
+    """Return each sample's loss at its label; write its w (p - [label])."""
     at = entries(labels, out, axis)
     _, top = shift(logits, axis, spare)
     label_shifted = spare.take(at)
-    cost = None if base is None else inner(spare, base, axis, out)
     exps = np.exp(spare, out=out)
     label_exps = exps.take(at)
     q = others(exps, axis, top, spare)
-    log_sum = np.log1p(q)
-    loss = times(weight, log_sum - label_shifted)
-    base_sum: Any = 0
-    if base is not None:
-        base_sum = np.add.reduce(base)
-        loss += base_sum * log_sum - cost
+    loss = times(weight, np.log1p(q) - label_shifted)
     if grads is not None:
-        scale = grads / (1 + q)
-        # p - 1 of the label is minus the others' share: both e - 1 and -q are at most 0.
-        label_grads = label_exps - 1
-        label_grads -= q
         if weight is not None:
-            label_grads *= weight
-        if base is not None:
-            label_grads += base_sum * label_exps
-        label_grads *= scale
-        out *= across(scale if weight is None else scale * (weight + base_sum), axis)
-        if base is not None:
-            label_grads -= base[labels] * grads
-            out -= np.multiply(across_classes(base, axis), across(grads, axis), out=spare)
-        out.reshape(-1)[at] = label_grads
+            grads = grads * weight
+        scale = grads / (1 + q)
+        # p - 1 of the target is minus the others' share: both e - 1 and -q are at most 0.
+        label_exps -= 1
+        label_exps -= q
+        label_exps *= scale
+        out *= across(scale, axis)
+        out.reshape(-1)[at] = label_exps
+    return loss
+
+
+def at_labels_and_spread(
+    axis: int,
+    logits: Array,
+    labels: Array,
+    weight: Array,
+    spread: Spread,
+    grads: Array | None,
+    out: Array,
+    spare: Array,
+) -> Array:
+    """As under_mass, for a mass in every class and a weight more at the label."""
+    at = entries(labels, out, axis)
+    _, top = shift(logits, axis, spare)
+    label_shifted = spare.take(at)
+    cost = inner(spare, spread.mass, axis, out)
+    exps = np.exp(spare, out=out)
+    q = others(exps, axis, top, spare)
+    log_sum = np.log1p(q)
+    loss: Array = times(weight, log_sum - label_shifted) + (spread.whole * log_sum - cost)
+    if grads is not None:
+        top = largest(exps, axis) if top is None else top
+        class_of_top = top % len(spread.mass) if axis else top // top.size
+        other_mass = spread.others[class_of_top] + np.where(at == top, 0, weight)
+        scale = (spread.whole + weight) * grads / (1 + q)
+        out *= across(scale, axis)
+        out -= np.multiply(across_classes(spread.mass, axis), across(grads, axis), out=spare)
+        flat = out.reshape(-1)
+        flat[at] -= weight * grads
+        flat[top] = other_mass * grads - q * scale
     return loss
 
 

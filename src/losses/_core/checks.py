@@ -50,6 +50,12 @@ def computation_dtype(array: Array) -> np.dtype[Any]:
     return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)
 
 
+def computation_dtype_with(target: Array, scores: Array) -> np.dtype[Any]:
+    """Return the wider dtype of scores and a floating target t, or 1 - t would be lost."""
+    dtype = computation_dtype(scores)
+    return np.result_type(dtype, target.dtype) if target.dtype.kind == "f" else dtype
+
+
 def wide_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """Return the dtype of sums and of what they divide: float64, or wider."""
     return np.longdouble if dtype.itemsize > 8 else np.float64
@@ -121,6 +127,8 @@ def whole_number(**argument: object) -> int:
     """Return the one named argument as an int."""
     ((name, value),) = argument.items()
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return operator.index(value)  # type: ignore[arg-type]  # its TypeError is the check
     except TypeError:
         raise TypeError(f"{name}: expected an integer, got {value!r}") from None
@@ -159,7 +167,7 @@ def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -
 
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
-    if not isinstance(label_smoothing, Real):
+    if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, Real):
         raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
     value = float(label_smoothing)
     if not 0 <= value <= 1:
@@ -180,14 +188,29 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
         )
     if not out.flags.writeable:
         raise ValueError("out: expected a writable array, got a read-only one")
-    if 0 in [step for step, size in zip(out.strides, out.shape, strict=True) if size > 1]:
-        raise ValueError("out: expected memory for every entry, got a broadcast array")
+    if not _separate(out):
+        raise ValueError(
+            f"out: expected memory of its own for every entry, got a broadcast array or "
+            f"overlapping windows, with shape {out.shape} and strides {out.strides}"
+        )
     for name, array in {"logits": logits, **inputs}.items():
         if isinstance(array, np.ndarray) and _overlap(out, array):
             if name == "logits" and _same_memory(out, logits):
                 continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
+
+
+def _separate(array: Array) -> bool:
+    """Return whether each step goes beyond all that smaller steps reach: no entries overlap."""
+    if array.flags.forc:
+        return True
+    reach = array.itemsize
+    for step, size in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if size > 1 and step < reach:
+            return False
+        reach += step * (size - 1)
+    return True
 
 
 def _same_memory(a: Array, b: Array) -> bool:

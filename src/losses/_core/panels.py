@@ -61,11 +61,12 @@ class Panels(NamedTuple):
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
                 spare, *free = memory[:, : count * self.classes].reshape(-1, *shape)
-                panels = [self._read(self._part(v, block), f) for v, f in zip(views, free, strict=True)]
+                parts = [self._part(view, block) for view in views]
+                panels = list(map(self._read, parts, free))
                 if target is None:
                     return compute(block, panels, free[-1], spare)
                 part = self._part(target, block)
-                if part.flags.c_contiguous and part.dtype == self.dtype:
+                if self._usable(part):
                     return compute(block, panels, part.reshape(shape), spare)
                 result = compute(block, panels, free[-1], spare)
                 np.copyto(part, free[-1].reshape(part.shape), casting="same_kind")
@@ -82,10 +83,13 @@ class Panels(NamedTuple):
     def _part(self, view: Array, block: Block) -> Array:
         return view[block.at if self.axis else (slice(None), *block.at)]
 
+    def _usable(self, part: Array) -> bool:
+        """Return whether NumPy reads and writes these entries as they are, without a buffer."""
+        return part.flags.c_contiguous and part.flags.aligned and part.dtype == self.dtype
+
     def _read(self, part: Array, buffer: Array) -> Array:
         # Columns may lie anywhere, as long as the samples of each class follow one another.
-        whole = part if self.axis else part[0]
-        if whole.flags.c_contiguous and part.dtype == self.dtype:
+        if self._usable(part if self.axis else part[0]):
             return part.reshape(buffer.shape)
         np.copyto(buffer.reshape(part.shape), part)
         return buffer
@@ -144,6 +148,7 @@ def inner(panel: Array, mass: Array, axis: int, spare: Array) -> Array:
     The mass is one number for each class, or a panel.
     """
     wide = across_classes(mass, axis) if mass.ndim == 1 else mass
+    sums: Array
     if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES:  # as in add
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", panel, mass)
     else:

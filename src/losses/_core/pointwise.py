@@ -17,7 +17,7 @@ def times(weight: Array | None, value: Array) -> Array:
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)
-    if np.isnan(np.add.reduce(product, axis=None)):  # one pass: any nan, or inf with -inf
+    if np.isnan(product).any():
         product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
     return product
 
@@ -39,7 +39,7 @@ def over_entries(
     new_kernel: Callable[[], Kernel], shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> list[Any]:
     """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
-    return run(new_kernel, blocks(shape, 4, dtype.itemsize), worker_count(None))
+    return run(new_kernel, blocks(shape, 8, dtype.itemsize), worker_count(None))
 
 
 def elementwise(

@@ -14,6 +14,8 @@ from .reduction import total
 # Labels are checked this many at a time, so that the check needs no memory of their number.
 CHUNK = 1 << 16
 
+UNSIGNED = {np.dtype(f"{kind}{size}"): f"u{size}" for kind in "iu" for size in (1, 2, 4, 8)}
+
 
 class Labels(NamedTuple):
     """Class indices, one for each sample, known to be in range or ignored."""
@@ -44,7 +46,7 @@ class Labels(NamedTuple):
         if self.weight is None and not self.any_ignored:
             return self.target.size
         sums, seen = [], False
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             for block in blocks:
                 weight = self._counted(block)
                 seen = seen or bool(weight.any())
@@ -61,7 +63,14 @@ class Labels(NamedTuple):
 
 def is_probabilities(target: Array, logits: Array) -> bool:
     """Return whether a target holds class probabilities rather than class indices."""
-    return target.dtype.kind == "f" and target.shape == logits.shape
+    if target.dtype.kind != "f" or target.ndim != logits.ndim:
+        return False
+    if target.shape != logits.shape:
+        raise ValueError(
+            f"target: expected class probabilities of the shape of logits, {logits.shape}, "
+            f"got {target.shape}"
+        )
+    return True
 
 
 def not_a_class(ignore_index: object) -> None:
@@ -85,6 +94,8 @@ def labels_for(
     ignore = whole_number(ignore_index=ignore_index)
     samples = scores.shape[:axis] + scores.shape[axis + 1 :]
     classes = scores.shape[axis]
+    if target.dtype.kind == "b" and target.shape == scores.shape:
+        raise ValueError(_wrong_shape(target, scores, samples, name))
     if target.dtype.kind not in "iu":
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
@@ -122,10 +133,11 @@ def _check_range(target: Array, classes: int, ignore: int) -> bool:
     if not target.size:
         return False
     # As an unsigned number a negative label is larger than any class.
-    unsigned = target.view(target.dtype.str.replace("i", "u"))
-    if np.maximum.reduce(unsigned, axis=None) < classes and not 0 <= ignore < classes:
-        return False
-    return _check_each(target, classes, ignore)
+    unsigned = UNSIGNED.get(target.dtype)
+    if unsigned is None or 0 <= ignore < classes:
+        return _check_each(target, classes, ignore)
+    in_range = np.maximum.reduce(target.view(unsigned), axis=None) < classes
+    return not in_range and _check_each(target, classes, ignore)
 
 
 def _check_each(target: Array, classes: int, ignore: int) -> bool:

@@ -71,4 +71,5 @@ def _checked(
         return predictions, target, None, dtype, predictions.size
     weight = real(weight=weight)
     same_shape(weight=weight, predictions=predictions)
-    return predictions, target, weight, dtype, total(weight)
+    with np.errstate(all="ignore"):
+        return predictions, target, weight, np.result_type(dtype, weight.dtype), total(weight)
