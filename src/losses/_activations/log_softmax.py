@@ -62,10 +62,9 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
 
 def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    _, top = shift(panels[0], axis, spare)
-    exps = np.exp(spare, out=out)
-    q = others(exps, axis, top, np.empty_like(exps))
-    np.subtract(spare, across(np.log1p(q), axis), out=out)
+    _, top = shift(panels[0], axis, out)
+    exps = np.exp(out, out=spare)
+    out -= across(np.log1p(others(exps, axis, top, np.empty_like(exps))), axis)
 
 
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
