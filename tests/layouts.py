@@ -19,10 +19,19 @@ def read_only(array):
     return array
 
 
+def unaligned(array):
+    """Return the same numbers one byte after an address that suits them."""
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    copy = memory[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 LAYOUTS = {
     "Fortran order": lambda array: array.copy(order="F"),
     "byte-swapped": lambda array: array.astype(array.dtype.newbyteorder()),
     "strided": strided,
     "reversed": lambda array: np.flip(np.flip(array).copy()),
     "read-only": read_only,
+    "unaligned": unaligned,
 }

@@ -18,7 +18,7 @@ MASS = 4
 
 in_every_form = pytest.mark.parametrize("form", ["indices", "probabilities", "one-hot"])
 with_every_option = pytest.mark.parametrize(
-    ("label_smoothing", "weighted"), [(0.0, False), (0.1, True)]
+    ("label_smoothing", "weighted"), [(0.0, False), (0.1, True), (0.1, "one class")]
 )
 
 
@@ -34,6 +34,10 @@ def formed(target, form, logits):
 
 def class_weight(logits, weighted=True):
     """Return the option weight: one number for each class, or None."""
+    if weighted == "one class":  # next to which the others, of which 1 - p is the sum, are lost
+        weight = np.full(logits.shape[1], 1e-6, logits.dtype)
+        weight[logits[0].argmax()] = 1
+        return weight
     return np.linspace(0.5, 1, logits.shape[1], dtype=logits.dtype) if weighted else None
 
 
