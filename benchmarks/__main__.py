@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [run | bar | plot | list]``."""
+"""The command line: ``python -m benchmarks [run | bar | plot | table | list]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import bar
+from . import bar, summary
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .results import FOLDER, Cell, Results, about
@@ -109,7 +109,8 @@ def plot(path: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    parser.add_argument("command", nargs="?", default="run", choices=["run", "bar", "plot", "list"])
+    commands = ["run", "bar", "plot", "table", "list"]
+    parser.add_argument("command", nargs="?", default="run", choices=commands)
     parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
     parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
     parser.add_argument(
@@ -125,6 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command == "plot":
         return plot(saved)
+    if options.command == "table":
+        for title, lines in summary.tables(Results.load(saved)).items():
+            print("\n".join([f"{title}\n", *lines, ""]))
+        return 0
     if options.command == "bar":
         lines, whole = bar.report(Results.load(saved))
         print("\n".join(lines))

@@ -216,3 +216,19 @@ def test_an_axis_is_an_integer(name, axis):
 def test_the_class_axis_is_1_unless_named(name):
     for axis in (1, -1, None):
         assert_same(call(name, axis=axis), call(name))
+
+
+@pytest.mark.parametrize("option", ["label_smoothing", "ignore_index", "axis", "workers"])
+def test_a_boolean_is_no_number(option):
+    with pytest.raises(TypeError, match=rf"\b{option}\b.*True"):
+        call("cross_entropy", **{option: True})
+
+
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy", "mse_loss", "l1_loss"])
+@pytest.mark.parametrize("weights", [[1e308, 1e308, 1e308], [INF, -INF, 1]], ids=str)
+def test_weights_whose_sum_is_no_number_warn_of_nothing(name, weights):
+    weight = np.broadcast_to(weights, CALLS[name]["weight"].shape)
+    backward = f"{name}_backward"
+    with np.errstate(all="raise"):
+        call(name, weight=weight)
+        call(backward, weight=weight)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks import bar, measure
+from benchmarks import bar, measure, summary
 from benchmarks.contenders import CONTENDERS, Contender, textbook
 from benchmarks.problems import PROBLEMS, Problem, arrays
 from benchmarks.results import Cell, Results, Timing, seconds, table
@@ -96,3 +96,13 @@ def test_the_plot_is_drawn_from_the_results(tmp_path):
     assert (tmp_path / "speed.svg").read_text().startswith("<?xml")
     assert draw(Results(about, results_of(losses=1.0).cells), tmp_path / "alone")
     assert not draw(Results(about, []), tmp_path / "nothing")
+
+
+def test_the_table_shows_each_peer_as_a_multiple_and_marks_the_faster_ones():
+    ((title, lines),) = summary.tables(results_of(losses=2e-3, torch=5e-3, JAX=1e-3)).items()
+    assert title == "float32"
+    assert lines[0].startswith("| logits | threads | losses |")
+    assert lines[2].startswith("| 60000 \N{MULTIPLICATION SIGN} 10 | 1 | 2.00 ms |")
+    assert " 2.5\N{MULTIPLICATION SIGN} " in lines[2]
+    assert "**0.5\N{MULTIPLICATION SIGN}**" in lines[2]
+    assert {line.count("|") for line in lines} == {lines[0].count("|")}

@@ -137,3 +137,18 @@ def test_the_mean_of_seventy_thousand_entries_of_float16_is_that_of_one():
     expected = np.float16(math.log(2))
     assert_same(binary_cross_entropy_with_logits(logits, logits), expected)
     assert_same(binary_cross_entropy(logits + np.float16(0.5), logits), expected)
+
+
+def test_a_wider_target_widens_the_computation():
+    """In float32 1 - t would be 0."""
+    x, t = np.array([50], np.float32), np.array([1 - 1e-10])
+    small = 1 - t
+    options = {"reduction": "none"}
+    assert_near(binary_cross_entropy_with_logits(x, t, **options), 50 * small)
+    grad = binary_cross_entropy_with_logits_backward([1.0], x, t, **options)
+    assert_near(grad, small)
+    loss, both = binary_cross_entropy_with_logits_value_and_grad(x, t, **options)
+    assert_same((loss, both), (binary_cross_entropy_with_logits(x, t, **options), grad))
+    probs = np.array([1], np.float32)
+    assert_near(binary_cross_entropy(probs, t, **options), 100 * small)
+    assert binary_cross_entropy_backward([1.0], probs, t, **options).dtype == np.float32

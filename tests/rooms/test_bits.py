@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.layouts import LAYOUTS
+from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import INF, NAN, assert_same, call, dtypes, takes
 
 import losses
@@ -189,3 +189,17 @@ def test_workers_change_no_bit(name, reduction, shape):
 def test_workers_is_a_positive_count_or_minus_1(name, workers, error):
     with pytest.raises(error, match=rf"workers.*{workers}"):
         call(name, workers=workers)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("classes", [3, 1000, 10_000])
+def test_unaligned_memory_changes_no_bit(classes, dtype):
+    """NumPy reads unaligned rows in pieces of its buffer, and would add them so."""
+    rng = np.random.default_rng(classes)
+    logits = rng.standard_normal((4, classes)).astype(dtype)
+    probs = rng.random((4, classes)).astype(dtype)
+    for target in (np.array([2, 0, 1, 2]), probs):
+        expected = losses.cross_entropy_value_and_grad(logits, target)
+        out = unaligned(logits)
+        found = losses.cross_entropy_value_and_grad(unaligned(logits), unaligned(target), out=out)
+        assert all(map(same_bits, found, expected))

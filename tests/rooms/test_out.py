@@ -128,6 +128,13 @@ def test_out_has_memory_for_every_entry(name):
 
 
 @every
+def test_entries_of_out_may_not_share_memory(name):
+    windows = np.lib.stride_tricks.sliding_window_view(fresh(shape=4), 3, writeable=True)
+    with pytest.raises(ValueError, match=r"out.*overlapping"):
+        call(name, out=windows)
+
+
+@every
 def test_out_that_may_overlap_is_refused(name, monkeypatch):
     """Whether two strided arrays overlap can take too long to decide."""
 

@@ -54,3 +54,11 @@ def test_the_mean_of_seventy_thousand_entries_of_float16_is_that_of_one():
     ones = np.ones(70_000, np.float16)
     assert_same(mse_loss(ones, 0 * ones), np.float16(1))
     assert_same(mse_loss(ones, 0 * ones, weight=ones * 9), np.float16(1))
+
+
+def test_weights_beyond_the_range_of_the_predictions_keep_their_proportions():
+    predictions = np.array([1, 2], np.float32)
+    for size in (1e-46, 1e39):
+        weight = [size, 3 * size]
+        loss = mse_loss(predictions, np.zeros(2, np.float32), weight=weight)
+        assert_near(loss, (1 + 3 * 4) / 4)

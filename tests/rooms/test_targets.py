@@ -214,3 +214,18 @@ def test_labels_are_counted_over_the_whole_of_a_long_target():
     target[[70_000, 150_000, 199_999]] = 7, -2, 9
     with pytest.raises(IndexError, match=r"3 of 200000 .*\(70000,\): 7"):
         call("nll_loss", log_probs=np.zeros((200_000, 2), np.float16), target=target, weight=None)
+
+
+@smoothed
+@pytest.mark.parametrize("shape", [(2, 4), (3, 3), (3, 2)], ids=str)
+def test_probabilities_of_another_shape_are_an_error_that_names_both(name, shape):
+    with pytest.raises(ValueError, match=r"\btarget\b") as error:
+        call_with(name, (2, 3), np.zeros(shape))
+    assert str(shape) in str(error.value)
+    assert "(2, 3)" in str(error.value)
+
+
+@labelled
+def test_a_boolean_one_hot_target_is_pointed_to_the_argmax(name):
+    with pytest.raises(ValueError, match=r"\btarget\b.*argmax"):
+        call_with(name, (2, 3), np.eye(3, dtype=bool)[:2])
