@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [run | bar | plot | table | list]``."""
+"""The command line: ``python -m benchmarks [run | bar | plot | table | parts | list]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import bar, summary
+from . import bar, parts, summary
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .results import FOLDER, Cell, Results, about
@@ -109,7 +109,7 @@ def plot(path: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    commands = ["run", "bar", "plot", "table", "list"]
+    commands = ["run", "bar", "plot", "table", "parts", "list"]
     parser.add_argument("command", nargs="?", default="run", choices=commands)
     parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
     parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
@@ -126,6 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command == "plot":
         return plot(saved)
+    if options.command == "parts":
+        for line in parts.report():
+            print(line, flush=True)
+        return 0
     if options.command == "table":
         for title, lines in summary.tables(Results.load(saved)).items():
             print("\n".join([f"{title}\n", *lines, ""]))

@@ -150,6 +150,7 @@ def logsumexp_backward(
     Returns
     -------
     ndarray, the shape and dtype of `x`
+        All nan over entries that hold nan or +inf, or only -inf, as softmax is there.
 
     Raises
     ------

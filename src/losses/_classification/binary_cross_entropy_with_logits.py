@@ -22,7 +22,7 @@ from .._core.checks import (
     same_shape,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
-from .._core.reduction import keep, losses_for, reduce, reduce_backward
+from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
 
 
 def binary_cross_entropy_with_logits(
@@ -279,9 +279,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     array([-2.50000000e-01, -9.02425694e-36])
     """
     logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    # The gradient of single losses is that of their sum.
-    upstream_of = "sum" if reduction == "none" else reduction
-    grads = reduce_backward(1.0, upstream_of, logits.size, logits.shape, dtype)
+    grads = unit_backward(reduction, logits.size, dtype)
     inputs = {"target": target, "weight": weights[0], "pos_weight": weights[1]}
     grad_logits = gradient_array(out, logits, **inputs)
     losses = losses_for(reduction, logits.shape, result_dtype(logits))

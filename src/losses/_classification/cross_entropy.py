@@ -24,7 +24,7 @@ from .._core.checks import (
     smoothing,
 )
 from .._core.panels import Panels, panels
-from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
+from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
 from .._core.targets import is_probabilities, labels_for, not_a_class
 from .kernels import Losses, losses_at_labels, losses_under_probabilities
 
@@ -173,8 +173,9 @@ def cross_entropy_backward(
     For the target, and for the most probable class, :math:`1 - p` is the sum of the other
     classes' probabilities, never a subtraction: for class indices every entry has a relative
     error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
-    smoothing or probabilities the two terms really are subtracted, and the error is relative to
-    the larger of them.
+    smoothing or probabilities, of the mass v in a class and V in all, the gradient is a difference,
+    p V - v or, for the most probable class, (V - v) - (1 - p) V, and the error is relative to the
+    larger of its terms.
 
     Examples
     --------
@@ -253,9 +254,7 @@ def cross_entropy_value_and_grad(
         logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
     plan, logits = problem.plan, problem.inputs[-1]
-    # The gradient of single losses is that of their sum.
-    upstream_of = "sum" if reduction == "none" else reduction
-    grads = reduce_backward(1.0, upstream_of, problem.divisor, plan.samples, plan.dtype)
+    grads = unit_backward(reduction, problem.divisor, plan.dtype)
     grad_logits = gradient_array(out, logits, target=target, weight=weight)
     return _evaluate(problem, grads, grad_logits), grad_logits
 

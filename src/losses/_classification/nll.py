@@ -94,8 +94,7 @@ def nll_loss(
 
     def kernel(block: Block) -> Any:
         classes, ignored, weight = labels.of(block)
-        here = plan.part(log_probs, block)
-        index = np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+        here, index = plan.part(log_probs, block), _index(classes, labels, block, plan)
         found = np.take_along_axis(here, index, axis=-plan.axis).reshape(-1)
         # 0 - x, not -x: a certain prediction costs 0, not -0.
         loss = times(weight, 0 - found.astype(plan.dtype))
@@ -180,12 +179,16 @@ def nll_loss_backward(
             grad = grad * weight
         if ignored is not None:
             grad = np.where(ignored, 0, grad)
-        here = plan.part(result, block)
-        index = np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+        here, index = plan.part(result, block), _index(classes, labels, block, plan)
         np.put_along_axis(here, index, grad.reshape(index.shape), axis=-plan.axis)
 
     run(lambda: kernel, plan.blocks, worker_count(None))
     return result
+
+
+def _index(classes: Array, labels: Labels, block: Block, plan: Panels) -> Array:
+    """Return the classes of a block's samples in the shape that NumPy's *_along_axis take."""
+    return np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
 
 
 def _checked(

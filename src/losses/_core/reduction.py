@@ -64,6 +64,11 @@ def reduce_backward(
         return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
 
 
+def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
+    """Return reduce_backward of 1; single losses (none) have the gradient of their sum."""
+    return reduce_backward(1.0, "sum" if reduction == "none" else reduction, divisor, (), dtype)
+
+
 def part(grads: Array, block: Block) -> Array:
     """Return one block of what reduce_backward returned."""
     return grads[block.at].reshape(-1) if grads.ndim else grads
