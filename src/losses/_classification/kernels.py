@@ -72,10 +72,12 @@ def _spread(plan: Panels, weight: Array | None, smoothing: float) -> Spread:
         mass = np.full(plan.classes, smoothing / plan.classes, plan.dtype)
         if weight is not None:
             mass *= weight
-        whole = np.add.reduce(mass)
-        others, most = whole - mass, mass.argmax()
-        # A mass of less than half the whole cancels at most a bit.
-        others[most] = np.add.reduce(np.delete(mass, most))
+        whole, most = np.add.reduce(mass), mass.argmax()
+        others = whole - mass
+        # Where one class has more than half the mass, the difference would cancel.
+        rest = mass.copy()
+        rest[most] = 0
+        others[most] = np.add.reduce(rest)
         return Spread(mass, whole, others)
 
 

@@ -167,7 +167,7 @@ def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -
 
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
-    if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, Real):
+    if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):
         raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
     value = float(label_smoothing)
     if not 0 <= value <= 1:

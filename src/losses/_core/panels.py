@@ -45,6 +45,7 @@ class Panels(NamedTuple):
         self, compute: Compute, inputs: Sequence[Array], output: Array | None, workers: int
     ) -> list[Any]:
         """Run compute on every panel; return what it returned, block by block."""
+        indices = range(len(inputs))
         views = [array.transpose(self.order) for array in inputs]
         target = None if output is None else output.transpose(self.order)
 
@@ -61,15 +62,14 @@ class Panels(NamedTuple):
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
                 spare, *free = memory[:, : count * self.classes].reshape(-1, *shape)
-                parts = [self._part(view, block) for view in views]
-                panels = list(map(self._read, parts, free))
+                panels = [self._read(self._part(views[i], block), free[i]) for i in indices]
                 if target is None:
                     return compute(block, panels, free[-1], spare)
                 part = self._part(target, block)
                 if self._usable(part):
                     return compute(block, panels, part.reshape(shape), spare)
                 result = compute(block, panels, free[-1], spare)
-                np.copyto(part, free[-1].reshape(part.shape), casting="same_kind")
+                part[...] = free[-1].reshape(part.shape)
                 return result
 
             return kernel
@@ -81,11 +81,14 @@ class Panels(NamedTuple):
         return self._part(array.transpose(self.order), block)
 
     def _part(self, view: Array, block: Block) -> Array:
+        if not block.at:
+            return view
         return view[block.at if self.axis else (slice(None), *block.at)]
 
     def _usable(self, part: Array) -> bool:
         """Return whether NumPy reads and writes these entries as they are, without a buffer."""
-        return part.flags.c_contiguous and part.flags.aligned and part.dtype == self.dtype
+        flags = part.flags
+        return flags.c_contiguous and flags.aligned and part.dtype == self.dtype
 
     def _read(self, part: Array, buffer: Array) -> Array:
         # Columns may lie anywhere, as long as the samples of each class follow one another.

@@ -66,7 +66,10 @@ def reduce_backward(
 
 def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return reduce_backward of 1; single losses (none) have the gradient of their sum."""
-    return reduce_backward(1.0, "sum" if reduction == "none" else reduction, divisor, (), dtype)
+    if reduction != "mean":
+        return np.ones((), dtype)
+    with np.errstate(all="ignore"):
+        return np.asarray(wide_dtype(dtype)(1) / divisor, dtype)
 
 
 def part(grads: Array, block: Block) -> Array:
