@@ -40,11 +40,9 @@ def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
     if top is None:
         # floor(exps) is 1 at the maxima, of which one is set aside, and 0 below them.
         ones = np.floor(exps, out=spare)
-        unique = np.add.reduce(ones, axis=None) == exps.shape[1]
-        ties = None if unique else add(ones, axis) - 1
-        q = add(np.subtract(exps, ones, out=ones), axis)
-        if ties is not None:
-            q += ties
+        q = add(ones, axis)
+        q -= 1
+        q += add(np.subtract(exps, ones, out=ones), axis)
         return q
     flat = exps.reshape(-1)
     ones = flat[top]
