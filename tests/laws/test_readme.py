@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks import summary
+from benchmarks.results import Results
 
 import losses
 
@@ -72,10 +74,18 @@ def ours(row):
 
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES)
-def test_an_example_prints_what_is_written_below_it(code, output):
+def test_an_example_prints_what_is_written_below_it(code, output, tmp_path):
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=tmp_path)
     assert done.stdout == output
+
+
+def test_the_tables_of_speed_are_those_of_the_committed_results():
+    found = summary.tables(Results.load(ROOT / "benchmarks" / "results" / "speed.json"))
+    speed = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert "\n".join(found["float32"]) in README
+    for lines in found.values():
+        assert "\n".join(lines) in speed
 
 
 def test_the_two_commands_of_the_set_up_are_run_by_ci():
