@@ -92,7 +92,7 @@ class Panels(NamedTuple):
 
     def _read(self, part: Array, buffer: Array) -> Array:
         # Columns may lie anywhere, as long as the samples of each class follow one another.
-        if self._usable(part if self.axis else part[0]):
+        if self._usable(part if self.axis else part[:1]):
             return part.reshape(buffer.shape)
         np.copyto(buffer.reshape(part.shape), part)
         return buffer
