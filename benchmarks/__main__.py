@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
 def partial(options: argparse.Namespace) -> bool:
     """Whether this is less than the whole run, whose results are those that are published."""
     narrowed = [options.quick, options.problems, options.rounds, options.threads != [1, 2]]
+    narrowed += [contender.missing for contender in CONTENDERS.values()]
     return any(narrowed) or options.contenders != list(CONTENDERS)
 
 

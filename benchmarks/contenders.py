@@ -8,7 +8,7 @@ call returns what the problem's operation in `losses` returns.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -100,7 +100,17 @@ def _textbook_sigmoid(x: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-x))
 
 
+def _textbook_parts(x: np.ndarray, grad: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shifted = _shifted(x, 1)
+    probs = np.exp(shifted)
+    sums = probs.sum(axis=1, keepdims=True)
+    if grad:
+        probs /= sums
+    return shifted, np.log(sums), probs
+
+
 TEXTBOOK = SimpleNamespace(
+    parts=_textbook_parts,
     log_softmax=_textbook_log_softmax,
     softmax=_textbook_softmax,
     logsumexp=_textbook_logsumexp,
@@ -112,7 +122,12 @@ TEXTBOOK = SimpleNamespace(
 def _scipy() -> SimpleNamespace:
     from scipy import special
 
+    def parts(x: np.ndarray, grad: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        log_probs = special.log_softmax(x, axis=1)
+        return log_probs, np.zeros_like(log_probs[:, :1]), np.exp(log_probs) if grad else None
+
     return SimpleNamespace(
+        parts=parts,
         log_softmax=special.log_softmax,
         softmax=special.softmax,
         logsumexp=special.logsumexp,
@@ -130,13 +145,16 @@ def _entries(target: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _cross_entropy(
-    log_softmax: Callable[..., np.ndarray], grad: bool, given: Arrays
+    parts: Callable[..., Sequence[np.ndarray]], grad: bool, given: Arrays
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The mean cross entropy and, if asked for, its gradient, by way of log_softmax."""
+    """The mean cross entropy and, if asked for, its gradient.
+
+    parts(x, grad) are the shifted logits, the logarithms of their sums of exponentials, and the
+    probabilities (only with grad), the memory of which becomes the gradient.
+    """
     x, target, weight, smoothing, _ = given
     samples = x.size // x.shape[1]
-    log_probs = log_softmax(x, axis=1)
-    gradient = np.exp(log_probs) if grad else None
+    shifted, log_sums, gradient = parts(x, grad)
     if smoothing:
         smooth = np.full_like(x, smoothing / x.shape[1])
         smooth[_entries(target)] += 1 - smoothing
@@ -145,19 +163,20 @@ def _cross_entropy(
         if grad:
             gradient -= target
             gradient /= samples
-        return -(target * log_probs).sum() / samples, gradient
+        return (target * (log_sums - shifted)).sum() / samples, gradient
     at = _entries(target)
+    losses = log_sums.squeeze(1) - shifted[at]
+    if grad:
+        gradient[at] -= 1
     if weight is None:
         if grad:
-            gradient[at] -= 1
             gradient /= samples
-        return -log_probs[at].mean(), gradient
+        return losses.mean(), gradient
     weights = weight[target]
     weights /= weights.sum()
     if grad:
-        gradient[at] -= 1
         gradient *= np.expand_dims(weights, 1)
-    return -(weights * log_probs[at]).sum(), gradient
+    return (weights * losses).sum(), gradient
 
 
 def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
@@ -171,9 +190,9 @@ def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
         "logsumexp_backward": lambda: np.expand_dims(g, 1) * f.softmax(x, axis=1),
         "softmax_backward": lambda: y * (g - (g * y).sum(axis=1, keepdims=True)),
         "log_softmax_backward": lambda: g - np.exp(y) * g.sum(axis=1, keepdims=True),
-        "cross_entropy": lambda: _cross_entropy(f.log_softmax, False, given)[0],
-        "cross_entropy_backward": lambda: g * _cross_entropy(f.log_softmax, True, given)[1],
-        "cross_entropy_value_and_grad": lambda: _cross_entropy(f.log_softmax, True, given),
+        "cross_entropy": lambda: _cross_entropy(f.parts, False, given)[0],
+        "cross_entropy_backward": lambda: g * _cross_entropy(f.parts, True, given)[1],
+        "cross_entropy_value_and_grad": lambda: _cross_entropy(f.parts, True, given),
         "binary_cross_entropy_with_logits": lambda: f.bce(x, target).mean(),
         "binary_cross_entropy_with_logits_backward": lambda: g * (f.sigmoid(x) - target) / x.size,
         "binary_cross_entropy_with_logits_value_and_grad": lambda: (

@@ -64,7 +64,8 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
     _, top = shift(panels[0], axis, out)
     exps = np.exp(out, out=spare)
-    out -= across(np.log1p(others(exps, axis, top, np.empty_like(exps))), axis)
+    q = others(exps, axis, top, spare if axis else np.empty_like(exps))
+    out -= across(np.log1p(q), axis)
 
 
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:

@@ -89,10 +89,11 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
         mass, logits = panels
-        if smoothing:
-            mass = mass * (1 - smoothing) + smoothing / plan.classes
+        if smoothing or weight is not None:
+            mass = mass * (1 - smoothing)
+            mass += smoothing / plan.classes
         if weight is not None:
-            mass = mass * across_classes(weight, axis)
+            mass *= across_classes(weight, axis)
         return under_mass(axis, logits, mass, grads, out, spare)
 
     return losses

@@ -18,7 +18,7 @@ from .checks import whole_number
 # Measured, see docs/speed.md: one thread is as fast on any block that fits the second-level cache;
 # several threads want large ones, for they meet at the interpreter's lock after each call.
 BLOCK_BYTES = 1024 * 1024
-SHARES = 4  # the number of blocks is a multiple of this, so that 2 or 4 workers end together
+SHARES = 4  # few blocks are cut into a multiple of this, so that 2 or 4 workers end together
 
 _default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
 
@@ -52,7 +52,7 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
         inner *= shape[sliced]
     size = shape[sliced - 1]
     share = SHARES // gcd(SHARES, prod(shape[: sliced - 1]))
-    step = ceil(size / (share * ceil(size * inner / (share * room))))
+    step = min(ceil(size / (share * ceil(size * inner / (share * room)))), room // inner)
     found = []
     for row, lead in enumerate(np.ndindex(shape[: sliced - 1])):
         for low in range(0, size, step):
@@ -91,12 +91,20 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
     # Half the time of a pool, which would not outlive the call either.
     others = [Thread(target=share) for _ in range(workers - 1)]
     for other in others:
-        other.start()
+        try:
+            other.start()
+        except RuntimeError:  # no more threads to be had: fewer workers do the same
+            break
     share()
     for other in others:
-        other.join()
+        while other.is_alive():
+            try:
+                other.join()
+            except BaseException as interrupt:  # raised once no worker is left
+                waiting.clear()
+                errors.append(interrupt)
     if errors:
-        raise errors[0]
+        raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
 
 

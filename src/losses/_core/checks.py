@@ -193,8 +193,11 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
             f"out: expected memory of its own for every entry, got a broadcast array or "
             f"overlapping windows, with shape {out.shape} and strides {out.strides}"
         )
-    for name, array in {"logits": logits, **inputs}.items():
-        if isinstance(array, np.ndarray) and _overlap(out, array):
+    for name, given in {"logits": logits, **inputs}.items():
+        if given is None or isinstance(given, (list, tuple, Real)):
+            continue
+        array = np.asarray(given)  # the caller's memory, if it gave an array or a buffer
+        if _overlap(out, array):
             if name == "logits" and _same_memory(out, logits):
                 continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")

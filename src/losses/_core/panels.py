@@ -56,7 +56,8 @@ class Panels(NamedTuple):
                 np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
             largest = self.blocks[0].stop  # no block has more samples than the first
             # One piece, which the allocator keeps from call to call; of several it gives some back.
-            memory = np.empty((1 + len(inputs), largest * self.classes), self.dtype)
+            # A gap follows each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
+            memory = np.empty((1 + len(inputs), largest * self.classes + 16), self.dtype)
 
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
@@ -136,7 +137,8 @@ def add(panel: Array, axis: int) -> Array:
     sums: Array
     if axis == 0 and panel.shape[1] == 1:
         # In order, as for more columns: reduce would see one contiguous run and add in pairs.
-        sums = np.add.accumulate(panel, axis=0)[-1]
+        # + 0, because reduce begins at 0: a sum of negative zeros is 0.
+        sums = np.add.accumulate(panel, axis=0)[-1] + 0
     elif axis == 1 and panel.shape[1] * panel.itemsize <= LONG_BYTES:
         # Twice as fast as reduce, in chains of at most 128 terms; reduce adds longer rows in pairs.
         sums = np.einsum("ij->i", panel)
@@ -152,7 +154,8 @@ def inner(panel: Array, mass: Array, axis: int, spare: Array) -> Array:
     """
     wide = across_classes(mass, axis) if mass.ndim == 1 else mass
     sums: Array
-    if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES:  # as in add
+    if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES // 4:
+        # einsum adds products in a quarter as many chains as entries.
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", panel, mass)
     else:
         sums = add(np.multiply(panel, wide, out=spare), axis)
