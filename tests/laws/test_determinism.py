@@ -168,6 +168,46 @@ def test_a_failed_block_stops_the_other_workers():
     assert len(done) < 500
 
 
+def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(blocks.Thread, "start", refuse)
+    cut = blocks.blocks((10,), entries=1 << 20, itemsize=8)
+    assert blocks.run(lambda: lambda block: block.start, cut, 3) == list(range(10))
+
+
+def test_an_interrupt_while_waiting_is_raised_once_no_worker_is_left(monkeypatch):
+    before, join = threading.active_count(), blocks.Thread.join
+    at_work, interrupted = threading.Event(), threading.Event()
+
+    def kernel(_):
+        if threading.current_thread() is threading.main_thread():
+            at_work.wait()
+        else:
+            at_work.set()
+            interrupted.wait()
+
+    def join_interrupted(thread):
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+        join(thread)
+
+    monkeypatch.setattr(blocks.Thread, "join", join_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blocks.run(lambda: kernel, blocks.blocks((2,), entries=1 << 20, itemsize=8), 2)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("shape", "size"), [((2, 3, 2), 3), ((10, 6), 10), ((7,), 3)])
+def test_no_block_is_larger_than_allowed(shape, size, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+    cut = blocks.blocks(shape, entries=1, itemsize=1)
+    assert all(block.stop - block.start <= size for block in cut)
+    assert sum(block.stop - block.start for block in cut) == np.prod(shape)
+
+
 def test_the_default_number_of_workers_is_scoped_and_checked():
     assert blocks.worker_count(None) == 1
     with losses.set_workers(3):

@@ -203,3 +203,9 @@ def test_unaligned_memory_changes_no_bit(classes, dtype):
         out = unaligned(logits)
         found = losses.cross_entropy_value_and_grad(unaligned(logits), unaligned(target), out=out)
         assert all(map(same_bits, found, expected))
+
+
+def test_a_sum_of_negative_zeros_is_the_same_alone_and_in_a_batch():
+    grad_output, probs = np.full((2, 2), -0.0), np.full((2, 2), 0.5)
+    whole = losses.softmax_backward(grad_output, probs)
+    assert_same(losses.softmax_backward(grad_output[:1], probs[:1]), whole[:1])

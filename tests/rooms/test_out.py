@@ -144,3 +144,10 @@ def test_out_that_may_overlap_is_refused(name, monkeypatch):
     monkeypatch.setattr(np, "shares_memory", undecided)
     with pytest.raises(ValueError, match=r"out.*logits"):
         call(name, out=fresh())
+
+
+@every
+def test_out_may_not_be_the_memory_of_a_buffer(name):
+    out = np.full(SHAPE, 0.5)
+    with pytest.raises(ValueError, match=r"\bout\b.*\btarget\b"):
+        call(name, target=memoryview(out), out=out)
