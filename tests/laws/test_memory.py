@@ -62,3 +62,22 @@ def test_the_gradient_streams_to_disk_in_a_few_blocks(on_disk, workers, label_sm
     assert same_bits(loss, expected[0])
     assert same_bits(np.load(path), expected[1])
     assert extra < 4 * MIB * workers
+
+
+@pytest.mark.parametrize("shape", [(60_000, 10), (3_000, 1_000), (20, 21, 128, 128)])
+def test_probabilities_smoothed_and_weighted_take_a_few_blocks(shape):
+    rng = np.random.default_rng(0)
+    logits, target = rng.standard_normal((2, *shape), np.float32)
+    options = {"weight": np.ones(shape[1], np.float32), "label_smoothing": 0.1, "out": logits}
+    losses.cross_entropy(logits, target)  # NumPy imports a module of its own at the first call
+    _, extra = extra_memory(lambda: losses.cross_entropy_value_and_grad(logits, target, **options))
+    assert extra < 4 * MIB
+
+
+def test_a_single_class_takes_a_few_blocks():
+    logits, target = np.zeros((600_000, 1), np.float32), np.zeros(600_000, int)
+    target[::2] = -100
+    options = {"weight": np.ones(1, np.float32), "label_smoothing": 0.1, "out": logits}
+    losses.cross_entropy(logits, target)
+    _, extra = extra_memory(lambda: losses.cross_entropy_value_and_grad(logits, target, **options))
+    assert extra < 4 * MIB

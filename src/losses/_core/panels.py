@@ -45,7 +45,6 @@ class Panels(NamedTuple):
         self, compute: Compute, inputs: Sequence[Array], output: Array | None, workers: int
     ) -> list[Any]:
         """Run compute on every panel; return what it returned, block by block."""
-        indices = range(len(inputs))
         views = [array.transpose(self.order) for array in inputs]
         target = None if output is None else output.transpose(self.order)
 
@@ -54,23 +53,33 @@ class Panels(NamedTuple):
                 # Within run's errstate, which restores it. NumPy copies a broadcast column into
                 # its buffer wherever two rows fit, which costs three times the arithmetic.
                 np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
-            largest = self.blocks[0].stop  # no block has more samples than the first
+            # Columns may lie anywhere, as long as the samples of each class follow one another.
+            copied = [not self._usable(view, None if self.axis else 1) for view in views]
+            direct = target is not None and self._usable(target, None)
+            largest = self.blocks[0].stop
             # One piece, which the allocator keeps from call to call; of several it gives some back.
             # A gap follows each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
-            memory = np.empty((1 + len(inputs), largest * self.classes + 16), self.dtype)
+            memory = np.empty((2 + sum(copied[:-1]), largest * self.classes + 16), self.dtype)
 
             def kernel(block: Block) -> Any:
                 count = block.stop - block.start
                 shape = (count, self.classes) if self.axis else (self.classes, count)
-                spare, *free = memory[:, : count * self.classes].reshape(-1, *shape)
-                panels = [self._read(self._part(views[i], block), free[i]) for i in indices]
+                spare, own, *others = memory[:, : count * self.classes].reshape(-1, *shape)
+                buffers = [own, *others]  # for the inputs from the last, own also for the output
+                panels = []
+                for view, copy in zip(views, copied, strict=True):
+                    part = self._part(view, block)
+                    if copy:
+                        buffer = buffers.pop()
+                        np.copyto(buffer.reshape(part.shape), part)
+                    panels.append(buffer if copy else part.reshape(shape))
                 if target is None:
-                    return compute(block, panels, free[-1], spare)
+                    return compute(block, panels, own, spare)
                 part = self._part(target, block)
-                if self._usable(part):
+                if direct:
                     return compute(block, panels, part.reshape(shape), spare)
-                result = compute(block, panels, free[-1], spare)
-                part[...] = free[-1].reshape(part.shape)
+                result = compute(block, panels, own, spare)
+                part[...] = own.reshape(part.shape)
                 return result
 
             return kernel
@@ -86,17 +95,11 @@ class Panels(NamedTuple):
             return view
         return view[block.at if self.axis else (slice(None), *block.at)]
 
-    def _usable(self, part: Array) -> bool:
-        """Return whether NumPy reads and writes these entries as they are, without a buffer."""
-        flags = part.flags
-        return flags.c_contiguous and flags.aligned and part.dtype == self.dtype
-
-    def _read(self, part: Array, buffer: Array) -> Array:
-        # Columns may lie anywhere, as long as the samples of each class follow one another.
-        if self._usable(part if self.axis else part[:1]):
-            return part.reshape(buffer.shape)
-        np.copyto(buffer.reshape(part.shape), part)
-        return buffer
+    def _usable(self, view: Array, classes: int | None) -> bool:
+        """Return whether NumPy works on the first so many classes where they lie, in any block."""
+        # No block has more samples than the first: if those lie together, so do all others.
+        together = self._part(view, self.blocks[0])[:classes].flags.c_contiguous
+        return together and view.flags.aligned and view.dtype == self.dtype
 
 
 def panels(array: Array, class_axis: int) -> Panels:
@@ -106,8 +109,8 @@ def panels(array: Array, class_axis: int) -> Panels:
     axis = int(classes * dtype.itemsize > FEW_BYTES)
     kept = (*range(class_axis), *range(class_axis + 1, array.ndim))
     order = (*kept, class_axis) if axis else (class_axis, *kept)
-    # Beside its classes a sample has a handful of numbers: label, maximum, sum, loss.
-    cut = blocks(samples, classes + 4, dtype.itemsize) if classes else []
+    # Beside its classes a sample has a handful of numbers: label, weight, maximum, sum, loss.
+    cut = blocks(samples, max(8, classes + 4), dtype.itemsize) if classes else []
     return Panels(axis, order, classes, samples, dtype, cut)
 
 
