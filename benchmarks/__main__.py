@@ -14,7 +14,7 @@ from pathlib import Path
 from . import bar, parts, summary
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
-from .results import FOLDER, Cell, Results, about
+from .results import FOLDER, Cell, Results, about, cores
 
 ROUNDS, QUICK_ROUNDS = 11, 5
 BUSY = 0.5  # processes that ran in the last minute
@@ -36,19 +36,19 @@ def environment(threads: int) -> dict[str, str]:
 
 def run_pinned(task: dict[str, object], threads: int) -> list[Cell]:
     """Measure in a process of its own that may use so many cores."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "cells")
         output.touch()
         order = json.dumps({**task, "threads": threads, "output": str(output)})
         command = [sys.executable, "-m", "benchmarks.measure", order]
         try:
-            if cores:  # a new process inherits the cores of the one that starts it
-                os.sched_setaffinity(0, sorted(cores)[-threads:])
+            if usable:  # a new process inherits the cores of the one that starts it
+                os.sched_setaffinity(0, sorted(usable)[-threads:])
             done = subprocess.run(command, env=environment(threads), check=False)
         finally:
-            if cores:
-                os.sched_setaffinity(0, cores)
+            if usable:
+                os.sched_setaffinity(0, usable)
         if done.returncode:
             print(f"the process on {threads} threads ended with {done.returncode}")
         return [Cell.from_json(json.loads(line)) for line in output.read_text().splitlines()]
@@ -72,13 +72,12 @@ def run(options: argparse.Namespace) -> int:
         if packages:
             print(f"{name} does not take part: no {', '.join(packages)}")
     results = Results(about(), [])
-    cores = os.cpu_count() or 1
     load = results.about["load"]
     if load and load[0] > BUSY:
         print(f"this machine is busy (load {load[0]}): threads that wait for a core take long")
     for threads in options.threads:
-        if threads > cores:
-            print(f"no run on {threads} threads: this machine has {cores} cores")
+        if threads > cores():
+            print(f"no run on {threads} threads: there are {cores()} cores to use")
             continue
         results.cells.extend(run_pinned(task, threads))
     path = FOLDER / f"{options.name or ('partial' if partial(options) else 'speed')}.json"

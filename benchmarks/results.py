@@ -111,12 +111,19 @@ def table(cell: Cell) -> Iterator[str]:
         yield f"  {name:<15}{note}"
 
 
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def about() -> dict[str, Any]:
     """The machine, the versions, the date; and the size and import time of the package."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
