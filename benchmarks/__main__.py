@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import bar, parts, summary
+from . import accuracy, bar, parts, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .results import FOLDER, Cell, Results, about, cores
@@ -98,18 +98,32 @@ def partial(options: argparse.Namespace) -> bool:
 def plot(path: Path) -> int:
     """Draw the plot of saved results beside them."""
     try:
-        from .plot import draw
-
-        if draw(Results.load(path), path.with_suffix("")):
-            print(f"drew {path.with_suffix('.svg')} and .png")
+        from .plot import draw, draw_accuracy
     except ImportError:
         print("no plot: matplotlib is not installed")
+        return 0
+    if "accuracy" in path.stem:
+        draw_accuracy(accuracy.load(path), path.with_suffix(""))
+    elif not draw(Results.load(path), path.with_suffix("")):
+        return 0
+    print(f"drew {path.with_suffix('.svg')} and .png")
+    return 0
+
+
+def table(path: Path) -> int:
+    """Print the tables of saved results."""
+    if "accuracy" in path.stem:
+        tables = accuracy.tables(accuracy.load(path))
+    else:
+        tables = summary.tables(Results.load(path))
+    for title, lines in tables.items():
+        print("\n".join([f"{title}\n", *lines, ""]))
     return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    commands = ["run", "bar", "plot", "table", "parts", "list"]
+    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "list"]
     parser.add_argument("command", nargs="?", default="run", choices=commands)
     parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
     parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
@@ -126,14 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command == "plot":
         return plot(saved)
-    if options.command == "parts":
-        for line in parts.report():
+    if options.command in ("parts", "values"):
+        for line in (parts if options.command == "parts" else values).report():
             print(line, flush=True)
         return 0
     if options.command == "table":
-        for title, lines in summary.tables(Results.load(saved)).items():
-            print("\n".join([f"{title}\n", *lines, ""]))
-        return 0
+        return table(saved)
+    if options.command == "accuracy":
+        return plot(accuracy.report())
     if options.command == "bar":
         lines, whole = bar.report(Results.load(saved))
         print("\n".join(lines))

@@ -119,7 +119,7 @@ TEXTBOOK = SimpleNamespace(
 )
 
 
-def _scipy() -> SimpleNamespace:
+def scipy_functions() -> SimpleNamespace:
     from scipy import special
 
     def parts(x: np.ndarray, grad: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -211,7 +211,7 @@ def textbook(problem: Problem, given: Arrays, threads: int) -> Call:
 def scipy(problem: Problem, given: Arrays, threads: int) -> Call:
     """The same on top of scipy.special, which uses one thread too."""
     del threads
-    return _numpy_call(_scipy(), problem, given)
+    return _numpy_call(scipy_functions(), problem, given)
 
 
 # ---- compiled peers ------------------------------------------------------------------------------

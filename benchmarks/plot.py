@@ -1,4 +1,4 @@
-"""The plot: how many times as long each peer takes, shape by shape."""
+"""The plots: how many times as long each peer takes; how accurate each is when it is sure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .contenders import PEERS
 from .results import Cell, Results
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too.
 STYLES = {
+    "losses": ("*", "#B2182B", "losses"),
     "textbook": ("P", "#000000", "textbook NumPy"),
     "SciPy": ("v", "#CC79A7", "SciPy"),
     "scikit-learn": ("^", "#009E73", "scikit-learn"),
@@ -20,6 +23,7 @@ STYLES = {
 }
 TITLE = "Cross entropy and its gradient, float32: each peer's time as a multiple of losses' time"
 TIMES = "\N{MULTIPLICATION SIGN}"
+CLIFF = "Confident and right: the largest relative error of the loss and of the target's gradient"
 
 
 def draw(results: Results, stem: Path) -> bool:
@@ -119,7 +123,68 @@ def _label(shape: tuple[int, ...]) -> str:
 
 
 def _caption(about: dict[str, Any]) -> str:
+    machine = f"medians of interleaved rounds; {about['cpu']}, {about['cores']} cores"
+    return f"{machine}; {about['date'][:10]}\n{_versions(about)}"
+
+
+def _versions(about: dict[str, Any]) -> str:
     versions = about["versions"]
     shown = [f"{name} {versions[name]}" for name in versions if name not in ("jaxlib", "optax")]
-    machine = f"medians of interleaved rounds; {about['cpu']}, {about['cores']} cores"
-    return f"{machine}; {about['date'][:10]}\n{', '.join(shown)}"
+    return ", ".join(shown)
+
+
+def draw_accuracy(results: dict[str, Any], stem: Path) -> None:
+    """Write stem.svg and stem.png: relative error against the confidence margin."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    margins, curves = results["margins"]["at"], results["margins"]["errors"]
+    with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
+        figure, axes = plt.subplots(2, len(curves), figsize=(10.5, 7), sharex="col", squeeze=False)
+        for column, dtype in zip(axes.T, curves, strict=True):
+            eps = float(np.finfo(dtype).eps)
+            for what, panel in enumerate(column):
+                for name, errors in curves[dtype].items():
+                    _curve(panel, name, margins[dtype], errors[what], eps)
+                panel.set_yscale("log")
+                panel.set_ylim(eps / 40, 30)
+                panel.axhline(1, color="0.4", linewidth=0.8, linestyle=":")
+                panel.grid(color="0.92", linewidth=0.8)
+                panel.spines[["top", "right"]].set_visible(False)
+            column[0].set_title(dtype, fontsize=12)
+            column[-1].set_xlabel("logit of the target minus the largest other")
+        axes[0, 0].set_ylabel("loss")
+        axes[1, 0].set_ylabel("gradient of the target")
+        axes[0, 0].text(30, 0.2, "1: no digit of the result is right", fontsize=9, color="0.3")
+        figure.suptitle(CLIFF, fontsize=12.5, fontweight="bold")
+        figure.legend(
+            *axes[0, 0].get_legend_handles_labels(),
+            loc="upper center",
+            ncols=len(STYLES),
+            frameon=False,
+            bbox_to_anchor=(0.5, 0.955),
+        )
+        figure.supxlabel(_versions(results["about"]), fontsize=8.5, color="0.35")
+        figure.tight_layout(rect=(0, 0, 1, 0.95))
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
+        figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")
+    plt.close(figure)
+
+
+def _curve(panel: Any, name: str, margins: list[int], errors: list[float], eps: float) -> None:
+    """One contender's errors; an exact result is drawn at the bottom."""
+    marker, colour, label = STYLES[name]
+    ours = name == "losses"
+    panel.plot(
+        margins,
+        np.clip(errors, eps / 30, 20),
+        marker=marker,
+        markersize=8 if ours else 5,
+        markevery=max(1, len(margins) // 12),
+        color=colour,
+        linewidth=2.4 if ours else 1.3,
+        zorder=3 if ours else 2,
+        label=label,
+    )

@@ -88,7 +88,8 @@ def log_softmax(x):
 
 @exactly
 def log_softmax_backward(grad_output, x):
-    return [g - p * sum(grad_output) for g, p in zip(grad_output, softmax(x), strict=True)]
+    total = sum(grad_output)
+    return [g - p * total for g, p in zip(grad_output, softmax(x), strict=True)]
 
 
 @exactly
@@ -149,7 +150,8 @@ def cross_entropy(x, target, **options):
 @exactly
 def cross_entropy_backward(x, target, **options):
     v = mass(len(x), target, **options)
-    return [p * sum(v) - v_c for p, v_c in zip(softmax(x), v, strict=True)]
+    whole = sum(v)
+    return [p * whole - v_c for p, v_c in zip(softmax(x), v, strict=True)]
 
 
 # Losses of one entry.

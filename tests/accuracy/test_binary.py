@@ -7,7 +7,7 @@ The counts of roundings are those of `budgets`; a test names the rest. The expon
 import numpy as np
 from tests.accuracy import exact
 from tests.accuracy.budgets import EXP, LOG, LOG1P, assert_within
-from tests.accuracy.regimes import in_both_precisions
+from tests.accuracy.parameters import in_both_precisions
 
 import losses
 

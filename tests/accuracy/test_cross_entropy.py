@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import EXP, LOG1P, additions, assert_within, roundings
-from tests.accuracy.regimes import in_both_precisions, in_every_regime, problems
+from tests.accuracy.parameters import in_both_precisions, in_every_regime
+from tests.accuracy.regimes import problems
 
 import losses
 

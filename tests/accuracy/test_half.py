@@ -7,7 +7,8 @@ float16.
 import numpy as np
 from tests.accuracy import exact
 from tests.accuracy.budgets import EXP, LOG1P, assert_within, roundings
-from tests.accuracy.regimes import in_every_regime, problems
+from tests.accuracy.parameters import in_every_regime_of_half
+from tests.accuracy.regimes import problems
 
 import losses
 
@@ -17,7 +18,7 @@ def rounded_once(budget):
     return 0.5 + budget / 2**13
 
 
-@in_every_regime
+@in_every_regime_of_half
 def test_a_half_precision_row_is_rounded_once(regime):
     for logits, target in problems(regime, np.float16):
         loss, grad = losses.cross_entropy_value_and_grad(logits, target, reduction="none")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import additions, assert_within
-from tests.accuracy.regimes import in_both_precisions
+from tests.accuracy.parameters import in_both_precisions
 
 import losses
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import EXP, EXPM1, assert_within, roundings, weighted_mean
-from tests.accuracy.regimes import in_both_precisions, in_every_regime, problems
+from tests.accuracy.parameters import in_both_precisions, in_every_regime
+from tests.accuracy.regimes import problems
 
 import losses
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._activations.sigmoid import exp_minus_abs, log1p_small
 from .._core.blocks import Block
 from .._core.checks import (
     Array,
@@ -106,7 +107,7 @@ def _loss(
     With A = 1 - t, B = w+ t and s = [x >= 0], A softplus(x) + B softplus(-x) is
     (A s - B (1 - s)) x + (A + B) log1p(exp(-|x|)), in which no term is below 0.
     """
-    tail = np.log1p(_small(logits) if small is None else small)
+    tail = log1p_small(exp_minus_abs(logits) if small is None else small)
     near, _, whole = _sides(logits, target, pos_weight)
     if whole is not None:
         tail *= whole
@@ -121,16 +122,9 @@ def _loss(
 
 
 def _loss_with_infinities(logits: Array, target: Array, pos_weight: Array | None) -> Array:
-    tail = np.log1p(_small(logits))
+    tail = log1p_small(exp_minus_abs(logits))
     positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))
     return positive + times(1 - target, np.maximum(logits, 0) + tail)
-
-
-def _small(logits: Array) -> Array:
-    """Return exp(-|x|)."""
-    small = np.abs(logits)
-    np.negative(small, out=small)
-    return np.exp(small, out=small)
 
 
 def _sides(
@@ -213,7 +207,7 @@ def _slope(
     With the names of _loss, A sigmoid(x) - B sigmoid(-x) is
     (A s - B (1 - s) - (B s - A (1 - s)) exp(-|x|)) / (1 + exp(-|x|)).
     """
-    small = _small(logits) if small is None else small
+    small = exp_minus_abs(logits) if small is None else small
     slope, far, _ = _sides(logits, target, pos_weight)
     far *= small
     slope -= far
@@ -286,7 +280,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
 
     def kernel(block: Block) -> Any:
         x, t, w, positive, grad = pieces([logits, target, *weights, grads], block, dtype)
-        small = _small(x)
+        small = exp_minus_abs(x)
         loss, slope = _loss(x, t, w, positive, small), _slope(x, t, w, positive, grad, small)
         grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)
         return keep(losses, block, loss)

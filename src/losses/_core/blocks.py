@@ -90,19 +90,21 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
 
     # Half the time of a pool, which would not outlive the call either.
     others = [Thread(target=share) for _ in range(workers - 1)]
-    for other in others:
-        try:
-            other.start()
-        except RuntimeError:  # no more threads to be had: fewer workers do the same
-            break
-    share()
-    for other in others:
-        while other.is_alive():
+    try:
+        for other in others:
             try:
-                other.join()
-            except BaseException as interrupt:  # raised once no worker is left
-                waiting.clear()
-                errors.append(interrupt)
+                other.start()
+            except RuntimeError:  # no more threads to be had: fewer workers do the same
+                break
+        share()
+    finally:  # an interrupt may come anywhere: no worker outlives the call
+        waiting.clear()
+        for other in others:
+            while other.is_alive():
+                try:
+                    other.join()
+                except BaseException as interrupt:
+                    errors.append(interrupt)
     if errors:
         raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
