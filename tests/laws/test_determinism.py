@@ -14,7 +14,8 @@ import losses
 from losses._core import blocks
 
 float_dtypes = st.sampled_from([np.float32, np.float64])
-COUNTS = [1, 2, 3, 10, 32, 33, 64, 65, 100, 200, 1000]  # about both crossovers to rows
+# About the crossovers to rows, and from chains to pairs in sums of products and in plain ones.
+COUNTS = [1, 2, 3, 10, 32, 33, 64, 65, 100, 200, 256, 257, 512, 513, 1000, 1025, 2049]
 
 
 @st.composite
@@ -89,6 +90,17 @@ def test_the_class_axis_may_lie_anywhere_without_changing_a_bit(classes, dtype):
             moved, moved_grad = losses.cross_entropy_value_and_grad(logits, target, axis=axis)
             assert same_bits(moved, loss)
             assert same_bits(np.moveaxis(moved_grad, axis, -1), grad)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@given(st.data())
+def test_a_call_repeated_returns_the_same_bits(case, data):
+    call = data.draw(case.calls)
+    value = case.forward(call)
+    gradient = case.backward(np.ones_like(value), call)
+    again = case.forward(call)
+    assert same_bits(value, again)
+    assert same_bits(gradient, case.backward(np.ones_like(again), call))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import summary
+from benchmarks import accuracy, summary
 from benchmarks.results import Results
 
 import losses
@@ -86,6 +86,14 @@ def test_the_tables_of_speed_are_those_of_the_committed_results():
     assert "\n".join(found["float32"]) in README
     for lines in found.values():
         assert "\n".join(lines) in speed
+
+
+def test_the_tables_of_accuracy_are_those_of_the_committed_results():
+    found = accuracy.tables(accuracy.load(ROOT / "benchmarks" / "results" / "accuracy.json"))
+    numerics = (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8")
+    assert "\n".join(found["float32, loss"]) in README
+    for lines in found.values():
+        assert "\n".join(lines) in numerics
 
 
 def test_the_two_commands_of_the_set_up_are_run_by_ci():

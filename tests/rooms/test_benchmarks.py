@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks import bar, measure, summary
+from benchmarks import accuracy, bar, measure, summary, values
 from benchmarks.contenders import CONTENDERS, Contender, textbook
 from benchmarks.problems import PROBLEMS, Problem, arrays
 from benchmarks.results import Cell, Results, Timing, seconds, table
@@ -106,3 +106,63 @@ def test_the_table_shows_each_peer_as_a_multiple_and_marks_the_faster_ones():
     assert " 2.5\N{MULTIPLICATION SIGN} " in lines[2]
     assert "**0.5\N{MULTIPLICATION SIGN}**" in lines[2]
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+@pytest.fixture
+def small_report(monkeypatch):
+    """Return the accuracy of losses and the textbook on a few rows."""
+    monkeypatch.setattr(accuracy, "ROWS", 4)
+    monkeypatch.setattr(accuracy, "SIZES", {"2 classes": (4, 2)})
+    monkeypatch.setattr(accuracy, "MARGINS", {"float32": [0, 40]})
+    names = ["losses", "textbook"]
+    cells = list(accuracy.measure(names, ["float32"]))
+    about = {"versions": {"numpy": "2"}}
+    return {"about": about, "cells": cells, "margins": accuracy.by_margin(names)}
+
+
+def test_the_accuracy_report_sees_what_the_textbook_loses(small_report):
+    errors = {(cell.regime, cell.contender): cell for cell in small_report["cells"]}
+    sure = errors["confident by 80", "losses"], errors["confident by 80", "textbook"]
+    assert all(cell.loss[0] < 80 + 9 for cell in sure[:1])  # the roundings of x - m and a few more
+    assert [accuracy.ulp(cell, cell.loss[0]) == accuracy.LOST for cell in sure] == [False, True]
+    ours, theirs = small_report["margins"]["errors"]["float32"].values()
+    assert max(ours[0] + ours[1]) < 1e-5
+    assert theirs[0][1] == theirs[1][1] == 1
+
+
+def test_the_accuracy_report_survives_json_and_has_a_table(small_report, tmp_path):
+    accuracy.save(tmp_path / "accuracy.json", small_report)
+    assert accuracy.load(tmp_path / "accuracy.json") == small_report
+    found = accuracy.tables(small_report)
+    assert list(found) == ["float32, loss", "float32, gradient"]
+    for lines in found.values():
+        assert {line.count("|") for line in lines} == {4}
+
+
+@pytest.mark.parametrize(
+    ("error", "text"), [(0.001, "0"), (0.4321, "0.43"), (123.4, "123"), (4.2e4, "4e4")]
+)
+def test_an_error_has_few_digits(error, text):
+    assert accuracy.ulp(accuracy.Cell("", "float32", "", (0, 0), (0, 0)), error) == text
+
+
+def test_an_error_that_leaves_nothing_right_says_so():
+    cell = accuracy.Cell("", "float16", "", (0, 0), (0, 0))
+    assert [accuracy.ulp(cell, error) for error in (1024, np.inf, np.nan)] == ["lost"] * 3
+
+
+def test_the_plot_of_accuracy_is_drawn(small_report, tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks.plot import draw_accuracy
+
+    draw_accuracy(small_report, tmp_path / "accuracy")
+    assert (tmp_path / "accuracy.png").stat().st_size > 1000
+    assert (tmp_path / "accuracy.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (20,)])
+def test_every_kind_of_values_is_timed_with_every_function(shape, monkeypatch):
+    monkeypatch.setattr(values, "ROUNDS", 1)
+    rows = dict(values._ratios(shape, "float32"))
+    assert len(rows) >= 9
+    assert all(set(ratios) == set(values.VALUES) - {"standard normal"} for ratios in rows.values())

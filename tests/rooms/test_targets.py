@@ -111,8 +111,9 @@ def test_an_integer_one_hot_target_is_an_error_that_says_so(name, shape):
 @smoothed
 def test_class_probabilities_leave_no_class_to_ignore(name):
     probs = np.full((2, 3), 1 / 3)
-    with pytest.raises(ValueError, match=r"ignore_index.*1"):
-        call_with(name, (2, 3), probs, ignore_index=1)
+    for ignore_index in (0, 1):
+        with pytest.raises(ValueError, match=rf"ignore_index.*{ignore_index}"):
+            call_with(name, (2, 3), probs, ignore_index=ignore_index)
     assert_same(call_with(name, (2, 3), probs, ignore_index=-1), call_with(name, (2, 3), probs))
 
 
