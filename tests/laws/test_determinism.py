@@ -180,6 +180,14 @@ def test_a_failed_block_stops_the_other_workers():
     assert len(done) < 500
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_worker_warns(workers, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)  # so that every sample is a block
+    logits = np.full((8, 3), np.inf)  # inf - inf is an invalid operation
+    with np.errstate(all="raise"):
+        assert np.isnan(losses.cross_entropy(logits, np.zeros(8, int), workers=workers))
+
+
 def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")
@@ -231,6 +239,12 @@ def test_the_default_number_of_workers_is_scoped_and_checked():
     for wrong, error in ((0, ValueError), (-2, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="workers"), losses.set_workers(wrong):
             pass
+
+
+def test_the_default_number_of_workers_comes_back_after_an_error():
+    with pytest.raises(UnluckyError), losses.set_workers(3):
+        raise UnluckyError
+    assert blocks.worker_count(None) == 1
 
 
 @pytest.mark.parametrize("workers", [1, 2])

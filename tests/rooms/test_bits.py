@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.layouts import LAYOUTS, same_bits, unaligned
-from tests.rooms.helpers import INF, NAN, assert_same, call, dtypes, takes
+from tests.rooms.helpers import INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
 
 import losses
 
@@ -180,6 +180,17 @@ def test_workers_change_no_bit(name, reduction, shape):
     expected = call(name, **arguments)
     for workers in (1, 2, 3, -1):
         assert_same(call(name, workers=workers, **arguments), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in takes("axis")])
+def test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries(name):
+    x, target = np.random.default_rng(2).random((2, 100_000))
+    sums = []
+    for workers in (1, 2, 3):
+        with losses.set_workers(workers):
+            sums.append(evaluate(name, x, target, reduction="sum"))
+    assert_same(sums[1], sums[0])
+    assert_same(sums[2], sums[0])
 
 
 @pytest.mark.parametrize("name", takes("workers"))

@@ -115,6 +115,14 @@ def test_an_ignored_row_is_not_smoothed_either(label_smoothing):
     assert cross_entropy(logits, target, reduction="none", **options)[1] == 0
 
 
+def test_where_every_weight_seen_is_0_the_smoothed_mean_and_its_gradient_are_nan_too():
+    options = {"weight": [0, 1, 0], "label_smoothing": 0.1}
+    loss, grad = cross_entropy_value_and_grad(LOGITS, [2, 0, -100], **options)
+    assert np.isnan(loss)
+    assert np.isnan(grad[:2]).all()
+    assert (grad[2] == 0).all()
+
+
 @pytest.mark.parametrize(("reduction", "grad_output"), [("none", [2, 3, 5]), ("mean", 7)])
 @targets
 def test_the_upstream_gradient_multiplies_the_gradient(target, reduction, grad_output):

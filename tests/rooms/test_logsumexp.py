@@ -108,6 +108,15 @@ def test_the_gradient_over_any_axes_is_the_exponential_of_the_gap_to_the_result(
     assert_near(gradient, expected, ulps=5 * FEW)
 
 
+def test_the_gradient_over_axes_that_lie_apart_has_the_axes_of_its_argument():
+    """Of four axes, 0, 3, 1, 2 is an order that is not its own inverse."""
+    x = np.linspace(1, 2, 120).reshape(2, 3, 4, 5)
+    grad_output = np.arange(12.0).reshape(3, 4)
+    rows = np.moveaxis(x, 0, 2).reshape(3, 4, 10)
+    expected = np.moveaxis(logsumexp_backward(grad_output, rows).reshape(3, 4, 2, 5), 2, 0)
+    assert_same(logsumexp_backward(grad_output, x, (0, 3)), expected)
+
+
 def test_the_gradient_keeps_its_tail():
     s = math.exp(-80)
     assert_near(logsumexp_backward(np.float32(1), np.float32([80, 0])), [1, s])

@@ -156,8 +156,8 @@ def test_the_class_axis_is_1_unless_it_is_named(name, axis):
 
 
 def test_a_loss_is_linear_and_never_minus_0():
-    found = nll_loss([[-0.0, 0.0], [3.0, 1.0]], [0, 0], reduction="none")
-    assert_same(found, np.array([0.0, -3.0]))
+    found = nll_loss([[-0.0, 1.0], [0.0, 1.0], [3.0, 1.0]], [0, 0, 0], reduction="none")
+    assert_same(found, np.array([0.0, 0.0, -3.0]))
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,23 @@ def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
     assert (gradient[:2] == 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRED if point(name) != "probs"])
-def test_a_nan_prediction_is_nan_alone(name):
-    options = {"grad_output": np.ones(3)} if "grad_output" in CALLS[name] else {}
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_an_infinite_weight_of_a_residual_of_0_counts_0(name):
     found, expected = (
-        evaluate(name, [1.0, second, 3.0], [1.0, 1.0, 0.0], reduction="none", **options)
-        for second in (NAN, 2.0)
+        evaluate(name, [1.0, 3.0], [1.0, 1.0], weight=[weight, 1.0], reduction="sum")
+        for weight in (INF, 2.0)
+    )
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRED if point(name) != "probs"])
+@pytest.mark.parametrize("weight", [None, np.ones(3), np.zeros(3)], ids=str)
+def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
+    options = {"weight": weight, "reduction": "none"}
+    if "grad_output" in CALLS[name]:
+        options["grad_output"] = np.ones(3)
+    found, expected = (
+        evaluate(name, [1.0, second, 3.0], [1.0, 1.0, 0.0], **options) for second in (NAN, 2.0)
     )
     for part in parts(expected):
         part[1] = NAN
