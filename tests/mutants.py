@@ -1,0 +1,1359 @@
+"""Planted bugs: mistakes that people make in a loss library, each of which the tests must catch.
+
+    python -m tests.mutants [--every K] [--names PART ...] [--jobs N]
+
+Run it from the root of the repository. For each row of the table `MUTANTS` it copies the sources,
+plants the bug in the copy and runs the test named in the row on it, and the whole suite if that
+test passes. A bug is caught if a test fails; one that no test fails on has survived, and one that
+does not even run is broken: no mistake that anyone would make. The exit status is 0 only if every
+bug was caught.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutant(NamedTuple):
+    """A bug: what it is, the text of a source file that it replaces, and a test to catch it."""
+
+    name: str
+    file: str  # below src/losses
+    old: str  # occurs exactly once
+    new: str
+    tests: str  # a file or a test below tests, chosen to be quick
+
+
+# The numbers are those of the rules in docs/semantics.md.
+MUTANTS = [
+    # 1: the class axis.
+    Mutant(
+        "the class axis is the last by default",
+        "_core/checks.py",
+        "return min(1, logits.ndim - 1)",
+        "return logits.ndim - 1",
+        "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
+    ),
+    Mutant(
+        "a negative axis counts from the front",
+        "_core/checks.py",
+        "return index % ndim",
+        "return abs(index)",
+        "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
+    ),
+    Mutant(
+        "the axes before and after the classes trade places",
+        "_core/panels.py",
+        "kept = (*range(class_axis), *range(class_axis + 1, array.ndim))",
+        "kept = (*range(class_axis + 1, array.ndim), *range(class_axis))",
+        "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
+    ),
+    Mutant(
+        "the axes of a gradient are permuted once more instead of back",
+        "_activations/logsumexp.py",
+        "result.transpose(np.argsort(order))",
+        "result.transpose(order)",
+        "rooms/test_logsumexp.py::"
+        "test_the_gradient_over_axes_that_lie_apart_has_the_axes_of_its_argument",
+    ),
+    Mutant(
+        "one label in an array is no label of one row",
+        "_core/targets.py",
+        " and not (scores.ndim == 1 and target.shape == (1,))",
+        "",
+        "rooms/test_targets.py::test_one_dimensional_scores_take_one_label_with_or_without_an_axis",
+    ),
+    # 2: which targets are class probabilities.
+    Mutant(
+        "an integer one-hot target is taken for probabilities",
+        "_core/targets.py",
+        'if target.dtype.kind != "f" or target.ndim != logits.ndim:',
+        "if target.ndim != logits.ndim:",
+        "rooms/test_targets.py::test_an_integer_one_hot_target_is_an_error_that_says_so",
+    ),
+    Mutant(
+        "class 0 may be ignored beside probabilities",
+        "_core/targets.py",
+        "if whole_number(ignore_index=ignore_index) >= 0:",
+        "if whole_number(ignore_index=ignore_index) > 0:",
+        "rooms/test_targets.py::test_class_probabilities_leave_no_class_to_ignore",
+    ),
+    # 3: reductions.
+    Mutant(
+        "any other word is a sum",
+        "_core/checks.py",
+        "if not (isinstance(reduction, str) and reduction in REDUCTIONS):",
+        "if not isinstance(reduction, str):",
+        "rooms/test_arguments.py::test_a_reduction_is_none_mean_or_sum",
+    ),
+    Mutant(
+        "the loss of one sample is an array",
+        "_core/reduction.py",
+        "array if array.ndim else array[()]",
+        "array",
+        "rooms/test_arguments.py::test_the_loss_of_one_row_without_a_batch_is_a_scalar",
+    ),
+    Mutant(
+        "the mean is not divided",
+        "_core/reduction.py",
+        "result = result / divisor",
+        "result = result / 1",
+        "rooms/test_cross_entropy.py::test_published_values",
+    ),
+    Mutant(
+        "the gradient of the mean lacks 1 / N",
+        "_core/reduction.py",
+        "return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)",
+        "return cast(grad, dtype)",
+        "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
+    ),
+    Mutant(
+        "the gradient beside the value lacks 1 / N",
+        "_core/reduction.py",
+        "return np.asarray(wide_dtype(dtype)(1) / divisor, dtype)",
+        "return np.ones((), dtype)",
+        "rooms/test_bits.py::test_value_and_grad_is_the_value_and_the_gradient",
+    ),
+    # 4: the dtypes of labels.
+    Mutant(
+        "booleans are labels",
+        "_core/targets.py",
+        'if target.dtype.kind not in "iu":',
+        'if target.dtype.kind not in "iub":',
+        "rooms/test_targets.py::test_booleans_and_floats_are_no_labels",
+    ),
+    Mutant(
+        "floats are cut to labels",
+        "_core/targets.py",
+        'if target.dtype.kind not in "iu":',
+        'if target.dtype.kind not in "iuf":',
+        "rooms/test_targets.py::test_booleans_and_floats_are_no_labels",
+    ),
+    # 5: dtypes and layouts.
+    Mutant(
+        "a mask is lost",
+        "_core/checks.py",
+        "if isinstance(value, np.ma.MaskedArray):",
+        "if False:",
+        "rooms/test_arguments.py::test_a_masked_array_is_an_error_whatever_its_mask",
+    ),
+    Mutant(
+        "imaginary parts are lost",
+        "_core/checks.py",
+        'if array.dtype.kind not in "fiub":',
+        'if array.dtype.kind not in "fiubc":',
+        "rooms/test_arguments.py::test_only_real_numbers_are_numbers",
+    ),
+    Mutant(
+        "integers become float32",
+        "_core/checks.py",
+        'return array if array.dtype.kind == "f" else array.astype(np.float64)',
+        'return array if array.dtype.kind == "f" else array.astype(np.float32)',
+        "rooms/test_arguments.py::test_integers_booleans_and_lists_are_float64",
+    ),
+    Mutant(
+        "the result has the foreign byte order of its argument",
+        "_core/checks.py",
+        'return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")',
+        "return array.dtype",
+        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+    ),
+    Mutant(
+        "a gradient has the dtype of the computation",
+        "_classification/nll.py",
+        "result = np.zeros(log_probs.shape, result_dtype(log_probs))",
+        "result = np.zeros(log_probs.shape, plan.dtype)",
+        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+    ),
+    Mutant(
+        "unaligned memory is used where it lies",
+        "_core/panels.py",
+        " and view.flags.aligned",
+        "",
+        "rooms/test_bits.py::test_unaligned_memory_changes_no_bit",
+    ),
+    Mutant(
+        "a gradient with gaps in its memory is written to a copy",
+        "_core/panels.py",
+        "return together and view.flags.aligned",
+        "return view.flags.aligned",
+        "rooms/test_out.py::test_out_receives_the_gradient_and_is_returned",
+    ),
+    Mutant(
+        "class probabilities are smoothed where they lie, in the caller's array",
+        "_classification/kernels.py",
+        "mass = mass * (1 - smoothing)",
+        "mass *= 1 - smoothing",
+        "laws/test_arrays.py::test_inputs_are_never_modified",
+    ),
+    Mutant(
+        "a wider target is rounded to the dtype of the predictions",
+        "_regression/residual.py",
+        "dtype = np.result_type(computation_dtype(predictions), target.dtype)",
+        "dtype = computation_dtype(predictions)",
+        "rooms/test_squared_error.py",
+    ),
+    Mutant(
+        "a wider target of a binary loss is rounded to the dtype of the logits",
+        "_core/checks.py",
+        'return np.result_type(dtype, target.dtype) if target.dtype.kind == "f" else dtype',
+        "return dtype",
+        "rooms/test_binary_cross_entropy.py::test_a_wider_target_widens_the_computation",
+    ),
+    Mutant(
+        "wider weights are rounded to the dtype of the predictions",
+        "_regression/residual.py",
+        "np.result_type(dtype, weight.dtype), total(weight)",
+        "dtype, total(weight)",
+        "rooms/test_squared_error.py",
+    ),
+    Mutant(
+        "a wider target widens the result",
+        "_core/pointwise.py",
+        "return reduce(losses, sums, reduction, divisor, result_dtype(x))",
+        "return reduce(losses, sums, reduction, divisor, dtype)",
+        "rooms/test_squared_error.py",
+    ),
+    Mutant(
+        "class weights widen the computation",
+        "_core/checks.py",
+        "return cast(array, dtype)",
+        "return array",
+        "rooms/test_targets.py::test_weight_is_cast_to_the_dtype_of_the_computation",
+    ),
+    # 6: float16, and the precision of sums.
+    Mutant(
+        "float16 is computed in float16",
+        "_core/checks.py",
+        "return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)",
+        "return result_dtype(array)",
+        "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
+    ),
+    Mutant(
+        "float16 logits are computed with where they lie",
+        "_core/panels.py",
+        " and view.dtype == self.dtype",
+        "",
+        "accuracy/test_half.py",
+    ),
+    Mutant(
+        "float16 entries are computed with as they come",
+        "_core/pointwise.py",
+        "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
+        "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
+        "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
+    ),
+    Mutant(
+        "sums are taken in the dtype of the losses",
+        "_core/reduction.py",
+        "dtype=wide_dtype(array.dtype))",
+        "dtype=array.dtype)",
+        "rooms/test_nll.py::test_weights_seen_may_sum_beyond_the_largest_number",
+    ),
+    Mutant(
+        "longdouble is summed in float64",
+        "_core/checks.py",
+        "return np.longdouble if dtype.itemsize > 8 else np.float64",
+        "return np.float64",
+        "rooms/test_cross_entropy.py::test_longdouble_is_computed_in_longdouble",
+    ),
+    # 7: shapes that do not fit.
+    Mutant(
+        "(N, 1) predictions go with (N,) targets",
+        "_core/checks.py",
+        "if len({array.shape for array in arrays.values()}) > 1:",
+        "if len({array.size for array in arrays.values()}) > 1:",
+        "rooms/test_pairs.py::test_nothing_is_broadcast_in_silence",
+    ),
+    Mutant(
+        "the axis that would fit goes unsaid",
+        "_core/targets.py",
+        'return f"{message}; with axis={fitting[-1]} it would fit" if fitting else message',
+        "return message",
+        "rooms/test_targets.py::"
+        "test_a_target_that_fits_another_class_axis_is_an_error_that_names_the_axis",
+    ),
+    # 8: labels out of range.
+    Mutant(
+        "negative labels wrap",
+        "_core/targets.py",
+        "wrong = ((labels < 0) | (labels >= classes)) & ~skipped",
+        "wrong = (labels >= classes) & ~skipped",
+        "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
+    ),
+    Mutant(
+        "a label that equals the number of classes is in range",
+        "_core/targets.py",
+        "in_range = np.maximum.reduce(target.view(unsigned), axis=None) < classes",
+        "in_range = np.maximum.reduce(target.view(unsigned), axis=None) <= classes",
+        "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
+    ),
+    Mutant(
+        "the position of a label out of range is that in its chunk",
+        "_core/targets.py",
+        "where = start + int(wrong.argmax())",
+        "where = int(wrong.argmax())",
+        "rooms/test_targets.py::test_labels_are_counted_over_the_whole_of_a_long_target",
+    ),
+    # 9: the weights of classes.
+    Mutant(
+        "a weight of shape (1, C) is taken",
+        "_core/checks.py",
+        "if array.shape != (classes,):",
+        "if array.size != classes:",
+        "rooms/test_targets.py::test_weight_has_one_entry_per_class",
+    ),
+    Mutant(
+        "negative weights count 0",
+        "_core/checks.py",
+        "return cast(array, dtype)",
+        "return np.maximum(cast(array, dtype), 0)",
+        "rooms/test_nll.py::test_weights_may_be_negative",
+    ),
+    # 10: the axes of the activations.
+    Mutant(
+        "an axis one too large wraps",
+        "_core/checks.py",
+        "if not -ndim <= index < ndim:",
+        "if not -ndim <= index <= ndim:",
+        "rooms/test_arguments.py::test_an_axis_out_of_range_is_an_axis_error",
+    ),
+    Mutant(
+        "the logarithm of an empty sum is 0",
+        "_activations/logsumexp.py",
+        "result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))",
+        "result = np.zeros(_summed(x, axes, keepdims), result_dtype(x))",
+        "rooms/test_logsumexp.py",
+    ),
+    Mutant(
+        "keepdims keeps nothing",
+        "_activations/logsumexp.py",
+        "return tuple(1 if i in axes else size for i, size in sizes if keepdims or i not in axes)",
+        "return tuple(size for i, size in sizes if i not in axes)",
+        "rooms/test_logsumexp.py::test_axis_and_keepdims_mean_what_they_mean_to_numpy",
+    ),
+    Mutant(
+        "an axis named twice is summed over once",
+        "_activations/logsumexp.py",
+        "if len(axes) < len(found):",
+        "if False:",
+        "rooms/test_logsumexp.py::test_an_axis_is_summed_over_once",
+    ),
+    Mutant(
+        "the softmax of a scalar has a shape",
+        "_core/panels.py",
+        "return result.reshape(shape)",
+        "return result",
+        "rooms/test_softmax.py::test_the_softmax_of_a_scalar_is_1_and_has_no_slope",
+    ),
+    # 11: losses at labels, their weights and ignored samples.
+    Mutant(
+        "the loss has the sign of the log-probability",
+        "_classification/kernels.py",
+        "loss = times(weight, np.log1p(q) - label_shifted)",
+        "loss = times(weight, label_shifted - np.log1p(q))",
+        "rooms/test_cross_entropy.py::test_published_values",
+    ),
+    Mutant(
+        "the gradient has the wrong sign",
+        "_classification/nll.py",
+        "grad = np.broadcast_to(-part(grads, block), classes.shape)",
+        "grad = np.broadcast_to(part(grads, block), classes.shape)",
+        "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
+    ),
+    Mutant(
+        "the weights are missing from the denominator of the mean",
+        "_core/targets.py",
+        "weight = np.ones(labels.size) if weight is None else weight",
+        "weight = np.ones(labels.size)",
+        "rooms/test_nll.py::"
+        "test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen",
+    ),
+    Mutant(
+        "the weight of a sample is that of the class after its own",
+        "_core/targets.py",
+        "weight = None if self.weight is None else self.weight[labels]",
+        "weight = None if self.weight is None else np.roll(self.weight, -1)[labels]",
+        "rooms/test_nll.py::"
+        "test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen",
+    ),
+    Mutant(
+        "an ignored row counts in the denominator of the mean",
+        "_core/targets.py",
+        "return weight if ignored is None else np.where(ignored, 0, weight)",
+        "return weight",
+        "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
+    ),
+    Mutant(
+        "an ignored row counts in the sum",
+        "_classification/kernels.py",
+        "            loss[ignored] = 0\n",
+        "",
+        "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
+    ),
+    Mutant(
+        "an ignored row of log-probabilities counts in the sum",
+        "_classification/nll.py",
+        "        if ignored is not None:\n            loss[ignored] = 0\n",
+        "",
+        "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
+    ),
+    Mutant(
+        "an ignored row gets a gradient",
+        "_classification/kernels.py",
+        "            if grads is not None:\n                clear(out, ignored, plan.axis)\n",
+        "",
+        "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
+    ),
+    Mutant(
+        "an ignored row of log-probabilities gets a gradient",
+        "_classification/nll.py",
+        "        if ignored is not None:\n            grad = np.where(ignored, 0, grad)\n",
+        "",
+        "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
+    ),
+    Mutant(
+        "the weight is missing from the gradient",
+        "_classification/kernels.py",
+        "        if weight is not None:\n            grads = grads * weight\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "the weight is missing from the gradient of log-probabilities",
+        "_classification/nll.py",
+        "        if weight is not None:\n            grad = grad * weight\n",
+        "",
+        "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
+    ),
+    Mutant(
+        "a certain prediction costs -0",
+        "_classification/nll.py",
+        "loss = times(weight, 0 - found.astype(plan.dtype))",
+        "loss = times(weight, -found.astype(plan.dtype))",
+        "rooms/test_nll.py::test_a_loss_is_linear_and_never_minus_0",
+    ),
+    # 12: ignore_index.
+    Mutant(
+        "ignore_index is compared after the range is checked",
+        "_core/targets.py",
+        " & ~skipped",
+        "",
+        "rooms/test_targets.py::test_ignore_index_may_lie_anywhere_and_nothing_else_may",
+    ),
+    Mutant(
+        "an ignore_index that is a class ignores none",
+        "_core/targets.py",
+        "if unsigned is None or 0 <= ignore < classes:",
+        "if unsigned is None:",
+        "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
+    ),
+    # 13: where no sample counts; warnings.
+    Mutant(
+        "the mean of nothing is 0",
+        "_core/reduction.py",
+        "result = result / divisor",
+        "result = result / (divisor or 1)",
+        "rooms/test_nll.py::test_where_nothing_is_seen_the_mean_is_nan_and_the_sum_is_0",
+    ),
+    Mutant(
+        "under weights of 0 the smoothed mean is infinite",
+        "_core/targets.py",
+        "return total(np.asarray(sums)) if seen else np.nan",
+        "return total(np.asarray(sums))",
+        "rooms/test_cross_entropy.py::"
+        "test_where_every_weight_seen_is_0_the_smoothed_mean_and_its_gradient_are_nan_too",
+    ),
+    Mutant(
+        "warnings escape",
+        "_core/blocks.py",
+        '        with np.errstate(all="ignore"):\n            kernel = new_kernel() if',
+        "        with np.errstate():\n            kernel = new_kernel() if",
+        "rooms/test_arguments.py::test_nothing_warns_or_raises_at_the_ends_of_the_numbers",
+    ),
+    Mutant(
+        "warnings escape from several workers",
+        "_core/blocks.py",
+        'with np.errstate(all="ignore"):\n                kernel = new_kernel()\n',
+        "with np.errstate():\n                kernel = new_kernel()\n",
+        "laws/test_determinism.py::test_no_worker_warns",
+    ),
+    Mutant(
+        "a weight too small for its dtype warns",
+        "_core/checks.py",
+        '    with np.errstate(all="ignore"):\n        return array.astype(dtype)\n',
+        "    return array.astype(dtype)\n",
+        "rooms/test_arguments.py::test_factors_may_leave_the_range_of_the_dtype_without_a_warning",
+    ),
+    # 14: label smoothing.
+    Mutant(
+        "smoothing forgets the weights",
+        "_classification/kernels.py",
+        "        if weight is not None:\n            mass *= weight\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "smoothing spreads eps / (C - 1)",
+        "_classification/kernels.py",
+        "mass = np.full(plan.classes, smoothing / plan.classes, plan.dtype)",
+        "mass = np.full(plan.classes, smoothing / max(plan.classes - 1, 1), plan.dtype)",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "smoothing takes nothing from the label",
+        "_classification/kernels.py",
+        "share = np.asarray(1 - smoothing, plan.dtype)",
+        "share = np.asarray(1, plan.dtype)",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "the smoothed mean divides by the number of samples",
+        "_classification/cross_entropy.py",
+        "divisor = labels.divisor(plan.blocks, reduction)",
+        "divisor = target.size if epsilon else labels.divisor(plan.blocks, reduction)",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "the gradient is not smoothed",
+        "_classification/kernels.py",
+        "        out -= np.multiply(across_classes(spread.mass, axis), across(grads, axis), "
+        "out=spare)\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    # 15: the range of label_smoothing.
+    Mutant(
+        "a label_smoothing of nan passes",
+        "_core/checks.py",
+        "if not 0 <= value <= 1:",
+        "if value < 0 or value > 1:",
+        "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
+    ),
+    Mutant(
+        "a label_smoothing above 1 passes",
+        "_core/checks.py",
+        "if not 0 <= value <= 1:",
+        "if not 0 <= value:",
+        "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
+    ),
+    # 16: class probabilities.
+    Mutant(
+        "with probabilities the mean divides by the weights",
+        "_classification/cross_entropy.py",
+        "divisor: Any = prod(plan.samples)",
+        "divisor: Any = prod(plan.samples) if weights is None else weights.sum()",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
+    ),
+    Mutant(
+        "the mean over images counts images, not pixels",
+        "_classification/cross_entropy.py",
+        "divisor: Any = prod(plan.samples)",
+        "divisor: Any = logits.shape[0]",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_of_images_are_averaged_over_every_pixel",
+    ),
+    Mutant(
+        "probabilities are taken to sum to one",
+        "_classification/kernels.py",
+        "whole_mass = add(mass, axis)",
+        "whole_mass = np.ones_like(q)",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
+    ),
+    Mutant(
+        "probabilities are weighted before they are smoothed",
+        "_classification/kernels.py",
+        "            mass += smoothing / plan.classes\n"
+        "        if weight is not None:\n"
+        "            mass *= across_classes(weight, axis)\n",
+        "        if weight is not None:\n"
+        "            mass *= across_classes(weight, axis)\n"
+        "        if smoothing:\n"
+        "            mass += smoothing / plan.classes\n",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
+    ),
+    # 17: infinities and nan.
+    Mutant(
+        "a row of many classes hides its nan",
+        "_activations/logsumexp.py",
+        "q = add(exps, axis) + (1 - ones)",
+        "q = add(exps, axis)",
+        "rooms/test_cross_entropy.py::"
+        "test_a_row_of_minus_infinities_or_with_inf_or_nan_is_nan_alone",
+    ),
+    Mutant(
+        "an infinite maximum makes nan of logsumexp",
+        "_activations/logsumexp.py",
+        "np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))",
+        "maxima + np.log1p(q)",
+        "rooms/test_logsumexp.py::test_infinities_and_nan_are_the_limits_of_their_own_row",
+    ),
+    Mutant(
+        "a weight of 0 hides a nan",
+        "_core/pointwise.py",
+        "(weight == 0) & ~np.isnan(value)",
+        "(weight == 0)",
+        "rooms/test_pairs.py::test_a_nan_prediction_is_nan_alone_under_any_weight",
+    ),
+    # 18: nan and inf in ignored samples.
+    Mutant(
+        "the gradient of an ignored row is cleared by a product with 0",
+        "_classification/kernels.py",
+        "clear(out, ignored, plan.axis)",
+        "out *= across(~ignored, plan.axis)",
+        "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
+    ),
+    # 19: 0 * inf.
+    Mutant(
+        "a weight of 0 makes nan of an infinite loss",
+        "_core/pointwise.py",
+        "if np.isnan(product).any():",
+        "if False:",
+        "rooms/test_nll.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
+    ),
+    Mutant(
+        "an infinite weight makes nan of a loss of 0",
+        "_core/pointwise.py",
+        " | (value == 0) & np.isinf(weight)",
+        "",
+        "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0",
+    ),
+    Mutant(
+        "a probability of 0 makes nan of a logit of -inf",
+        "_core/panels.py",
+        "    if wrong.any():\n",
+        "    if False:\n",
+        "rooms/test_cross_entropy.py::test_an_impossible_class_costs_infinity_unless_it_counts_0",
+    ),
+    # 20: exact tails.
+    Mutant(
+        "cross_entropy takes log(1 + q)",
+        "_classification/kernels.py",
+        "loss = times(weight, np.log1p(q) - label_shifted)",
+        "loss = times(weight, np.log(1 + q) - label_shifted)",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "cross_entropy with probabilities takes log(1 + q)",
+        "_classification/kernels.py",
+        "loss: Array = whole_mass * np.log1p(q) - cost",
+        "loss: Array = whole_mass * np.log(1 + q) - cost",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "smoothed cross_entropy takes log(1 + q)",
+        "_classification/kernels.py",
+        "log_sum = np.log1p(q)",
+        "log_sum = np.log(1 + q)",
+        "rooms/test_cross_entropy.py::"
+        "test_a_target_as_uncertain_as_the_prediction_keeps_both_tails",
+    ),
+    Mutant(
+        "log_softmax takes log(1 + q)",
+        "_activations/log_softmax.py",
+        "out -= across(np.log1p(q), axis)",
+        "out -= across(np.log(1 + q), axis)",
+        "rooms/test_log_softmax.py::test_the_log_probability_of_a_near_certainty_keeps_its_tail",
+    ),
+    Mutant(
+        "logsumexp takes log(1 + q)",
+        "_activations/logsumexp.py",
+        "maxima, maxima + np.log1p(q))",
+        "maxima, maxima + np.log(1 + q))",
+        "rooms/test_logsumexp.py::test_beside_a_term_of_0_the_tail_is_kept_by_log1p",
+    ),
+    Mutant(
+        "log_sigmoid takes log(1 + exp)",
+        "_activations/sigmoid.py",
+        "np.minimum(x, 0) - log1p_small(exp_minus_abs(x))",
+        "np.minimum(x, 0) - np.log(1 + exp_minus_abs(x))",
+        "rooms/test_sigmoid.py::test_both_tails_are_exponential",
+    ),
+    Mutant(
+        "the gradient of log_sigmoid is 1 - sigmoid(x), not sigmoid(-x)",
+        "_activations/sigmoid.py",
+        "g * logistic(-x)",
+        "g * (1 - logistic(x))",
+        "rooms/test_sigmoid.py",
+    ),
+    Mutant(
+        "the gradient at the target is p - 1",
+        "_classification/kernels.py",
+        "        label_exps -= 1\n        label_exps -= q\n        label_exps *= scale\n",
+        "        label_exps = (label_exps / (1 + q) - 1) * grads\n",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "with probabilities the gradient of the largest class is p V - v",
+        "_classification/kernels.py",
+        "        spare.reshape(-1)[top] = 0\n"
+        "        out -= spare\n"
+        "        # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the "
+        "others.\n"
+        "        out.reshape(-1)[top] = add(spare, axis) - q * scale\n",
+        "        out -= spare\n",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "with smoothing the gradient of the largest class is p V - v",
+        "_classification/kernels.py",
+        "        flat[top] = other_mass * grads - q * scale\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_a_target_as_uncertain_as_the_prediction_keeps_both_tails",
+    ),
+    Mutant(
+        "the mass of the other classes is a difference",
+        "_classification/kernels.py",
+        "        others[most] = np.add.reduce(rest)\n",
+        "",
+        "accuracy/test_cross_entropy.py",
+    ),
+    Mutant(
+        "the label's own share counts among the others'",
+        "_classification/kernels.py",
+        "np.where(at == top, 0, weight)",
+        "weight",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+    ),
+    Mutant(
+        "the gradient of the largest log-probability takes 1 - p",
+        "_activations/log_softmax.py",
+        "-top_grad * np.expm1(top_log)",
+        "top_grad * (1 - top_probs)",
+        "rooms/test_log_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
+    ),
+    Mutant(
+        "the gradient of softmax does not set the largest class aside",
+        "_activations/softmax.py",
+        "np.subtract(grad_output, across(add(spare, axis), axis), out=out)",
+        "np.copyto(out, grad_output)",
+        "rooms/test_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
+    ),
+    Mutant(
+        "every tie of the maximum is set aside",
+        "_activations/logsumexp.py",
+        "q = add(ones, axis)\n        q -= 1\n",
+        "q = add(ones, axis)\n        q -= q\n",
+        "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
+    ),
+    Mutant(
+        "ties of the maximum add their positions",
+        "_core/panels.py",
+        "np.maximum.reduce(found, axis=0).astype(np.intp)",
+        "np.add.reduce(found, axis=0).astype(np.intp)",
+        "rooms/test_targets.py::test_class_probabilities_leave_no_class_to_ignore",
+    ),
+    # 21: the shift.
+    Mutant(
+        "softmax does not subtract the maximum",
+        "_activations/softmax.py",
+        "    shift(panels[0], axis, spare)\n    np.exp(spare, out=out)\n",
+        "    np.exp(panels[0], out=out)\n",
+        "rooms/test_softmax.py::test_a_shift_changes_nothing",
+    ),
+    Mutant(
+        "nothing subtracts the maximum",
+        "_activations/logsumexp.py",
+        "np.subtract(panel, across(maxima, axis), out=out)",
+        "np.copyto(out, panel)",
+        "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
+    ),
+    Mutant(
+        "the logit of the label is subtracted after the maximum was added back",
+        "_classification/kernels.py",
+        "    _, top = shift(logits, axis, spare)\n"
+        "    label_shifted = spare.take(at)\n"
+        "    exps = np.exp(spare, out=out)\n"
+        "    label_exps = exps.take(at)\n"
+        "    q = others(exps, axis, top, spare)\n"
+        "    loss = times(weight, np.log1p(q) - label_shifted)\n",
+        "    label_logits = logits.take(at)\n"
+        "    maxima, top = shift(logits, axis, spare)\n"
+        "    exps = np.exp(spare, out=out)\n"
+        "    label_exps = exps.take(at)\n"
+        "    q = others(exps, axis, top, spare)\n"
+        "    loss = times(weight, (maxima + np.log1p(q)) - label_logits)\n",
+        "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
+    ),
+    # 22: the same bits in one pass.
+    Mutant(
+        "cross_entropy weights two terms, nll_loss their sum",
+        "_classification/kernels.py",
+        "loss = times(weight, np.log1p(q) - label_shifted)",
+        "loss = times(weight, np.log1p(q)) - times(weight, label_shifted)",
+        "rooms/test_bits.py::test_cross_entropy_is_nll_of_log_softmax",
+    ),
+    Mutant(
+        "the gradient beside the value multiplies in another order",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "_slope(x, t, w, positive, grad, small)",
+        "_slope(x, t, None, positive, grad if w is None else w * grad, small)",
+        "rooms/test_bits.py::test_the_binary_value_and_grad_is_the_value_and_the_gradient",
+    ),
+    # 23: a sample depends on nothing but itself.
+    Mutant(
+        "the layout of the panels depends on the number of samples",
+        "_core/panels.py",
+        "axis = int(classes * dtype.itemsize > FEW_BYTES)",
+        "axis = int(classes * dtype.itemsize > FEW_BYTES and array.size > classes)",
+        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+    ),
+    Mutant(
+        "a row alone is added by another routine",
+        "_core/panels.py",
+        "elif axis == 1 and panel.shape[1] * panel.itemsize <= LONG_BYTES:",
+        "elif axis == 1 and 1 < len(panel) and panel.shape[1] * panel.itemsize <= LONG_BYTES:",
+        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+    ),
+    Mutant(
+        "a column alone is added in pairs",
+        "_core/panels.py",
+        "if axis == 0 and panel.shape[1] == 1:",
+        "if False:",
+        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+    ),
+    Mutant(
+        "a sum of negative zeros is -0 alone and 0 in a batch",
+        "_core/panels.py",
+        "np.add.accumulate(panel, axis=0)[-1] + 0",
+        "np.add.accumulate(panel, axis=0)[-1]",
+        "rooms/test_bits.py::test_a_sum_of_negative_zeros_is_the_same_alone_and_in_a_batch",
+    ),
+    Mutant(
+        "the results of several workers come in reverse order",
+        "_core/blocks.py",
+        "results[i] = kernel(block)",
+        "results[-1 - i] = kernel(block)",
+        "laws/test_determinism.py::test_where_no_thread_can_be_started_the_caller_does_the_work",
+    ),
+    Mutant(
+        "the sums depend on the number of workers",
+        "_core/pointwise.py",
+        "return run(new_kernel, blocks(shape, 8, dtype.itemsize), worker_count(None))",
+        "return run(new_kernel, blocks(shape, 8 * worker_count(None), dtype.itemsize), "
+        "worker_count(None))",
+        "rooms/test_bits.py::test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries",
+    ),
+    Mutant(
+        "the losses of a block are written where its neighbour's belong",
+        "_core/reduction.py",
+        "losses.reshape(-1)[block.start : block.stop] = loss",
+        "losses.reshape(-1)[block.stop % losses.size :][: loss.size] = loss",
+        "laws/test_determinism.py::"
+        "test_the_size_of_the_blocks_changes_no_loss_and_no_gradient[nll_loss]",
+    ),
+    Mutant(
+        "each block of entries is written where the first one is",
+        "_core/pointwise.py",
+        "result.reshape(-1)[block.start : block.stop] = ",
+        "result.reshape(-1)[: block.stop - block.start] = ",
+        "laws/test_determinism.py::"
+        "test_the_size_of_the_blocks_changes_no_loss_and_no_gradient[sigmoid]",
+    ),
+    Mutant(
+        "the last block is skipped",
+        "_core/blocks.py",
+        "for low in range(0, size, step):",
+        "for low in range(0, size - step + 1, step):",
+        "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
+    ),
+    Mutant(
+        "the last block is done twice",
+        "_core/blocks.py",
+        "    return found\n",
+        "    return found + found[-1:]\n",
+        "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
+    ),
+    Mutant(
+        "each block lacks its last sample",
+        "_core/blocks.py",
+        "high = min(low + step, size)",
+        "high = min(low + step - 1, size)",
+        "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
+    ),
+    Mutant(
+        "a block exceeds its size",
+        "_core/blocks.py",
+        "step = min(ceil(size / (share * ceil(size * inner / (share * room)))), room // inner)",
+        "step = ceil(size / (share * ceil(size * inner / (share * room))))",
+        "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
+    ),
+    Mutant(
+        "the blocks of every image are those of the first",
+        "_core/blocks.py",
+        "start, stop = (row * size + low) * inner, (row * size + high) * inner",
+        "start, stop = low * inner, high * inner",
+        "laws/test_determinism.py::test_blocks_are_the_samples_in_order_each_once",
+    ),
+    # 23 and the design: threads and settings.
+    Mutant(
+        "an error in a worker is swallowed",
+        "_core/blocks.py",
+        "            errors.append(error)\n",
+        "",
+        "laws/test_determinism.py::"
+        "test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread",
+    ),
+    Mutant(
+        "after an error the other workers go on",
+        "_core/blocks.py",
+        "            waiting.clear()  # so that no worker takes another block\n",
+        "",
+        "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
+    ),
+    Mutant(
+        "no workers are as good as one",
+        "_core/blocks.py",
+        "if count < 1:",
+        "if count < 0:",
+        "rooms/test_bits.py::test_workers_is_a_positive_count_or_minus_1",
+    ),
+    Mutant(
+        "the default of workers leaks out of set_workers",
+        "_core/blocks.py",
+        "        _default_workers.reset(token)",
+        "        pass",
+        "laws/test_determinism.py::test_the_default_number_of_workers_is_scoped_and_checked",
+    ),
+    Mutant(
+        "the default of workers leaks out of set_workers after an error",
+        "_core/blocks.py",
+        "    try:\n        yield\n    finally:\n        _default_workers.reset(token)",
+        "    yield\n    _default_workers.reset(token)",
+        "laws/test_determinism.py::test_the_default_number_of_workers_comes_back_after_an_error",
+    ),
+    Mutant(
+        "NumPy's buffer keeps the size it had in the call",
+        "_core/panels.py",
+        "        return run(new_kernel, self.blocks, workers)",
+        "        np.setbufsize(4096)\n        return run(new_kernel, self.blocks, workers)",
+        "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
+    ),
+    Mutant(
+        "NumPy's errors stay ignored after the call",
+        "_core/blocks.py",
+        '        with np.errstate(all="ignore"):\n'
+        "            kernel = new_kernel() if blocks else None\n"
+        "            return [kernel(block) for block in blocks] if kernel else []\n",
+        '        np.seterr(all="ignore")\n'
+        "        kernel = new_kernel() if blocks else None\n"
+        "        return [kernel(block) for block in blocks] if kernel else []\n",
+        "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
+    ),
+    # 24: binary cross entropy of probabilities.
+    Mutant(
+        "log p is not clamped at -100",
+        "_classification/binary_cross_entropy.py",
+        "np.maximum(np.log(probs), -100)",
+        "np.log(probs)",
+        "rooms/test_binary_cross_entropy.py",
+    ),
+    Mutant(
+        "log(1 - p) is not clamped at -100",
+        "_classification/binary_cross_entropy.py",
+        "np.maximum(np.log1p(-probs), -100)",
+        "np.log1p(-probs)",
+        "rooms/test_binary_cross_entropy.py",
+    ),
+    Mutant(
+        "log(1 - p) is taken of a difference",
+        "_classification/binary_cross_entropy.py",
+        "np.log1p(-probs)",
+        "np.log(1 - probs)",
+        "rooms/test_binary_cross_entropy.py::test_the_loss_of_a_small_probability_keeps_its_tail",
+    ),
+    Mutant(
+        "the variance in the gradient is at least 1e-10",
+        "_classification/binary_cross_entropy.py",
+        "1e-12",
+        "1e-10",
+        "rooms/test_binary_cross_entropy.py::"
+        "test_the_variance_in_the_gradient_is_at_least_1e_minus_12",
+    ),
+    Mutant(
+        "targets outside [0, 1] pass",
+        "_classification/binary_cross_entropy.py",
+        "    unit_interval(target=target)\n",
+        "",
+        "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
+    ),
+    Mutant(
+        "a probability of nan passes",
+        "_core/checks.py",
+        "not (array.min() >= 0 and array.max() <= 1)",
+        "(array.min() < 0 or array.max() > 1)",
+        "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
+    ),
+    Mutant(
+        "the mean of binary losses divides by the weights",
+        "_classification/binary_cross_entropy.py",
+        "divisor=probs.size,",
+        "divisor=probs.size if weight is None else weight.sum(),",
+        "rooms/test_binary_cross_entropy.py::"
+        "test_a_loss_is_minus_an_expected_log_probability_and_the_mean_is_over_the_entries",
+    ),
+    # 25: binary cross entropy of logits.
+    Mutant(
+        "pos_weight is missing from the loss",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "near, _, whole = _sides(logits, target, pos_weight)",
+        "near, _, whole = _sides(logits, target, None)",
+        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+    ),
+    Mutant(
+        "pos_weight is missing from the gradient",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "slope, far, _ = _sides(logits, target, pos_weight)",
+        "slope, far, _ = _sides(logits, target, None)",
+        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+    ),
+    Mutant(
+        "pos_weight multiplies negatives too",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "no, yes = 1 - target, pos_weight * target",
+        "no, yes = pos_weight * (1 - target), pos_weight * target",
+        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+    ),
+    Mutant(
+        "the weight is missing from the gradient of logits",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "    if weight is not None:\n        slope *= weight\n",
+        "",
+        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+    ),
+    Mutant(
+        "the weight of a binary loss may enlarge its target",
+        "_core/checks.py",
+        "return np.broadcast_to(array, like.shape)",
+        "return np.broadcast_arrays(array, like)[0]",
+        "rooms/test_pairs.py::test_a_binary_weight_may_not_enlarge_the_target",
+    ),
+    # 26: the tails and infinities of binary losses.
+    Mutant(
+        "softplus takes log(1 + exp)",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "tail = log1p_small(exp_minus_abs(logits) if small is None else small)",
+        "tail = np.log(1 + (exp_minus_abs(logits) if small is None else small))",
+        "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
+    ),
+    Mutant(
+        "the gradient of a binary loss takes 1 - sigmoid(x)",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "    far *= small\n    slope -= far\n    slope /= 1 + small\n",
+        "    probs = 1 / (1 + np.exp(-logits))\n"
+        "    yes = target if pos_weight is None else pos_weight * target\n"
+        "    slope = (1 - target) * probs - yes * (1 - probs)\n",
+        "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
+    ),
+    Mutant(
+        "no tail is below the normal numbers",
+        "_activations/sigmoid.py",
+        "return np.minimum(np.log1p(np.maximum(small, smallest)), small)",
+        "return np.log1p(np.maximum(small, smallest))",
+        "rooms/test_sigmoid.py::test_the_largest_finite_numbers_do_not_overflow",
+    ),
+    Mutant(
+        "an infinite logit makes nan of a binary loss",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "    if wrong.any():  #",
+        "    if False:  #",
+        "rooms/test_binary_cross_entropy.py::"
+        "test_infinite_logits_have_the_loss_and_the_gradient_of_the_limit",
+    ),
+    Mutant(
+        "a weight of 0 makes nan of an infinite binary loss",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "return times(weight, near)",
+        "return near if weight is None else weight * near",
+        "rooms/test_pairs.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
+    ),
+    Mutant(
+        "a pos_weight of 0 makes nan of an infinite binary loss",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))",
+        "positive = times(target, np.maximum(-logits, 0) + tail)\n"
+        "    positive = positive if pos_weight is None else pos_weight * positive",
+        "rooms/test_binary_cross_entropy.py::test_a_pos_weight_of_0_at_an_infinite_loss_counts_0",
+    ),
+    # 27: residuals.
+    Mutant(
+        "the gradient of a square lacks its 2",
+        "_regression/squared_error.py",
+        "times(weight, 2 * residual)",
+        "times(weight, residual)",
+        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+    ),
+    Mutant(
+        "the gradient of a residual is that of the target",
+        "_regression/residual.py",
+        "slope(y - t, w) * g",
+        "slope(t - y, w) * g",
+        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+    ),
+    Mutant(
+        "an absolute value has a slope at 0",
+        "_regression/absolute_error.py",
+        "np.sign(residual)",
+        "np.copysign(1, residual)",
+        "rooms/test_absolute_error.py::test_the_gradient_is_the_sign_of_the_residual_and_0_at_0",
+    ),
+    Mutant(
+        "a weighted mean of squares divides by the number of entries",
+        "_regression/residual.py",
+        "np.result_type(dtype, weight.dtype), total(weight)",
+        "np.result_type(dtype, weight.dtype), predictions.size",
+        "rooms/test_squared_error.py::"
+        "test_the_mean_of_squares_divides_by_the_weights_or_else_by_the_entries",
+    ),
+    Mutant(
+        "the weight of a residual is broadcast",
+        "_regression/residual.py",
+        "    same_shape(weight=weight, predictions=predictions)\n",
+        "    weight = np.broadcast_to(weight, predictions.shape)\n",
+        "rooms/test_pairs.py::test_the_weight_of_a_residual_has_its_shape",
+    ),
+    Mutant(
+        "a weight of 0 makes nan of an infinite square",
+        "_regression/squared_error.py",
+        "return times(weight, residual * residual)",
+        "return residual * residual if weight is None else weight * residual * residual",
+        "rooms/test_pairs.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
+    ),
+    # 28: grad_output.
+    Mutant(
+        "a grad_output of one number goes with any losses",
+        "_core/checks.py",
+        "if array.shape != shape:",
+        "if array.shape not in ((), shape):",
+        "rooms/test_arguments.py::"
+        "test_without_a_reduction_grad_output_has_an_entry_for_each_sample",
+    ),
+    Mutant(
+        "grad_output is forgotten",
+        "_regression/residual.py",
+        "slope(y - t, w) * g",
+        "slope(y - t, w)",
+        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+    ),
+    Mutant(
+        "grad_output of one sample multiplies the gradient of another",
+        "_core/reduction.py",
+        "return grads[block.at].reshape(-1) if",
+        "return grads[block.at].reshape(-1)[::-1] if",
+        "rooms/test_cross_entropy.py::test_the_upstream_gradient_multiplies_the_gradient",
+    ),
+    # out, of which the docstrings speak.
+    Mutant(
+        "out is cleared before the arguments are checked",
+        "_classification/cross_entropy.py",
+        "    problem = _checked(\n"
+        "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
+        "    )\n"
+        "    plan, logits =",
+        "    if isinstance(out, np.ndarray) and out is not logits:\n"
+        "        out[...] = 0\n"
+        "    problem = _checked(\n"
+        "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
+        "    )\n"
+        "    plan, logits =",
+        "rooms/test_out.py::test_a_wrong_call_writes_nothing",
+    ),
+    Mutant(
+        "a read-only out is found out by NumPy",
+        "_core/checks.py",
+        "if not out.flags.writeable:",
+        "if False:",
+        "rooms/test_out.py::test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient",
+    ),
+    Mutant(
+        "out of another dtype is taken",
+        "_core/checks.py",
+        "if out.shape != logits.shape or result_dtype(out) != dtype:",
+        "if out.shape != logits.shape:",
+        "rooms/test_out.py::test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient",
+    ),
+    Mutant(
+        "out may overlap the arguments",
+        "_core/checks.py",
+        "if _overlap(out, array):",
+        "if False:",
+        "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
+    ),
+    Mutant(
+        "out may overlap the weight",
+        "_classification/cross_entropy.py",
+        "gradient_array(out, logits, target=target, weight=weight)",
+        "gradient_array(out, logits, target=target)",
+        "rooms/test_out.py::test_out_may_not_overlap_another_argument",
+    ),
+    Mutant(
+        "out may be the transpose of logits",
+        "_core/checks.py",
+        " and a.strides == b.strides",
+        "",
+        "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
+    ),
+    Mutant(
+        "an overlap that takes long to decide is none",
+        "_core/checks.py",
+        "treated as an overlap\n        return True",
+        "treated as an overlap\n        return False",
+        "rooms/test_out.py::test_out_that_may_overlap_is_refused",
+    ),
+    Mutant(
+        "entries of out may share their memory",
+        "_core/checks.py",
+        "if not _separate(out):",
+        "if False:",
+        "rooms/test_out.py::test_out_has_memory_for_every_entry",
+    ),
+    Mutant(
+        "out may not be logits",
+        "_core/checks.py",
+        'if name == "logits" and _same_memory(out, logits):',
+        "if False:",
+        "rooms/test_out.py::test_out_may_be_logits_itself",
+    ),
+    Mutant(
+        "where out is logits the loss is that of the gradient",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "        loss, slope = _loss(x, t, w, positive, small), "
+        "_slope(x, t, w, positive, grad, small)\n"
+        "        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)\n",
+        "        slope = _slope(x, t, w, positive, grad, small)\n"
+        "        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)\n"
+        "        loss = _loss(x, t, w, positive, small)\n",
+        "rooms/test_out.py::test_out_may_be_logits_itself",
+    ),
+]
+
+
+class BrokenError(Exception):
+    """A mutant on which the tests do not run."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Plant the bugs and print how each fares; return 0 if all are caught, else 1."""
+    options = parsed(arguments)
+    check_the_table()
+    mutants = MUTANTS[:: options.every]
+    if options.names:
+        mutants = [m for m in mutants if any(part in m.name for part in options.names)]
+    if not mutants:
+        raise SystemExit("no bug has such a name")
+    with tempfile.TemporaryDirectory() as scratch:
+        check_the_copy(Path(scratch) / "unmutated", mutants)
+        with ThreadPoolExecutor(options.jobs) as pool:
+            caught = 0
+            for is_caught, line in pool.map(plant, mutants):
+                caught += is_caught
+                print(line, flush=True)
+    print(f"{len(mutants)} planted, {caught} caught")
+    return int(caught < len(mutants))
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    summary = __doc__.partition("\n\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=summary)
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="only each K-th bug")
+    parser.add_argument("--names", nargs="+", metavar="PART", help="only bugs named so in part")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many at a time")
+    return parser.parse_args(arguments)
+
+
+def check_the_table() -> None:
+    """Stop unless every bug, also one that is not planted now, has one place to be planted."""
+    for mutant in MUTANTS:
+        text = (ROOT / "src" / "losses" / mutant.file).read_text(encoding="utf-8")
+        if (count := text.count(mutant.old)) != 1:
+            raise SystemExit(f"{mutant.name}: {count} places in {mutant.file}, expected one")
+
+
+def check_the_copy(copy: Path, mutants: list[Mutant]) -> None:
+    """Stop unless it is the copy that is imported, and it passes the tests without a bug."""
+    shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    found = run(copy, "-c", "import losses; print(losses.__file__)").stdout.strip()
+    if not Path(found).resolve().is_relative_to(copy.resolve()):
+        raise SystemExit(f"expected losses to be imported from {copy}, got {found!r}")
+    tests = sorted({mutant.tests for mutant in mutants})
+    result = pytest(copy, *tests)
+    if result.returncode:
+        raise SystemExit(f"{result.stdout}\nexpected the sources to pass without a bug")
+
+
+def plant(mutant: Mutant) -> tuple[bool, str]:
+    """Return whether a bug is caught, and a line that says by which test and how soon."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "src"
+        shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
+        path = copy / "losses" / mutant.file
+        text = path.read_text(encoding="utf-8").replace(mutant.old, mutant.new)
+        path.write_text(text, encoding="utf-8")
+        try:
+            test = failing(copy, mutant.tests)
+            where = "caught" if test else "caught by the whole suite"
+            test = test or failing(copy, "")
+            verdict = f"{where} by {test}" if test else "SURVIVED"
+        except BrokenError as error:
+            test, verdict = None, f"BROKEN: {error}"
+    return test is not None, f"{mutant.name}: {verdict}, {time.perf_counter() - start:.1f} s"
+
+
+def failing(copy: Path, tests: str) -> str | None:
+    """Return the test that fails on a copy of the sources, or None if they all pass."""
+    result = pytest(copy, tests)
+    if not result.returncode:
+        return None
+    # A fault in collection or a fixture is an ERROR, not a FAILED test.
+    test = re.search(r"^FAILED tests/(\S+?)(?:\[| - |$)", result.stdout, re.MULTILINE)
+    if result.returncode != 1 or not test:
+        raise BrokenError(f"pytest ended with {result.returncode}\n{result.stdout}")
+    if mistake := re.search(r"^E +((?:Name|Import|Syntax)Error.*)", result.stdout, re.MULTILINE):
+        raise BrokenError(mistake[1])
+    return test[1]
+
+
+def pytest(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests, given by their place below tests, on a copy of the sources up to a failure."""
+    paths = [f"tests/{test}" for test in tests]
+    return run(copy, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *paths)
+
+
+def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with a copy of the sources in place of what is installed."""
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
