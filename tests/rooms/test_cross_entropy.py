@@ -123,6 +123,26 @@ def test_where_every_weight_seen_is_0_the_smoothed_mean_and_its_gradient_are_nan
     assert (grad[2] == 0).all()
 
 
+@smoothings
+def test_samples_cost_nothing_where_there_is_no_class(label_smoothing):
+    options = {"label_smoothing": label_smoothing}
+    for target in (np.full(2, -100), np.zeros((2, 0))):
+        loss, grad = cross_entropy_value_and_grad(
+            np.zeros((2, 0)), target, reduction="none", **options
+        )
+        assert_same((loss, grad), (np.zeros(2), np.zeros((2, 0))))
+
+
+@pytest.mark.parametrize("target", [0, [1.0, 0.0]], ids=["label", "probabilities"])
+def test_label_smoothing_is_as_exact_as_the_logits(target):
+    """Of two equal classes the gradient is half of what the label has more than the other."""
+    epsilon = np.longdouble(0.1)
+    options = {"label_smoothing": 0.1}
+    gradient = cross_entropy_backward(1, np.zeros(2, np.longdouble), target, **options)
+    half = (1 - epsilon) / 2
+    assert_near(gradient, np.array([-half, half]))
+
+
 @pytest.mark.parametrize(("reduction", "grad_output"), [("none", [2, 3, 5]), ("mean", 7)])
 @targets
 def test_the_upstream_gradient_multiplies_the_gradient(target, reduction, grad_output):

@@ -285,6 +285,7 @@ def _checked(
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(axis, logits, "logits")
     plan, inputs = panels(logits, axis), [logits]
+    epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
         not_a_class(ignore_index)
         weights = class_weight(weight, plan.classes, plan.dtype)

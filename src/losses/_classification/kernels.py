@@ -13,7 +13,7 @@ import numpy as np
 
 from .._activations.logsumexp import others, shift
 from .._core.blocks import Block
-from .._core.checks import Array
+from .._core.checks import Array, wide_dtype
 from .._core.panels import (
     Panels,
     across,
@@ -44,8 +44,8 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     """Return the kernel for class indices: the panel holds the logits."""
     # Smoothing leaves a share of the mass at the label and spreads the rest.
     if smoothing:
-        share = np.asarray(1 - smoothing, plan.dtype)
-        spread = _spread(plan, labels.weight, smoothing)
+        share, rest = _shares(plan, smoothing)
+        spread = _spread(plan, labels.weight, rest)
 
     def losses(
         block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
@@ -67,9 +67,17 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     return losses
 
 
-def _spread(plan: Panels, weight: Array | None, smoothing: float) -> Spread:
+def _shares(plan: Panels, smoothing: float) -> tuple[Array, Array]:
+    """Return what smoothing leaves to the target and what it gives to each class, eps / C."""
     with np.errstate(all="ignore"):
-        mass = np.full(plan.classes, smoothing / plan.classes, plan.dtype)
+        epsilon = wide_dtype(plan.dtype)(smoothing)
+        share, rest = 1 - epsilon, epsilon / plan.classes
+        return np.asarray(share, plan.dtype), np.asarray(rest, plan.dtype)
+
+
+def _spread(plan: Panels, weight: Array | None, rest: Array) -> Spread:
+    with np.errstate(all="ignore"):
+        mass = np.full(plan.classes, rest)
         if weight is not None:
             mass *= weight
         whole, most = np.add.reduce(mass), mass.argmax()
@@ -84,14 +92,15 @@ def _spread(plan: Panels, weight: Array | None, smoothing: float) -> Spread:
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
     """Return the kernel for class probabilities: the panels hold them and the logits."""
     axis = plan.axis
+    share, rest = _shares(plan, smoothing)
 
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
         mass, logits = panels
         if smoothing or weight is not None:
-            mass = mass * (1 - smoothing)
-            mass += smoothing / plan.classes
+            mass = mass * share
+            mass += rest
         if weight is not None:
             mass *= across_classes(weight, axis)
         return under_mass(axis, logits, mass, grads, out, spare)
