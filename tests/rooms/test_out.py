@@ -151,3 +151,14 @@ def test_out_may_not_be_the_memory_of_a_buffer(name):
     out = np.full(SHAPE, 0.5)
     with pytest.raises(ValueError, match=r"\bout\b.*\btarget\b"):
         call(name, target=memoryview(out), out=out)
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, bool])
+def test_out_may_not_be_the_memory_of_integer_logits(name, dtype):
+    """Their gradient is of float64: out cannot be logits."""
+    out = np.zeros(SHAPE)
+    logits = out.view(dtype).reshape(-1)[:6].reshape(SHAPE)
+    with pytest.raises(ValueError, match=r"\bout\b.*\blogits\b"):
+        call(name, logits=logits, out=out)
+    assert (out == 0).all()

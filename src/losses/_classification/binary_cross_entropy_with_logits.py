@@ -272,10 +272,10 @@ def binary_cross_entropy_with_logits_value_and_grad(
     >>> losses.binary_cross_entropy_with_logits_value_and_grad(logits, target)[1]
     array([-2.50000000e-01, -9.02425694e-36])
     """
+    given = {"logits": logits, "target": target, "weight": weight, "pos_weight": pos_weight}
     logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
     grads = unit_backward(reduction, logits.size, dtype)
-    inputs = {"target": target, "weight": weights[0], "pos_weight": weights[1]}
-    grad_logits = gradient_array(out, logits, **inputs)
+    grad_logits = gradient_array(out, logits, **given)
     losses = losses_for(reduction, logits.shape, result_dtype(logits))
 
     def kernel(block: Block) -> Any:

@@ -253,9 +253,10 @@ def cross_entropy_value_and_grad(
     problem = _checked(
         logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
     )
-    plan, logits = problem.plan, problem.inputs[-1]
-    grads = unit_backward(reduction, problem.divisor, plan.dtype)
-    grad_logits = gradient_array(out, logits, target=target, weight=weight)
+    grads = unit_backward(reduction, problem.divisor, problem.plan.dtype)
+    grad_logits = gradient_array(
+        out, problem.inputs[-1], logits=logits, target=target, weight=weight
+    )
     return _evaluate(problem, grads, grad_logits), grad_logits
 
 

@@ -175,8 +175,11 @@ def smoothing(label_smoothing: object) -> float:
     return value
 
 
-def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Array:
-    """Return the array that receives the gradient of logits: a new one, or out once checked."""
+def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> Array:
+    """Return the array that receives the gradient of logits: a new one, or out once checked.
+
+    The inputs, logits among them, are as given: out may be no part of integers made floats either.
+    """
     dtype = result_dtype(logits)
     if out is None:
         return np.empty_like(logits, dtype)
@@ -193,12 +196,12 @@ def gradient_array(out: object, logits: Array, **inputs: ArrayLike | None) -> Ar
             f"out: expected memory of its own for every entry, got a broadcast array or "
             f"overlapping windows, with shape {out.shape} and strides {out.strides}"
         )
-    for name, given in {"logits": logits, **inputs}.items():
-        if given is None or isinstance(given, (list, tuple, Real)):
+    for name, value in given.items():
+        if value is None or isinstance(value, (list, tuple, Real)):
             continue
-        array = np.asarray(given)  # the caller's memory, if it gave an array or a buffer
+        array = np.asarray(value)  # the caller's memory, if it gave an array or a buffer
         if _overlap(out, array):
-            if name == "logits" and _same_memory(out, logits):
+            if name == "logits" and _same_memory(out, array):
                 continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
     return out
