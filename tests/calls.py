@@ -1,0 +1,393 @@
+"""Calls of every public function with any arguments that it must accept.
+
+Values are small, or anything at all: nan, infinities, the ends of the dtypes. Any argument may
+come as another object that holds the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays, from_dtype
+from tests.layouts import LAYOUTS
+
+Arguments = dict[str, Any]
+
+FLOATS = [np.dtype(code) for code in "efdg"]
+INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
+POINTS = ("x", "log_probs", "logits", "probs", "predictions")
+WEIGHTS = ("weight", "pos_weight")
+ARRAYS = ("grad_output", *POINTS, "target", *WEIGHTS)
+REALS = [*FLOATS, *FLOATS, *INTEGERS, np.dtype(bool)]
+
+sides = st.sampled_from([2, 3] * 6 + [1, 1, 0])
+
+
+def shapes_of(dimensions: list[int]) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw a shape of so many dimensions."""
+    return st.sampled_from(dimensions).flatmap(lambda n: st.tuples(*[sides] * n))
+
+
+shapes = shapes_of([1, 2, 2, 3, 0])
+# Few classes are laid out in columns, 70 in rows.
+class_counts = st.sampled_from([2, 3, 5] * 3 + [70, 70, 1, 0])
+reductions = st.sampled_from(["none", "mean", "sum"])
+booleans = st.sampled_from([False, True])
+
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 80.0, -80.0, 700.0, 1e4]
+
+
+def entries(dtype: np.dtype, wild: bool) -> st.SearchStrategy[Any]:
+    """Draw numbers of a dtype: eighths from -3 to 3, or anything."""
+    if dtype.kind == "b":
+        return booleans
+    if dtype.kind in "iu":
+        small = st.integers(-3 if dtype.kind == "i" else 0, 3)
+        return from_dtype(dtype) if wild else small
+    small = st.integers(-24, 24).map(lambda n: n / 8)
+    if not wild:
+        return small
+    # A longdouble in the range of float64, which the bounds of intervals do not leave.
+    info = np.finfo(dtype if dtype.itemsize < 8 else np.float64)
+    ends = [info.max, -info.max, info.tiny, -info.smallest_subnormal, info.eps]
+    special = st.sampled_from([*SPECIAL, *map(float, ends)])
+    return st.one_of(small, special, st.floats(width=min(8 * dtype.itemsize, 64)))
+
+
+def filled(
+    dtype: np.dtype, shape: tuple[int, ...], elements: st.SearchStrategy[Any]
+) -> st.SearchStrategy[np.ndarray]:
+    """Draw arrays, small ones entry by entry."""
+    few = int(np.prod(shape)) <= 12
+    return arrays(dtype, shape, elements=elements, fill=st.nothing() if few else None)
+
+
+@st.composite
+def reals(draw: st.DrawFn, shape: tuple[int, ...], dtypes: list[np.dtype] = REALS) -> np.ndarray:
+    """Draw real numbers of any dtype."""
+    dtype = draw(st.sampled_from(dtypes))
+    wild = draw(st.sampled_from([False, False, True]))
+    return draw(filled(dtype, shape, entries(dtype, wild)))
+
+
+@st.composite
+def unit_interval(
+    draw: st.DrawFn, shape: tuple[int, ...], dtypes: list[np.dtype] = REALS
+) -> np.ndarray:
+    """Draw numbers in [0, 1] of any dtype."""
+    dtype = draw(st.sampled_from(dtypes))
+    if dtype.kind != "f":
+        return draw(filled(dtype, shape, st.integers(0, 1)))
+    eighths = st.integers(0, 8).map(lambda n: n / 8)
+    anywhere = st.floats(0, 1, width=min(8 * dtype.itemsize, 64))
+    elements = eighths if draw(booleans) else st.one_of(eighths, anywhere)
+    return draw(filled(dtype, shape, elements))
+
+
+@st.composite
+def weights(draw: st.DrawFn, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Draw weights, among them 0 and sometimes anything, or None."""
+    kind = draw(st.sampled_from(["none", "eighths", "eighths", "real"]))
+    if kind == "none":
+        return None
+    if kind == "real":
+        return draw(reals(shape))
+    dtype = draw(st.sampled_from(FLOATS))
+    return draw(filled(dtype, shape, st.integers(0, 16).map(lambda n: n / 8)))
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> tuple[np.ndarray, int]:
+    """Draw scores and their class axis."""
+    samples = draw(shapes_of([1, 1, 2, 2, 0]))
+    axis = draw(st.integers(0, len(samples)))
+    x = draw(reals((*samples[:axis], draw(class_counts), *samples[axis:])))
+    return x, axis
+
+
+def ways_to_name(axis: int, ndim: int, usual: int) -> st.SearchStrategy[Any]:
+    """Draw a name of an axis, among them None for the usual one."""
+    names = [axis, axis - ndim, np.int8(axis), np.uint64(axis)]
+    return st.sampled_from([None, None, *names] if axis == usual else names)
+
+
+@st.composite
+def labels(draw: st.DrawFn, samples: tuple[int, ...], classes: int) -> tuple[np.ndarray, Any]:
+    """Draw class indices, some of them ignored, and ignore_index."""
+    dtype = draw(st.sampled_from(INTEGERS))
+    ignore = draw(st.sampled_from([-100, -100, -1, 0, classes - 1, classes, 2**64, -(2**70)]))
+    held = np.iinfo(dtype)
+    if not classes and not held.min <= ignore <= held.max:
+        dtype, ignore = np.dtype(np.int64), -100  # for there is nothing else to hold
+        held = np.iinfo(dtype)
+    counted = st.sampled_from(range(classes)) if classes else st.nothing()
+    ignored = st.just(ignore) if held.min <= ignore <= held.max else st.nothing()
+    target = draw(filled(dtype, samples, counted | ignored))
+    if abs(ignore) < 128 and draw(booleans):
+        ignore = np.int16(ignore)
+    return target, ignore
+
+
+@st.composite
+def labelled(draw: st.DrawFn, smoothed: bool) -> Arguments:
+    """Draw the arguments of nll_loss or, with smoothing, of cross_entropy."""
+    x, axis = draw(scores())
+    samples, classes = x.shape[:axis] + x.shape[axis + 1 :], x.shape[axis]
+    if smoothed and draw(booleans):
+        target = draw(st.one_of(reals(x.shape, FLOATS), unit_interval(x.shape, FLOATS)))
+        ignore = draw(st.sampled_from([-100, -1, np.int8(-1), -(2**70)]))
+    else:
+        target, ignore = draw(labels(samples, classes))
+        if x.ndim == 1 and draw(booleans):
+            target = target.reshape(1)
+    arguments = {
+        "logits" if smoothed else "log_probs": x,
+        "target": target,
+        "weight": draw(weights((classes,))),
+        "ignore_index": ignore,
+        "reduction": draw(reductions),
+        "axis": draw(ways_to_name(axis, x.ndim, min(1, x.ndim - 1))),
+    }
+    if smoothed:
+        smoothing = [0.0, 0.0, 0, 0.1, np.float32(0.25), 1, 1.0, 1e-300]
+        arguments["label_smoothing"] = draw(st.sampled_from(smoothing))
+        arguments["workers"] = draw(st.sampled_from([None, None, 1, 2, -1, np.int8(2)]))
+    return arguments
+
+
+@st.composite
+def along_axis(draw: st.DrawFn, name: str) -> Arguments:
+    """Draw the arguments of softmax, log_softmax or their gradients."""
+    x = draw(reals(draw(shapes)))
+    axis = draw(st.integers(0, max(x.ndim - 1, 0)))
+    if name == "softmax_backward" and draw(st.sampled_from([True, True, True, False])):
+        x = distribution(x, axis)
+    point = {"softmax_backward": "probs", "log_softmax_backward": "log_probs"}.get(name, "x")
+    ways = ways_to_name(axis, max(x.ndim, 1), max(x.ndim - 1, 0))
+    return {point: x, "axis": draw(ways.map(lambda axis: -1 if axis is None else axis))}
+
+
+def distribution(x: np.ndarray, axis: int) -> np.ndarray:
+    """Return the softmax of numbers where it is one, in their dtype if that is floating."""
+    with np.errstate(all="ignore"):
+        wide = np.nan_to_num(x.astype(np.longdouble), posinf=1e4, neginf=-1e4)
+        if not x.size:
+            return x
+        exps = np.exp(wide - (wide.max(axis, keepdims=True) if x.ndim else wide))
+        probs = exps / (exps.sum(axis, keepdims=True) if x.ndim else exps)
+        return probs.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+@st.composite
+def over_axes(draw: st.DrawFn) -> Arguments:
+    """Draw the arguments of logsumexp."""
+    x = draw(reals(draw(shapes)))
+    ndim = max(x.ndim, 1)
+    single = st.integers(-ndim, ndim - 1)
+    several = st.sets(st.integers(0, ndim - 1)).flatmap(
+        lambda axes: st.tuples(*(st.sampled_from([i, i - ndim]) for i in axes))
+    )
+    axis = draw(st.one_of(st.none(), single, several, single.map(np.int64)))
+    return {"x": x, "axis": axis, "keepdims": draw(booleans)}
+
+
+# What each loss of entries calls its first array, where that and the target lie.
+PAIRS = {
+    "binary_cross_entropy": ("probs", unit_interval, unit_interval),
+    "binary_cross_entropy_with_logits": ("logits", reals, unit_interval),
+    "mse_loss": ("predictions", reals, reals),
+    "l1_loss": ("predictions", reals, reals),
+}
+
+
+@st.composite
+def paired(draw: st.DrawFn, name: str) -> Arguments:
+    """Draw the arguments of a loss of entries, each with a target."""
+    first, numbers, targets = PAIRS[name]
+    shape = draw(shapes)
+    arguments = {first: draw(numbers(shape)), "target": draw(targets(shape))}
+    for weight in WEIGHTS if name.endswith("with_logits") else WEIGHTS[:1]:
+        fitting = narrower(shape) if name.startswith("binary") else st.just(shape)
+        arguments[weight] = draw(weights(draw(fitting)))
+    return {**arguments, "reduction": draw(reductions)}
+
+
+@st.composite
+def narrower(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Draw a shape that broadcasts to another."""
+    kept = shape[draw(st.integers(0, len(shape))) :]
+    return tuple(draw(st.sampled_from([size, size, 1])) for size in kept)
+
+
+@st.composite
+def single(draw: st.DrawFn, name: str) -> Arguments:
+    """Draw the argument of sigmoid, log_sigmoid or their gradients."""
+    return {"probs" if name == "sigmoid_backward" else "x": draw(reals(draw(shapes)))}
+
+
+def arguments_of(name: str) -> st.SearchStrategy[Arguments]:
+    """Draw what a function takes besides grad_output and out."""
+    forward = name.removesuffix("_backward").removesuffix("_value_and_grad")
+    if forward in ("nll_loss", "cross_entropy"):
+        return labelled(smoothed=forward == "cross_entropy")
+    if forward == "logsumexp":
+        return over_axes()
+    if forward in ("softmax", "log_softmax"):
+        return along_axis(name)
+    return single(name) if "sigmoid" in forward else paired(forward)
+
+
+def as_arrays(arguments: Arguments) -> Arguments:
+    """Return the arguments with copies of what they hold, as arrays."""
+    return {
+        name: np.array(value) if name in ARRAYS and value is not None else value
+        for name, value in arguments.items()
+    }
+
+
+def first_name(arguments: Arguments) -> str:
+    """Return the name of the array at which a function is evaluated or differentiated."""
+    return next(name for name in arguments if name != "grad_output")
+
+
+def value_shape(arguments: Arguments) -> tuple[int, ...]:
+    """Return the shape of the value of a function, for its arguments."""
+    first = arguments[first_name(arguments)]
+    if "keepdims" in arguments:
+        axis, keepdims = arguments["axis"], arguments["keepdims"]
+        return np.ones(first.shape).sum(axis, keepdims=keepdims).shape if first.ndim else ()
+    if arguments.get("reduction", "none") != "none":
+        return ()
+    return class_shape(arguments) if "ignore_index" in arguments else first.shape
+
+
+def class_axis(arguments: Arguments) -> int:
+    """Return the class axis of a loss over classes, counted from the front."""
+    axis, ndim = arguments["axis"], arguments[first_name(arguments)].ndim
+    return min(1, ndim - 1) if axis is None else int(axis) % ndim
+
+
+def class_count(arguments: Arguments) -> int:
+    """Return the number of classes of a loss over classes."""
+    return arguments[first_name(arguments)].shape[class_axis(arguments)]
+
+
+def class_shape(arguments: Arguments) -> tuple[int, ...]:
+    """Return the shape of the samples of a loss over classes."""
+    axis, shape = class_axis(arguments), arguments[first_name(arguments)].shape
+    return shape[:axis] + shape[axis + 1 :]
+
+
+# Other objects that hold the same numbers
+
+
+class Subclass(np.ndarray):
+    """An array of another type."""
+
+
+class Convertible:
+    """Something that is no array but becomes one."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Convertible({self.array!r})"
+
+
+def broadcast(array: np.ndarray) -> np.ndarray:
+    """Return the first of the numbers along the first axis, again and again."""
+    return np.broadcast_to(array[:1], array.shape) if array.ndim else array
+
+
+FORMS: dict[str, Callable[[np.ndarray], Any]] = {
+    **LAYOUTS,
+    "broadcast": broadcast,
+    "list": np.ndarray.tolist,
+    "scalar": lambda array: array if array.ndim else array[()],
+    "subclass": lambda array: array.view(Subclass),
+    "records": lambda array: array.view(np.recarray),
+    "matrix": lambda array: array.view(np.matrix) if array.ndim == 2 else array,
+    "memoryview": memoryview,
+    "convertible": Convertible,
+}
+
+
+@st.composite
+def in_some_form(draw: st.DrawFn, array: np.ndarray) -> Any:
+    """Draw an object with the numbers of an array, or (broadcast) some of them."""
+    form = FORMS[draw(st.sampled_from(list(FORMS)))](array)
+    same = np.asarray(form)
+    # An empty list has lost its dtype and shape, and big integers may become floats.
+    return form if (same.shape, same.dtype.kind) == (array.shape, array.dtype.kind) else array
+
+
+@st.composite
+def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
+    """Draw the arguments with two arrays that share memory, if two have one shape and dtype."""
+    found = [key for key, value in arguments.items() if isinstance(value, np.ndarray)]
+    for first, second in pairwise(found):
+        a, b = arguments[first], arguments[second]
+        if b.size and (a.shape, a.dtype) == (b.shape, b.dtype) and draw(booleans):
+            # Numbers that are good for both, the first's one entry later or not. A target has the
+            # narrowest range, and a weight may be anything.
+            later = draw(st.integers(0, 1))
+            good = a if second in WEIGHTS else b
+            memory = np.append(good, good.flat[0])
+            return {
+                **arguments,
+                first: memory[later : later + b.size].reshape(b.shape),
+                second: memory[: b.size].reshape(b.shape),
+            }
+    return arguments
+
+
+@st.composite
+def out_for(draw: st.DrawFn, arguments: Arguments) -> Any:
+    """Draw an array that may receive the gradient of the logits, or None."""
+    logits = arguments["logits"]
+    plain = np.asarray(logits)
+    floating = plain.dtype.kind == "f"
+    dtype = plain.dtype.newbyteorder("=") if floating else np.dtype(np.float64)
+    kind = draw(st.sampled_from(["none", "logits", "logits", "fresh", *LAYOUTS]))
+    if kind == "none":
+        return None
+    if kind == "logits" and floating and isinstance(logits, np.ndarray) and logits.flags.writeable:
+        others = [value for key, value in arguments.items() if key != "logits"]
+        if not any(np.shares_memory(logits, memory_of(value)) for value in others):
+            return logits
+    fresh = np.full(plain.shape, 7, dtype)
+    if kind in LAYOUTS and kind != "read-only":
+        fresh = np.asarray(LAYOUTS[kind](fresh))  # for flip makes a scalar of a 0-D array
+    return fresh.view(Subclass) if draw(booleans) else fresh
+
+
+def memory_of(value: Any) -> np.ndarray:
+    """Return the memory that an argument lies in, as an array."""
+    if isinstance(value, Convertible):
+        return value.array
+    return np.asarray(value) if isinstance(value, np.ndarray | memoryview) else np.empty(0)
+
+
+@st.composite
+def calls(draw: st.DrawFn, name: str) -> Arguments:
+    """Draw the arguments of a call that a function must answer, in the order of its signature."""
+    arguments = draw(arguments_of(name))
+    if name.endswith("_backward"):
+        shape = value_shape(arguments)
+        arguments = {"grad_output": draw(reals(shape)), **arguments}
+    if draw(st.sampled_from([False, False, True])):
+        arguments = draw(overlapping(arguments))
+    for argument, value in arguments.items():
+        if isinstance(value, np.ndarray) and draw(st.sampled_from([False, False, True])):
+            arguments[argument] = draw(in_some_form(value))
+    if name.endswith("_and_grad"):
+        arguments["out"] = draw(out_for(arguments))
+    return arguments

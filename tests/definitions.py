@@ -1,0 +1,463 @@
+"""What every function means: the formulas of docs/semantics.md, row by row, in intervals.
+
+`expected` is the whole of it. Nothing here is taken from the library, and where the semantics say
+nothing (rows of probabilities that are none, infinite weights) anything is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tests.intervals import Interval, anything, exactly, rounded, select, times
+
+
+def expected(name: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
+    """Return what a function may return for a valid call of arrays and options.
+
+    The intervals of its value, its gradient or both have the shape and the dtype of the result.
+    """
+    arguments = {key: arguments[key] for key in arguments if key not in ("out", "workers")}
+    dtype = result_dtype(next(arguments[key] for key in arguments if key != "grad_output"))
+    with np.errstate(all="ignore"):
+        if name in DEFINITIONS:
+            parts = [DEFINITIONS[name](**arguments)]
+        else:
+            loss = name.removesuffix("_value_and_grad")
+            value = DEFINITIONS[loss](**arguments)
+            ones = np.ones(value.low.shape)
+            parts = [value, DEFINITIONS[f"{loss}_backward"](ones, **arguments)]
+        return tuple(part.to(dtype) for part in parts)
+
+
+# Dtypes
+
+
+def result_dtype(first: np.ndarray) -> np.dtype:
+    """Return the first array's dtype, or float64 for integers and booleans."""
+    return first.dtype.newbyteorder("=") if first.dtype.kind == "f" else np.dtype(np.float64)
+
+
+def computation_dtype(first: np.ndarray, *widening: np.ndarray | None) -> np.dtype:
+    """Return the widest of the first array's dtype, float32 and the other floating dtypes."""
+    floating = [a.dtype for a in widening if a is not None and a.dtype.kind == "f"]
+    return np.result_type(result_dtype(first), np.float32, *floating)
+
+
+def wide_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the dtype of sums."""
+    return np.result_type(dtype, np.float64)
+
+
+def numbers(first: np.ndarray) -> np.ndarray:
+    """Return the first array in the dtype of the result."""
+    return first.astype(result_dtype(first))
+
+
+def factor(array: np.ndarray, dtype: np.dtype) -> Interval:
+    """Return weights, probabilities or upstream gradients; of infinite ones nothing is said."""
+    return select(np.isinf(array.astype(dtype)), anything(dtype), rounded(array, dtype))
+
+
+# Reductions
+
+
+def reduced(losses: Interval, divisor: Interval, reduction: str) -> Interval:
+    """Return the losses, their sum, or their mean."""
+    if reduction == "none":
+        return losses
+    total = losses.to(divisor.dtype).sum(None)
+    return total if reduction == "sum" else total / divisor
+
+
+def upstream(
+    grad_output: np.ndarray, divisor: Interval, reduction: str, dtype: np.dtype
+) -> Interval:
+    """Return the gradient with respect to each loss."""
+    if reduction != "mean":
+        return factor(grad_output, dtype)
+    return (factor(grad_output, divisor.dtype) / divisor).to(dtype)
+
+
+def count(number: int, dtype: np.dtype) -> Interval:
+    """Return a number of losses as a divisor: the mean of nothing is nan."""
+    return exactly(number or np.nan, wide_dtype(dtype))
+
+
+# Softmax and its family, along the last axis
+
+
+def last(array: np.ndarray, axis: int) -> np.ndarray:
+    """Return an array with an axis moved to the end; a 0-D array is a row of one class."""
+    return np.moveaxis(array, axis, -1) if array.ndim else array.reshape(1)
+
+
+def back(rows: Interval, axis: int, shape: tuple[int, ...]) -> Interval:
+    """Return rows with the last axis where it was in an array of a shape."""
+    return rows.map(lambda a: np.moveaxis(a, -1, axis) if shape else a.reshape(()))
+
+
+class Softmax:
+    """Of rows: x - m, with the maximum m; the log of the sum, less m; p; 1 - p of the largest.
+
+    `broken` are the rows that hold nan or +inf, or only -inf.
+    """
+
+    def __init__(self, x: np.ndarray, dtype: np.dtype) -> None:
+        classes = x.shape[-1]
+        self.maximum = x.max(-1, initial=-np.inf)
+        self.broken = ~np.isfinite(self.maximum) & (classes > 0)
+        maximum = np.where(np.isfinite(self.maximum), self.maximum, 0)[..., None]
+        x = np.where(self.broken[..., None], 0, x)
+        self.largest = np.zeros(x.shape, bool)
+        if classes:
+            self.largest = np.arange(classes) == x.argmax(-1)[..., None]
+        self.shifted = exactly(x, dtype) - maximum
+        exps = self.shifted.increasing(np.exp)
+        others = select(self.largest, 0, exps).sum(-1)
+        self.log_sum = others.increasing(np.log1p)
+        self.probs = exps / (others + 1)[..., None]
+        self.others_share = others / (others + 1)
+
+    def unless_broken(self, rows: Interval) -> Interval:
+        """Return rows, nan where x has no softmax."""
+        return select(self.broken[..., None], np.nan, rows)
+
+
+def softmax(x, axis):
+    row = Softmax(last(numbers(x), axis), computation_dtype(x))
+    return back(row.unless_broken(row.probs), axis, x.shape)
+
+
+def log_softmax(x, axis):
+    row = Softmax(last(numbers(x), axis), computation_dtype(x))
+    log_probs = row.shifted - row.log_sum[..., None]
+    return back(row.unless_broken(log_probs), axis, x.shape)
+
+
+def softmax_backward(grad_output, probs, axis):
+    """p (g - sum g p), where p sums to 1 as nearly as its dtype has it and no sum overflows."""
+    p, g, dtype = last(numbers(probs), axis), last(grad_output, axis), result_dtype(probs)
+    u, classes = np.finfo(dtype).eps / 2, p.shape[-1]
+    known = (p >= 0).all(-1) & (np.abs(p.sum(-1, dtype=np.longdouble) - 1) <= 4 * classes * u)
+    known &= (np.abs(g.astype(np.longdouble)) < np.finfo(computation_dtype(probs)).max / 4).all(-1)
+    p, g = exactly(p, dtype), rounded(g, dtype)
+    gradient = p * (g - (g * p).sum(-1)[..., None])
+    return back(select(known[..., None], gradient, anything(dtype)), axis, probs.shape)
+
+
+def log_softmax_backward(grad_output, log_probs, axis):
+    """g - p sum g; of the largest class g (1 - p) - p times the sum of the others.
+
+    For rows whose exponentials are far from any end of the numbers, or nan.
+    """
+    lp, dtype = last(numbers(log_probs), axis), computation_dtype(log_probs)
+    known = (lp <= 3).all(-1) | np.isnan(lp).all(-1)
+    g = factor(last(grad_output, axis), dtype)
+    largest = lp == lp.max(-1, initial=-np.inf)[..., None]
+    largest &= (largest.sum(-1) == 1)[..., None]  # of several, any may be the one
+    lp = exactly(lp, dtype)
+    p, minus_share = lp.increasing(np.exp), lp.increasing(np.expm1)
+    others = select(largest, 0, g).sum(-1)[..., None]
+    gradient = select(largest, -(g * minus_share) - p * others, g - p * g.sum(-1)[..., None])
+    return back(select(known[..., None], gradient, anything(dtype)), axis, log_probs.shape)
+
+
+def logsumexp(x, axis, keepdims):
+    row = Softmax(over_axes(x, axis), computation_dtype(x))
+    # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum; so is nan.
+    log_sum = select(np.isfinite(row.maximum), row.log_sum + row.maximum, row.maximum)
+    kept = [1 if i in summed(x, axis) else size for i, size in enumerate(x.shape)]
+    return log_sum.map(lambda array: array.reshape(kept)) if keepdims else log_sum
+
+
+def logsumexp_backward(grad_output, x, axis, **_):
+    rows = over_axes(x, axis)
+    dtype = computation_dtype(x)
+    row = Softmax(rows, dtype)
+    grad = factor(grad_output, dtype).map(lambda array: array.reshape(rows.shape[:-1]))
+    gradient = row.unless_broken(row.probs * grad[..., None])
+    axes = summed(x, axis)
+    front = [i for i in range(x.ndim) if i not in axes]
+    moved = [x.shape[i] for i in (*front, *axes)]
+    order = np.argsort([*front, *axes]).astype(int)
+    return gradient.map(lambda array: array.reshape(moved).transpose(order))
+
+
+def summed(x: np.ndarray, axis: Any) -> tuple[int, ...]:
+    """Return the axes that logsumexp sums over, counted from the front."""
+    if axis is None or not x.ndim:
+        return tuple(range(x.ndim))
+    return tuple(int(i) % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def over_axes(x: np.ndarray, axis: Any) -> np.ndarray:
+    """Return rows of the entries along some axes."""
+    axes = summed(x, axis)
+    front = [i for i in range(x.ndim) if i not in axes]
+    entries = int(np.prod([x.shape[i] for i in axes]))
+    return numbers(x).transpose(*front, *axes).reshape(*(x.shape[i] for i in front), entries)
+
+
+# Losses over classes
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class indices: which samples count, which class each has, and what the mean divides by."""
+
+    counts: np.ndarray
+    one_hot: np.ndarray
+    divisor: Interval
+
+
+def labels(
+    target: np.ndarray,
+    samples: tuple[int, ...],
+    classes: int,
+    weight: Interval,
+    ignore_index: int,
+    weighted: bool,
+) -> Labels:
+    entries = [int(label) for label in target.flat]
+    counts = np.array([label != ignore_index for label in entries], bool).reshape(samples)
+    at = np.array([0 if label == ignore_index else label for label in entries], int)
+    one_hot = np.arange(classes) == at.reshape(samples)[..., None]
+    if not weighted:
+        return Labels(counts, one_hot, count(counts.sum(), weight.dtype))
+    counted = select(one_hot & counts[..., None], weight, 0)
+    divisor = counted.to(wide_dtype(weight.dtype)).sum(None)
+    return Labels(counts, one_hot, select(counted.is_zero.all(), np.nan, divisor))
+
+
+def class_axis(axis: int | None, ndim: int) -> int:
+    return min(1, ndim - 1) if axis is None else axis
+
+
+def class_weight(weight: np.ndarray | None, classes: int, dtype: np.dtype) -> Interval:
+    """Return the weight of each class, 1 by default."""
+    return exactly(np.ones(classes), dtype) if weight is None else factor(weight, dtype)
+
+
+def log_likelihood(log_probs, target, weight, ignore_index, axis):
+    """Return the losses, their slopes at the label and what the mean divides by."""
+    rows, dtype = last(numbers(log_probs), axis), computation_dtype(log_probs)
+    w = class_weight(weight, rows.shape[-1], dtype)
+    known = labels(
+        target, rows.shape[:-1], rows.shape[-1], w, ignore_index, weighted=weight is not None
+    )
+    here = known.one_hot & known.counts[..., None]
+    loss = select(here, times(w, -exactly(rows, dtype)), 0).sum(-1)
+    return loss, select(here, -w, 0), here, known.divisor
+
+
+def nll_loss(log_probs, target, weight, ignore_index, reduction, axis):
+    axis = class_axis(axis, log_probs.ndim)
+    loss, _, _, divisor = log_likelihood(log_probs, target, weight, ignore_index, axis)
+    return reduced(loss, divisor, reduction)
+
+
+def nll_loss_backward(grad_output, log_probs, target, weight, ignore_index, reduction, axis):
+    axis = class_axis(axis, log_probs.ndim)
+    _, slope, here, divisor = log_likelihood(log_probs, target, weight, ignore_index, axis)
+    grad = upstream(grad_output, divisor, reduction, slope.dtype)
+    gradient = select(here, slope * grad[..., None], 0)
+    return back(gradient, axis, log_probs.shape)
+
+
+def entropy(logits, target, weight, ignore_index, label_smoothing, axis):
+    """Return the softmax, the mass of each class, which samples count and the mean's divisor."""
+    x, dtype = last(numbers(logits), axis), computation_dtype(logits)
+    samples, classes = x.shape[:-1], x.shape[-1]
+    row, w = Softmax(x, dtype), class_weight(weight, classes, dtype)
+    epsilon = exactly(float(label_smoothing), dtype)
+    if target.dtype.kind == "f" and target.ndim == logits.ndim:
+        counts, divisor = np.ones(samples, bool), count(int(np.prod(samples)), dtype)
+        mass = factor(last(target, axis), dtype)
+        if label_smoothing:
+            mass = mass * (1 - epsilon) + epsilon / classes
+        if weight is not None:
+            mass = times(w, mass)
+    else:
+        known = labels(target, samples, classes, w, ignore_index, weighted=weight is not None)
+        counts, divisor = known.counts, known.divisor
+        mass = select(known.one_hot, w * (1 - epsilon), 0)
+        if label_smoothing and classes:
+            mass = mass + w * (epsilon / classes)
+    return row, mass, counts, divisor
+
+
+def cross_entropy(logits, target, weight, ignore_index, reduction, label_smoothing, axis):
+    """-sum v lp, with the mass v of each class; 0 for an ignored sample."""
+    axis = class_axis(axis, logits.ndim)
+    row, mass, counts, divisor = entropy(
+        logits, target, weight, ignore_index, label_smoothing, axis
+    )
+    loss = times(mass.sum(-1), row.log_sum) - times(mass, row.shifted).sum(-1)
+    return reduced(select(counts, select(row.broken, np.nan, loss), 0), divisor, reduction)
+
+
+def cross_entropy_backward(
+    grad_output, logits, target, weight, ignore_index, reduction, label_smoothing, axis
+):
+    """p V - v, times g; of the most probable class (V - v) - (1 - p) V, times g."""
+    axis = class_axis(axis, logits.ndim)
+    row, mass, counts, divisor = entropy(
+        logits, target, weight, ignore_index, label_smoothing, axis
+    )
+    grad = upstream(grad_output, divisor, reduction, mass.dtype)[..., None]
+    whole = mass.sum(-1)[..., None] * grad
+    others = select(row.largest, 0, mass).sum(-1)[..., None] * grad
+    gradient = select(
+        row.largest,
+        others - row.others_share[..., None] * whole,
+        row.probs * whole - mass * grad,
+    )
+    gradient = select(counts[..., None], row.unless_broken(gradient), 0)
+    return back(gradient, axis, logits.shape)
+
+
+# Functions of single entries
+
+
+def logistic(x: Interval) -> tuple[Interval, Interval]:
+    """Return sigmoid(x) and softplus(x) of exact numbers."""
+    small = exactly(-np.abs(x.low), x.dtype).increasing(np.exp)
+    sigma = select(x.low >= 0, 1 / (1 + small), small / (1 + small))
+    return sigma, x.increasing(lambda low: np.maximum(low, 0)) + small.increasing(np.log1p)
+
+
+def sigmoid(x):
+    return logistic(exactly(numbers(x), computation_dtype(x)))[0]
+
+
+def sigmoid_backward(grad_output, probs):
+    s = exactly(numbers(probs), computation_dtype(probs))
+    return factor(grad_output, s.dtype) * (s * (1 - s))
+
+
+def log_sigmoid(x):
+    return -logistic(exactly(-numbers(x), computation_dtype(x)))[1]
+
+
+def log_sigmoid_backward(grad_output, x):
+    at = exactly(-numbers(x), computation_dtype(x))
+    return factor(grad_output, at.dtype) * logistic(at)[0]
+
+
+def entry_weight(weight: np.ndarray | None, like: np.ndarray, dtype: np.dtype) -> Interval:
+    """Return the weight of each entry, 1 by default."""
+    return factor(np.broadcast_to(1 if weight is None else weight, like.shape), dtype)
+
+
+def binary_cross_entropy(probs, target, weight, reduction):
+    dtype = computation_dtype(probs, target)
+    p, t, w = (
+        exactly(numbers(probs), dtype),
+        rounded(target, dtype),
+        entry_weight(weight, probs, dtype),
+    )
+    yes = p.increasing(lambda end: np.maximum(np.log(end), -100))
+    no = (-p).increasing(lambda end: np.maximum(np.log1p(end), -100))
+    return reduced(-times(w, t * yes + (1 - t) * no), count(probs.size, dtype), reduction)
+
+
+def binary_cross_entropy_backward(grad_output, probs, target, weight, reduction):
+    dtype = computation_dtype(probs, target)
+    p, t, w = (
+        exactly(numbers(probs), dtype),
+        rounded(target, dtype),
+        entry_weight(weight, probs, dtype),
+    )
+    bounded = (p * (1 - p)).increasing(lambda end: np.maximum(end, 1e-12))
+    grad = upstream(grad_output, count(probs.size, dtype), reduction, dtype)
+    return times(w, (p - t) / bounded) * grad
+
+
+def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reduction):
+    dtype = computation_dtype(logits, target)
+    x, t = exactly(numbers(logits), dtype), rounded(target, dtype)
+    w, positive = (entry_weight(each, logits, dtype) for each in (weight, pos_weight))
+    yes, no = logistic(-x)[1], logistic(x)[1]
+    loss = times(w, times(times(positive, t), yes) + times(1 - t, no))
+    return reduced(loss, count(logits.size, dtype), reduction)
+
+
+def binary_cross_entropy_with_logits_backward(
+    grad_output, logits, target, weight, pos_weight, reduction
+):
+    dtype = computation_dtype(logits, target)
+    x, t = exactly(numbers(logits), dtype), rounded(target, dtype)
+    w, positive = (entry_weight(each, logits, dtype) for each in (weight, pos_weight))
+    slope = (1 - t) * logistic(x)[0] - positive * t * logistic(-x)[0]
+    grad = upstream(grad_output, count(logits.size, dtype), reduction, dtype)
+    return w * slope * grad
+
+
+def residual(predictions, target, weight):
+    """Return predictions - target, the weights and what the mean divides by."""
+    dtype = computation_dtype(predictions, target, weight)
+    difference = exactly(numbers(predictions), dtype) - rounded(target, dtype)
+    w = entry_weight(weight, predictions, dtype)
+    divisor = count(predictions.size, dtype)
+    if weight is not None and predictions.size:
+        divisor = w.to(wide_dtype(dtype)).sum(None)
+    return difference, w, divisor
+
+
+def mse_loss(predictions, target, weight, reduction):
+    r, w, divisor = residual(predictions, target, weight)
+    size = absolute(r)
+    return reduced(times(w, size * size), divisor, reduction)
+
+
+def mse_loss_backward(grad_output, predictions, target, weight, reduction):
+    r, w, divisor = residual(predictions, target, weight)
+    return times(w, 2 * r) * upstream(grad_output, divisor, reduction, r.dtype)
+
+
+def l1_loss(predictions, target, weight, reduction):
+    r, w, divisor = residual(predictions, target, weight)
+    return reduced(times(w, absolute(r)), divisor, reduction)
+
+
+def l1_loss_backward(grad_output, predictions, target, weight, reduction):
+    r, w, divisor = residual(predictions, target, weight)
+    sign = Interval(np.sign(r.low), np.sign(r.high), r.nan, r.dtype)
+    return times(w, sign) * upstream(grad_output, divisor, reduction, r.dtype)
+
+
+def absolute(r: Interval) -> Interval:
+    """Return the sizes of numbers."""
+    ends = np.abs([r.low, r.high])
+    return Interval(np.where(r.may_be_zero, 0, ends.min(0)), ends.max(0), r.nan, r.dtype)
+
+
+DEFINITIONS = {
+    definition.__name__: definition
+    for definition in (
+        binary_cross_entropy,
+        binary_cross_entropy_backward,
+        binary_cross_entropy_with_logits,
+        binary_cross_entropy_with_logits_backward,
+        cross_entropy,
+        cross_entropy_backward,
+        l1_loss,
+        l1_loss_backward,
+        log_sigmoid,
+        log_sigmoid_backward,
+        log_softmax,
+        log_softmax_backward,
+        logsumexp,
+        logsumexp_backward,
+        mse_loss,
+        mse_loss_backward,
+        nll_loss,
+        nll_loss_backward,
+        sigmoid,
+        sigmoid_backward,
+        softmax,
+        softmax_backward,
+    )
+}

@@ -1,0 +1,247 @@
+"""Faults: what makes a call one that must be refused, with which errors, and of which arguments.
+
+Each fault changes an argument (or two that may not share memory) to something that is wrong
+whatever the other arguments are, so that a call with several faults is refused for one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from tests.calls import (
+    ARRAYS,
+    WEIGHTS,
+    Arguments,
+    as_arrays,
+    class_count,
+    class_shape,
+    first_name,
+    value_shape,
+)
+from tests.layouts import read_only
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Arguments that are wrong, the errors that may say so, and which arguments they may name."""
+
+    changes: st.SearchStrategy[Arguments]
+    errors: tuple[type[Exception], ...]
+    names: tuple[str, ...]
+
+
+def one_of(
+    argument: str, values: Iterable[Any], error: type[Exception], *names: str
+) -> Iterator[Fault]:
+    """Yield the fault of an argument that is one of some values, if there are any."""
+    if values := list(values):
+        places = st.integers(0, len(values) - 1)  # for not every value can be hashed
+        changes = places.map(lambda place: {argument: values[place]})
+        yield Fault(changes, (error,), (argument, *names))
+
+
+def faults(name: str, arguments: Arguments) -> list[list[Fault]]:
+    """Return the faults that a valid call of a function may have, by their kinds."""
+    plain = as_arrays(arguments)
+    kinds = [of_arrays(plain), of_shapes(name, plain), of_options(plain)]
+    if "ignore_index" in plain:
+        kinds.append(of_targets(name, plain))
+    if name.removesuffix("_backward") == "binary_cross_entropy":
+        kinds.append(of_probabilities(plain))
+    if "out" in plain:
+        kinds.append(of_out(plain))
+    return [found for kind in kinds if (found := list(kind))]
+
+
+# Arrays
+
+NO_NUMBERS = ["F", "D", "O", "U3", "S3", "M8[s]", "m8[s]", "V8", [("a", "f8")]]
+NO_ARRAYS = [1j, "x", b"x", {}, {1.0}, object(), Decimal(1), [None], [[1.0], ["x"]], ...]
+RAGGED = [[[1.0], [1.0, 2.0]], [np.zeros(2), np.zeros(3)], [1.0, [2.0]], [[], [1]]]
+
+
+def of_arrays(arguments: Arguments) -> Iterator[Fault]:
+    """Yield what no array of numbers is."""
+    for argument in (key for key in ARRAYS if key in arguments):
+        value = arguments[argument]
+        shape = () if value is None else value.shape
+        no_numbers = [np.zeros(shape, dtype) for dtype in NO_NUMBERS]
+        nothing = [] if argument in WEIGHTS else [None]
+        masked = [np.ma.array(np.ones(shape), mask=mask) for mask in (False, True)]
+        wrong = [*no_numbers, *NO_ARRAYS, *nothing, *masked, np.ma.masked]
+        yield from one_of(argument, wrong, TypeError)
+        yield from one_of(argument, RAGGED, ValueError)
+
+
+SHAPES: list[Shape] = [
+    *[(), (0,), (1,), (2,), (3,), (4,), (7,)],
+    *[(1, 1), (2, 1), (1, 3), (3, 2), (0, 3), (2, 2, 2)],
+]
+
+
+def of_shapes(name: str, arguments: Arguments) -> Iterator[Fault]:
+    """Yield arrays of shapes that do not fit."""
+    first = first_name(arguments)
+    shape = arguments[first].shape
+    near = [(*shape, 1), (1, *shape), shape[:-1], shape[1:], shape[::-1], (*shape, 2)]
+
+    def but(*allowed: Shape, dtype: Any = float) -> list[np.ndarray]:
+        return [np.zeros(other, dtype) for other in [*near, *SHAPES] if other not in allowed]
+
+    if "grad_output" in arguments:
+        yield from one_of("grad_output", but(value_shape(arguments)), ValueError)
+    if "ignore_index" in arguments:
+        samples = class_shape(arguments)
+        fitting = [samples, (1,)] if len(shape) == 1 else [samples]
+        yield from one_of("target", but(*fitting, dtype=int), ValueError)
+        yield from one_of("weight", but((class_count(arguments),)), ValueError)
+        yield from one_of(first, [1.0, 2, np.float32(1), np.zeros(())], ValueError)
+    elif "target" in arguments:
+        yield from one_of("target", but(shape), ValueError, first)
+        for weight in (key for key in WEIGHTS if key in arguments):
+            fitting = [shape]
+            if name.startswith("binary"):
+                fitting = [other for other in [*near, *SHAPES] if broadcasts(other, shape)]
+            yield from one_of(weight, but(*fitting), ValueError, "target", first)
+
+
+def broadcasts(shape: Shape, target: Shape) -> bool:
+    """Return whether a shape broadcasts to another without enlarging it."""
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False
+
+
+# Options
+
+REDUCTIONS = ["avg", "MEAN", "mean ", "", b"mean", None, 0, True, ["mean"], np.array("mean")]
+SMOOTHINGS = [-0.1, 1.5, np.nan, np.inf, -1e-300, 2, np.float32(-1), -(2**70)]
+NO_NUMBER = [True, "0.1", [0.1], 0.1j, np.zeros(1), Decimal("0.1"), b"1", {}]
+NO_INTEGER = [1.5, 1.0, np.float64(1), np.True_, *NO_NUMBER]
+
+
+def of_options(arguments: Arguments) -> Iterator[Fault]:
+    """Yield options of a wrong type or out of their range."""
+    options = {
+        "reduction": (REDUCTIONS, []),
+        "label_smoothing": (SMOOTHINGS, [None, np.True_, *NO_NUMBER]),
+        "ignore_index": ([], [None, *NO_INTEGER]),
+        "workers": ([0, -2, -(2**70), np.int64(0)], NO_INTEGER),
+    }
+    for option, (values, others) in options.items():
+        if option in arguments:
+            yield from one_of(option, values, ValueError)
+            yield from one_of(option, others, TypeError)
+    if "axis" in arguments:
+        several = "keepdims" in arguments
+        optional = several or "ignore_index" in arguments
+        ndim = max(arguments[first_name(arguments)].ndim, 1)
+        beyond = [ndim, -ndim - 1, 99, -99, 2**40, -(2**70), np.int64(ndim)]
+        twice = [(0, 0), (0, -ndim), (ndim,), (0, ndim)] if several else []
+        yield from one_of("axis", [*beyond, *twice], ValueError)
+        others = [("x",), (0.5,), *([] if several else [(0,)]), *([] if optional else [None])]
+        yield from one_of("axis", [*NO_INTEGER, *others], TypeError)
+    yield from one_of("dim", [1], TypeError)  # which no function has
+
+
+# Targets
+
+
+def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
+    """Yield labels that are none, and what may not be ignored."""
+    scores, target = arguments[first_name(arguments)], arguments["target"]
+    if target.dtype.kind == "f":
+        yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
+        return
+    mistaken = [np.zeros(target.shape, dtype) for dtype in (bool, "e", "f", "d", "g")]
+    if target.ndim != scores.ndim:
+        yield from one_of("target", mistaken, TypeError)
+    elif target.shape != scores.shape:  # of one row, whose single label has an axis
+        yield Fault(
+            st.sampled_from(mistaken).map(lambda value: {"target": value}),
+            (TypeError, ValueError),
+            ("target",),
+        )
+    elif name.startswith("nll"):
+        yield from one_of("target", mistaken[1:], TypeError)
+    if target.size:
+        changes = with_a_wrong_label(target, class_count(arguments), int(arguments["ignore_index"]))
+        yield Fault(changes, (IndexError,), ("target",))
+
+
+@st.composite
+def with_a_wrong_label(
+    draw: st.DrawFn, target: np.ndarray, classes: int, ignore_index: int
+) -> Arguments:
+    """Draw the target with a label that is no class, nor ignored."""
+    wrong = [-1, -2, classes, classes + 1, 127, -128, 255, 2**31, -(2**63), 2**63 - 1, 2**64 - 1]
+    wrong = [label for label in wrong if not 0 <= label < classes and label != ignore_index]
+    label = draw(st.sampled_from(wrong))
+    held = np.iinfo(target.dtype)
+    if not held.min <= label <= held.max:
+        ignored = target == ignore_index
+        target = target.astype(np.int64 if label < 2**63 else np.uint64)
+        target[ignored] = label  # for an unsigned dtype may not hold what is ignored
+    target = target.copy()
+    target.flat[draw(st.integers(0, target.size - 1))] = label
+    return {"target": target}
+
+
+def of_probabilities(arguments: Arguments) -> Iterator[Fault]:
+    """Yield probabilities that are none."""
+    for key in ("probs", "target"):
+        if arguments[key].size:
+            yield Fault(with_an_entry_outside(key, arguments[key]), (ValueError,), (key,))
+
+
+@st.composite
+def with_an_entry_outside(draw: st.DrawFn, name: str, array: np.ndarray) -> Arguments:
+    """Draw an array with an entry that is not in [0, 1]."""
+    wrong = array.astype(np.result_type(array, np.float32))
+    place = draw(st.integers(0, array.size - 1))
+    wrong.flat[place] = draw(st.sampled_from([-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]))
+    return {name: wrong}
+
+
+# out
+
+
+def of_out(arguments: Arguments) -> Iterator[Fault]:
+    """Yield what cannot receive the gradient of the logits."""
+    logits = arguments["logits"]
+    dtype = logits.dtype if logits.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = dtype.newbyteorder("=")
+    fresh = np.full(logits.shape, 7, dtype)
+    other = np.float32 if dtype.itemsize != 4 else np.float64
+    wrong = [fresh.astype(another) for another in (other, int, complex, object, bool)]
+    wrong += [fresh[np.newaxis], fresh[..., np.newaxis], read_only(fresh)]
+    as_strided = np.lib.stride_tricks.as_strided
+    if fresh.size > 1:  # one number for all entries
+        wrong.append(as_strided(fresh, fresh.shape, (0,) * fresh.ndim))
+    if sum(side > 1 for side in fresh.shape) > 1 and fresh.size:  # windows, each one entry later
+        wrong.append(as_strided(fresh, fresh.shape, (fresh.itemsize,) * fresh.ndim))
+    yield from one_of("out", wrong, ValueError)
+    objects = [fresh.tolist(), 7.0, "out", memoryview(fresh), dtype, np.ma.array(fresh)]
+    yield from one_of("out", objects, TypeError)
+    for argument in ("logits", "target", *WEIGHTS):
+        value = arguments.get(argument)
+        if value is not None and value.size and fresh.size:
+            yield Fault(sharing(argument, value, fresh), (ValueError,), ("out",))
+
+
+@st.composite
+def sharing(draw: st.DrawFn, argument: str, value: np.ndarray, out: np.ndarray) -> Arguments:
+    """Draw out and an argument, with its numbers, that lies partly or wholly in out's memory."""
+    start = draw(st.integers(1 if argument == "logits" else 0, out.nbytes - 1))
+    memory = np.zeros(max(out.nbytes, start + value.nbytes), np.uint8)
+    shared = memory[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+    shared[...] = value
+    return {"out": memory[: out.nbytes].view(out.dtype).reshape(out.shape), argument: shared}

@@ -1,0 +1,144 @@
+"""Any call at all: it is answered right, or refused for what is wrong with it; nothing else.
+
+A call is drawn valid, with any numbers in any objects, and then given up to two faults. Without
+faults the answer lies in the intervals of `definitions`; with faults it is an error that names an
+argument of one of them. Nothing that was passed is written, but `out` of a valid call.
+"""
+
+import re
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.calls import Convertible, as_arrays, calls, memory_of
+from tests.definitions import expected
+from tests.faults import faults
+from tests.rooms.helpers import call, parts
+
+import losses
+from losses._core import blocks
+
+pytestmark = pytest.mark.skipif(
+    np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp,
+    reason="the bounds of intervals need longdoubles of a wider range than float64",
+)
+
+FUNCTIONS = sorted(set(losses.__all__) - {"set_workers"})
+DRAWN = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _report():
+    """Print how many calls were drawn, and what became of them, with pytest -s."""
+    yield
+    outcomes = ", ".join(f"{number} {what}" for what, number in sorted(DRAWN.items()))
+    print(f"\n{DRAWN.total()} calls: {outcomes}")
+
+
+def state(value):
+    """Return all that a call could change of an argument: its form and its whole memory."""
+    if isinstance(value, Convertible):
+        return state(value.array)
+    if isinstance(value, memoryview):
+        return state(value.obj)
+    if isinstance(value, np.ma.MaskedArray):
+        return state(value.data), state(value.mask)
+    if isinstance(value, np.ndarray):
+        root = value
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        form = value.dtype, value.shape, value.strides, value.flags.writeable
+        return form, root.tobytes(), value.tobytes()
+    if isinstance(value, dict):
+        return {key: state(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [state(entry) for entry in value]
+    return repr(value)
+
+
+def surroundings():
+    """Return what a call could change beside its arguments."""
+    return np.geterr(), np.geterrcall(), np.getbufsize(), threading.active_count()
+
+
+@contextmanager
+def anywhere(data):
+    """Run a call on a drawn number of threads and size of blocks, where no warning may escape."""
+    with pytest.MonkeyPatch.context() as patch, np.errstate(all="raise"):
+        patch.setattr(blocks, "BLOCK_BYTES", data.draw(st.sampled_from([blocks.BLOCK_BYTES, 64])))
+        with losses.set_workers(data.draw(st.sampled_from([1, 1, 2]))):
+            before = surroundings()
+            yield
+            assert surroundings() == before
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(data=st.data())
+def test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it(name, data):
+    valid = data.draw(calls(name))
+    # Copied first, for the call may overwrite the logits.
+    answer = expected(name, as_arrays(valid))
+    found = faulty(data, name, valid)
+    arguments = {**valid, **found.changes}
+    before = state(arguments)
+    if found.errors:
+        with anywhere(data), pytest.raises(found.errors) as refusal:
+            call(name, **arguments)
+        assert re.search(rf"\b({'|'.join(found.names)})\b", str(refusal.value)), refusal.value
+        DRAWN[f"refused with {refusal.type.__name__}"] += 1
+    else:
+        out = arguments.get("out")
+        as_before = None if out is None else out.copy()
+        with anywhere(data):
+            result = parts(call(name, **arguments))
+        assert_answer(result, answer, arguments)
+        if out is not None:
+            out[...] = as_before  # and with out itself nothing else has changed
+        DRAWN["answered"] += 1
+    assert state(arguments) == before
+
+
+class Faulty(NamedTuple):
+    """What is wrong with a call: the arguments to change, the errors, and whom they may name."""
+
+    changes: dict
+    errors: tuple
+    names: set
+
+
+def faulty(data, name, valid):
+    """Draw up to two faults, of different arguments."""
+    found = Faulty({}, (), set())
+    for _ in range(data.draw(st.sampled_from([0, 0, 1, 1, 2]))):
+        fault = data.draw(st.sampled_from(faults(name, valid)).flatmap(st.sampled_from))
+        changes = data.draw(fault.changes)
+        if not changes.keys() & found.changes.keys():
+            found = Faulty(
+                {**found.changes, **changes},
+                (*found.errors, *fault.errors),
+                {*found.names, *fault.names},
+            )
+    return found
+
+
+def assert_answer(result, answer, arguments):
+    """Assert right numbers in the right shape and dtype, in memory of their own or in out."""
+    out = arguments.get("out")
+    assert out is None or result[1] is out
+    for part, right in zip(result, answer, strict=True):
+        assert part.shape == right.low.shape
+        inside = right.contains(part)
+        assert inside.all(), (
+            f"{part[~inside]} is not within {right.low[~inside]} and "
+            f"{right.high[~inside]}, nan {right.nan[~inside]}"
+        )
+        if part is not out:
+            assert type(part) is np.ndarray or isinstance(part, np.generic)
+            assert part.dtype == right.dtype
+            memories = [memory_of(value) for value in arguments.values()]
+            assert not any(np.shares_memory(part, memory) for memory in memories)
