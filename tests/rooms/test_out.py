@@ -128,10 +128,21 @@ def test_out_has_memory_for_every_entry(name):
 
 
 @every
-def test_entries_of_out_may_not_share_memory(name):
-    windows = np.lib.stride_tricks.sliding_window_view(fresh(shape=4), 3, writeable=True)
+@pytest.mark.parametrize("step", [1, 2])
+def test_entries_of_out_may_not_share_memory(name, step):
+    memory = fresh(shape=8)
+    strides = (step * memory.itemsize, step * memory.itemsize)
+    windows = np.lib.stride_tricks.as_strided(memory, SHAPE, strides)
     with pytest.raises(ValueError, match=r"out.*overlapping"):
         call(name, out=windows)
+    assert (memory == 7).all()
+
+
+@every
+def test_out_may_be_a_part_of_the_columns_of_an_array(name):
+    memory = fresh(shape=(SHAPE[0], SHAPE[1] + 2))
+    assert_same(call(name, out=memory[:, : SHAPE[1]])[1], call(name)[1])
+    assert (memory[:, SHAPE[1] :] == 7).all()
 
 
 @every

@@ -64,6 +64,7 @@ def test_a_target_of_another_shape_is_an_error_that_names_both_and_the_expected_
 @pytest.mark.parametrize(
     ("shape", "axis", "target", "fitting"),
     [
+        ((2, 3, 3), 0, (2, 3), -1),  # as -2 does: the last one is likelier
         ((2, 5, 3), None, (2, 5), -1),
         ((2, 4, 5, 3), None, (2, 4, 5), -1),
         ((2, 5, 3), -1, (2, 3), 1),
