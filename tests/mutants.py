@@ -192,8 +192,8 @@ MUTANTS = [
     Mutant(
         "class probabilities are smoothed where they lie, in the caller's array",
         "_classification/kernels.py",
-        "mass = mass * (1 - smoothing)",
-        "mass *= 1 - smoothing",
+        "mass = mass * share",
+        "mass *= share",
         "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
     Mutant(
@@ -508,16 +508,16 @@ MUTANTS = [
     Mutant(
         "smoothing spreads eps / (C - 1)",
         "_classification/kernels.py",
-        "mass = np.full(plan.classes, smoothing / plan.classes, plan.dtype)",
-        "mass = np.full(plan.classes, smoothing / max(plan.classes - 1, 1), plan.dtype)",
+        "share, rest = 1 - epsilon, epsilon / plan.classes",
+        "share, rest = 1 - epsilon, epsilon / max(plan.classes - 1, 1)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "smoothing takes nothing from the label",
         "_classification/kernels.py",
-        "share = np.asarray(1 - smoothing, plan.dtype)",
-        "share = np.asarray(1, plan.dtype)",
+        "return np.asarray(share, plan.dtype), np.asarray(rest, plan.dtype)",
+        "return np.asarray(1, plan.dtype), np.asarray(rest, plan.dtype)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -581,13 +581,13 @@ MUTANTS = [
     Mutant(
         "probabilities are weighted before they are smoothed",
         "_classification/kernels.py",
-        "            mass += smoothing / plan.classes\n"
+        "            mass += rest\n"
         "        if weight is not None:\n"
         "            mass *= across_classes(weight, axis)\n",
         "        if weight is not None:\n"
         "            mass *= across_classes(weight, axis)\n"
         "        if smoothing:\n"
-        "            mass += smoothing / plan.classes\n",
+        "            mass += rest\n",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
@@ -1073,8 +1073,8 @@ MUTANTS = [
     Mutant(
         "no tail is below the normal numbers",
         "_activations/sigmoid.py",
-        "return np.minimum(np.log1p(np.maximum(small, smallest)), small)",
-        "return np.log1p(np.maximum(small, smallest))",
+        "tail = np.minimum(np.log1p(np.maximum(small, smallest)), small)",
+        "tail = np.log1p(np.maximum(small, smallest))",
         "rooms/test_sigmoid.py::test_the_largest_finite_numbers_do_not_overflow",
     ),
     Mutant(
@@ -1171,16 +1171,12 @@ MUTANTS = [
     Mutant(
         "out is cleared before the arguments are checked",
         "_classification/cross_entropy.py",
-        "    problem = _checked(\n"
         "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
         "    )\n"
-        "    plan, logits =",
-        "    if isinstance(out, np.ndarray) and out is not logits:\n"
-        "        out[...] = 0\n"
-        "    problem = _checked(\n"
+        "    grads = unit_backward(",
         "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
-        "    )\n"
-        "    plan, logits =",
+        "    ) if out is None or out is logits or out.fill(0) is None else None\n"
+        "    grads = unit_backward(",
         "rooms/test_out.py::test_a_wrong_call_writes_nothing",
     ),
     Mutant(
@@ -1207,8 +1203,8 @@ MUTANTS = [
     Mutant(
         "out may overlap the weight",
         "_classification/cross_entropy.py",
-        "gradient_array(out, logits, target=target, weight=weight)",
-        "gradient_array(out, logits, target=target)",
+        "logits=logits, target=target, weight=weight",
+        "logits=logits, target=target",
         "rooms/test_out.py::test_out_may_not_overlap_another_argument",
     ),
     Mutant(
@@ -1235,7 +1231,7 @@ MUTANTS = [
     Mutant(
         "out may not be logits",
         "_core/checks.py",
-        'if name == "logits" and _same_memory(out, logits):',
+        'if name == "logits" and _same_memory(out, array):',
         "if False:",
         "rooms/test_out.py::test_out_may_be_logits_itself",
     ),

@@ -286,7 +286,7 @@ def test_longdouble_is_computed_in_longdouble():
 
 def test_beside_a_weight_of_0_at_an_impossible_class_a_negative_weight_still_counts():
     """-sum w log p / C, of which the impossible class has nothing."""
-    logits, weight = np.array([0, -np.inf, 1.0]), np.array([1.0, 0, -0.5])
+    logits, weight = np.array([0, -np.inf, 1.0]), np.array([-0.5, 0, 1.0])
     log_probs = logits[[0, 2]] - np.log1p(np.e)
     found = cross_entropy(logits, 0, weight=weight, label_smoothing=1.0, reduction="sum")
-    assert_near(found, np.array((0.5 * log_probs[1] - log_probs[0]) / 3))
+    assert_near(found, np.array((0.5 * log_probs[0] - log_probs[1]) / 3))

@@ -22,10 +22,12 @@ def exp_minus_abs(x: Array) -> Array:
 def log1p_small(small: Array) -> Array:
     """Return log1p of numbers in [0, 1], which is the number itself where that is tiny."""
     smallest = np.finfo(small.dtype).smallest_normal
+    tail: Array
     if small.size and small.min() < smallest:
         # As above; and log1p(e) <= e, so that the minimum is e below the normal numbers alone.
-        return np.minimum(np.log1p(np.maximum(small, smallest)), small)
-    tail: Array = np.log1p(small)
+        tail = np.minimum(np.log1p(np.maximum(small, smallest)), small)
+    else:
+        tail = np.log1p(small)
     return tail
 
 

@@ -92,13 +92,15 @@ def _spread(plan: Panels, weight: Array | None, rest: Array) -> Spread:
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
     """Return the kernel for class probabilities: the panels hold them and the logits."""
     axis = plan.axis
-    share, rest = _shares(plan, smoothing)
+    changed = smoothing or weight is not None
+    if changed:
+        share, rest = _shares(plan, smoothing)
 
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
         mass, logits = panels
-        if smoothing or weight is not None:
+        if changed:
             mass = mass * share
             mass += rest
         if weight is not None:
