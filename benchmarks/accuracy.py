@@ -259,7 +259,9 @@ def report() -> Path:
             flush=True,
         )
     path = FOLDER / ("partial-accuracy.json" if missing else "accuracy.json")
-    save(path, {"about": about(), "cells": cells, "margins": by_margin(contenders)})
+    everything = about()
+    where = {key: everything[key] for key in ("date", "cpu", "system", "python", "versions")}
+    save(path, {"about": where, "cells": cells, "margins": by_margin(contenders)})
     print(f"saved {path}")
     return path
 

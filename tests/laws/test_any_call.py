@@ -23,10 +23,8 @@ from tests.rooms.helpers import call, parts
 import losses
 from losses._core import blocks
 
-pytestmark = pytest.mark.skipif(
-    np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp,
-    reason="the bounds of intervals need longdoubles of a wider range than float64",
-)
+NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
+pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
 FUNCTIONS = sorted(set(losses.__all__) - {"set_workers"})
 DRAWN = Counter()
