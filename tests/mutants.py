@@ -635,7 +635,7 @@ MUTANTS = [
         "_core/pointwise.py",
         " | (value == 0) & np.isinf(weight)",
         "",
-        "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0",
+        "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf",
     ),
     Mutant(
         "a probability of 0 makes nan of a logit of -inf",

@@ -139,6 +139,16 @@ def test_entries_of_out_may_not_share_memory(name, step):
 
 
 @every
+@pytest.mark.parametrize("reverse", [1, -1])
+def test_out_may_not_begin_where_logits_begin_and_go_another_way(name, reverse):
+    memory = fresh(shape=(4, 3))
+    logits, out = [memory[:2], memory[::2]][::reverse]
+    with pytest.raises(ValueError, match=r"out.*logits"):
+        call(name, logits=logits, out=out)
+    assert (memory == 7).all()
+
+
+@every
 def test_out_may_be_a_part_of_the_columns_of_an_array(name):
     memory = fresh(shape=(SHAPE[0], SHAPE[1] + 2))
     assert_same(call(name, out=memory[:, : SHAPE[1]])[1], call(name)[1])

@@ -108,12 +108,12 @@ def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
 
 
 @pytest.mark.parametrize("name", RESIDUAL)
-def test_an_infinite_weight_of_a_residual_of_0_counts_0(name):
+def test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf(name):
     found, expected = (
-        evaluate(name, [1.0, 3.0], [1.0, 1.0], weight=[weight, 1.0], reduction="sum")
+        evaluate(name, [1.0, 3.0, 2.0], np.ones(3), weight=[weight, 1.0, weight], reduction="none")
         for weight in (INF, 2.0)
     )
-    assert_same(found, expected)
+    assert_same(found, np.append(expected[:2], INF))
 
 
 @pytest.mark.parametrize("name", [name for name in PAIRED if point(name) != "probs"])
