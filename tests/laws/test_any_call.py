@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.calls import Convertible, as_arrays, calls, memory_of
 from tests.definitions import expected
@@ -27,6 +27,7 @@ NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
 FUNCTIONS = sorted(set(losses.__all__) - {"set_workers"})
+MANY = 1000  # calls of each function in a deep profile: 24,000 in six minutes
 DRAWN = Counter()
 
 
@@ -76,6 +77,7 @@ def anywhere(data):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@settings(max_examples=min(settings().max_examples, MANY))
 @given(data=st.data())
 def test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it(name, data):
     valid = data.draw(calls(name))
