@@ -6,6 +6,7 @@ from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
 
 import losses
+from losses._core import blocks
 
 classes = pytest.mark.parametrize("classes", [1, 2, 3, 10, 100, 200, 1000])
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
@@ -220,3 +221,22 @@ def test_a_sum_of_negative_zeros_is_the_same_alone_and_in_a_batch():
     grad_output, probs = np.full((2, 2), -0.0), np.full((2, 2), 0.5)
     whole = losses.softmax_backward(grad_output, probs)
     assert_same(losses.softmax_backward(grad_output[:1], probs[:1]), whole[:1])
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("largest", [0.0, 1e-39])
+def test_a_largest_logit_below_the_normal_numbers_changes_no_bit(classes, largest):
+    """Of many samples; then the differences that are as small count as 0."""
+    logits = -np.abs(np.random.default_rng(3).standard_normal((600, classes), np.float32))
+    logits[np.arange(600), np.arange(600) % classes] = largest
+    logits[:, -1] = largest / 2
+    whole = losses.log_softmax(logits)
+    assert all(map(same_bits, map(losses.log_softmax, logits), whole))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_a_sum_has_every_block(number, monkeypatch):
+    logits, target = np.arange(3.0 * number).reshape(number, 3), np.zeros(number, int)
+    each = losses.cross_entropy(logits, target, reduction="none")
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    assert_same(losses.cross_entropy(logits, target, reduction="sum"), each.sum())

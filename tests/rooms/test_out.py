@@ -149,6 +149,14 @@ def test_out_may_not_begin_where_logits_begin_and_go_another_way(name, reverse):
 
 
 @every
+def test_out_that_is_logits_may_not_be_the_target_too(name):
+    both = np.full(SHAPE, 0.5)
+    with pytest.raises(ValueError, match=r"\bout\b.*\btarget\b"):
+        call(name, logits=both, target=both, out=both)
+    assert (both == 0.5).all()
+
+
+@every
 def test_out_may_be_a_part_of_the_columns_of_an_array(name):
     memory = fresh(shape=(SHAPE[0], SHAPE[1] + 2))
     assert_same(call(name, out=memory[:, : SHAPE[1]])[1], call(name)[1])

@@ -12,7 +12,7 @@ from .._core.pointwise import elementwise
 def exp_minus_abs(x: Array) -> Array:
     """Return exp(-|x|), of which softplus and the sigmoid of both x and -x are made."""
     size, smallest = np.abs(x), np.finfo(x.dtype).smallest_normal
-    if size.size and size.min() < smallest:
+    if size.min() < smallest:
         # The same 1, but exp takes thirty times as long below the normal numbers.
         np.maximum(size, smallest, out=size)
     np.negative(size, out=size)
@@ -23,7 +23,7 @@ def log1p_small(small: Array) -> Array:
     """Return log1p of numbers in [0, 1], which is the number itself where that is tiny."""
     smallest = np.finfo(small.dtype).smallest_normal
     tail: Array
-    if small.size and small.min() < smallest:
+    if small.min() < smallest:
         # As above; and log1p(e) <= e, so that the minimum is e below the normal numbers alone.
         tail = np.minimum(np.log1p(np.maximum(small, smallest)), small)
     else:
