@@ -1073,8 +1073,8 @@ MUTANTS = [
     Mutant(
         "no tail is below the normal numbers",
         "_activations/sigmoid.py",
-        "tail = np.minimum(np.log1p(np.maximum(small, smallest)), small)",
-        "tail = np.log1p(np.maximum(small, smallest))",
+        "tail = np.minimum(np.log1p(np.maximum(small, info.eps**2)), small)",
+        "tail = np.log1p(np.maximum(small, info.eps**2))",
         "rooms/test_sigmoid.py::test_the_largest_finite_numbers_do_not_overflow",
     ),
     Mutant(

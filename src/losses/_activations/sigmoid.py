@@ -21,11 +21,11 @@ def exp_minus_abs(x: Array) -> Array:
 
 def log1p_small(small: Array) -> Array:
     """Return log1p of numbers in [0, 1], which is the number itself where that is tiny."""
-    smallest = np.finfo(small.dtype).smallest_normal
+    info = np.finfo(small.dtype)
     tail: Array
-    if small.min() < smallest:
-        # As above; and log1p(e) <= e, so that the minimum is e below the normal numbers alone.
-        tail = np.minimum(np.log1p(np.maximum(small, smallest)), small)
+    if small.min() < info.smallest_normal:
+        # As above; log1p(e) <= e, and up to eps**2 it is e but for less than a rounding.
+        tail = np.minimum(np.log1p(np.maximum(small, info.eps**2)), small)
     else:
         tail = np.log1p(small)
     return tail

@@ -114,7 +114,9 @@ def _loss(
     near *= logits
     near += tail
     wrong = np.isnan(near)
-    if wrong.any():  # 0 * inf, unless it was nan before
+    if wrong.any():
+        wrong &= ~np.isnan(logits)
+    if wrong.any():  # 0 * inf
         near[wrong] = _loss_with_infinities(
             logits[wrong], target[wrong], None if pos_weight is None else pos_weight[wrong]
         )
