@@ -109,9 +109,9 @@ def report() -> Iterator[str]:
     """The lines of ``python -m benchmarks parts``."""
     counts = (10, 100, 1000)
     yield "NumPy's operations on a block of 512 KiB of float32, nanoseconds per logit"
-    yield f"{'classes':<32}" + "".join(f"{count:>8}" for count in counts)
+    yield f"{'classes':<36}" + "".join(f"{count:>8}" for count in counts)
     for rows in zip(*(list(operations(count)) for count in counts), strict=True):
-        yield f"{rows[0][0]:<32}" + "".join(f"{figure:8.2f}" for _, figure in rows)
+        yield f"{rows[0][0]:<36}" + "".join(f"{figure:8.2f}" for _, figure in rows)
     yield ""
     yield "cross_entropy_value_and_grad by the size of its blocks, nanoseconds per logit"
     for shape in [(60000, 10), (20000, 100), (8192, 1000)]:
