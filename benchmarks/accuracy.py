@@ -72,7 +72,8 @@ def of_numpy(functions: Callable[[], SimpleNamespace], rows: Rows) -> Pair:
     f, (x, target, weight, smoothing) = functions(), rows
     if x.ndim == 1:
         return f.bce(x, target), f.sigmoid(x) - target
-    shifted, log_sums, gradient = f.parts(x, True)
+    shifted, log_sums, _ = f.parts(x, False)
+    gradient = f.softmax(x, axis=1)
     if smoothing:
         mass = np.full_like(x, smoothing / x.shape[1])
         mass[np.arange(len(x)), target] += 1 - smoothing

@@ -64,7 +64,7 @@ VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def calls(x: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Every function on these logits, with targets and weights that are as usual."""
+    """The functions of logits on these, with targets and weights that are as usual."""
     import losses
 
     if x.ndim > 1:

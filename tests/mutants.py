@@ -772,7 +772,7 @@ MUTANTS = [
     Mutant(
         "softmax does not subtract the maximum",
         "_activations/softmax.py",
-        "    shift(panels[0], axis, spare)\n    np.exp(spare, out=out)\n",
+        "    maxima, _ = shift(panels[0], axis, spare)\n    exp_shifted(spare, maxima, out)\n",
         "    np.exp(panels[0], out=out)\n",
         "rooms/test_softmax.py::test_a_shift_changes_nothing",
     ),
@@ -786,15 +786,15 @@ MUTANTS = [
     Mutant(
         "the logit of the label is subtracted after the maximum was added back",
         "_classification/kernels.py",
-        "    _, top = shift(logits, axis, spare)\n"
+        "    maxima, top = shift(logits, axis, spare)\n"
         "    label_shifted = spare.take(at)\n"
-        "    exps = np.exp(spare, out=out)\n"
+        "    exps = exp_shifted(spare, maxima, out)\n"
         "    label_exps = exps.take(at)\n"
         "    q = others(exps, axis, top, spare)\n"
         "    loss = times(weight, np.log1p(q) - label_shifted)\n",
         "    label_logits = logits.take(at)\n"
         "    maxima, top = shift(logits, axis, spare)\n"
-        "    exps = np.exp(spare, out=out)\n"
+        "    exps = exp_shifted(spare, maxima, out)\n"
         "    label_exps = exps.take(at)\n"
         "    q = others(exps, axis, top, spare)\n"
         "    loss = times(weight, (maxima + np.log1p(q)) - label_logits)\n",
@@ -1069,6 +1069,13 @@ MUTANTS = [
         "    yes = target if pos_weight is None else pos_weight * target\n"
         "    slope = (1 - target) * probs - yes * (1 - probs)\n",
         "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
+    ),
+    Mutant(
+        "in large panels a class half a unit behind is level with the largest",
+        "_activations/logsumexp.py",
+        "where=shifted > -np.finfo(shifted.dtype).smallest_normal",
+        "where=shifted > -0.5",
+        "rooms/test_bits.py::test_a_largest_logit_below_the_normal_numbers_changes_no_bit",
     ),
     Mutant(
         "no tail is below the normal numbers",

@@ -234,6 +234,21 @@ def test_a_largest_logit_below_the_normal_numbers_changes_no_bit(classes, larges
     assert all(map(same_bits, map(losses.log_softmax, logits), whole))
 
 
+@pytest.mark.parametrize("weight", [[1.0, -1.0], [INF, 1.0]])
+@pytest.mark.parametrize("label_smoothing", [0.0, 1.0])
+def test_a_difference_below_the_normal_numbers_counts_the_same_in_any_batch(
+    weight, label_smoothing
+):
+    """Where the weights leave nothing else of the loss."""
+    logits, probs = np.tile([0.0, 1e-310], (5000, 1)), np.full((5000, 2), 0.5)
+    options = {"weight": weight, "label_smoothing": label_smoothing, "reduction": "none"}
+    for target in (probs, np.zeros(5000, int)):
+        loss, grad = losses.cross_entropy_value_and_grad(logits, target, **options)
+        alone = losses.cross_entropy_value_and_grad(logits[:1], target[:1], **options)
+        assert same_bits(alone[0], loss[:1])
+        assert same_bits(alone[1], grad[:1])
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_a_sum_has_every_block(number, monkeypatch):
     logits, target = np.arange(3.0 * number).reshape(number, 3), np.zeros(number, int)

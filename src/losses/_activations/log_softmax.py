@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import across, add, largest, transform
-from .logsumexp import others, shift
+from .logsumexp import exp_shifted, others, shift
 
 
 def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
@@ -62,8 +62,9 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
 
 def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    _, top = shift(panels[0], axis, out)
-    exps = np.exp(out, out=spare)
+    maxima, top = shift(panels[0], axis, out)
+    # A difference that becomes 0 here is lost in the logarithm of at least 2 in any case.
+    exps = exp_shifted(out, maxima, spare)
     q = others(exps, axis, top, spare if axis else np.empty_like(exps))
     out -= across(np.log1p(q), axis)
 

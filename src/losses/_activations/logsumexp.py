@@ -33,11 +33,16 @@ def shift(panel: Array, axis: int, out: Array) -> tuple[Array, Array | None]:
     top = largest(panel, axis) if axis else None
     maxima = np.maximum.reduce(panel, axis=0) if top is None else panel.reshape(-1)[top]
     np.subtract(panel, across(maxima, axis), out=out)
-    if panel.size > MANY and (np.abs(maxima) < TINY).any():
-        # Differences below the normal numbers, on which exp takes thirty times as long. As 0 they
-        # change no result: m costs at least log 2 if another class is as near.
-        np.copyto(out, 0, where=out > -np.finfo(panel.dtype).smallest_normal)
     return maxima, top
+
+
+def exp_shifted(shifted: Array, maxima: Array, out: Array) -> Array:
+    """Write exp(x - m) from what shift wrote, which may then be 0 where it was smaller still."""
+    if shifted.size > MANY and (np.abs(maxima) < TINY).any():
+        # Where the difference is below the normal numbers exp is the same 1, but takes thirty
+        # times as long.
+        np.copyto(shifted, 0, where=shifted > -np.finfo(shifted.dtype).smallest_normal)
+    return np.exp(shifted, out=out)
 
 
 def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
@@ -119,7 +124,7 @@ def logsumexp(
 
     def compute(_: Block, inputs: Sequence[Array], out: Array, spare: Array) -> Array:
         maxima, top = shift(inputs[0], plan.axis, spare)
-        q = others(np.exp(spare, out=spare), plan.axis, top, out)
+        q = others(exp_shifted(spare, maxima, spare), plan.axis, top, out)
         # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
         return np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))
 
@@ -184,8 +189,8 @@ def logsumexp_backward(
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
     def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Array) -> None:
-        shift(inputs[0], plan.axis, spare)
-        np.exp(spare, out=out)
+        maxima, _ = shift(inputs[0], plan.axis, spare)
+        exp_shifted(spare, maxima, out)
         out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))

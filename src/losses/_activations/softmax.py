@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import across, add, transform
-from .logsumexp import shift
+from .logsumexp import exp_shifted, shift
 
 
 def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
@@ -57,8 +57,8 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
 
 def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    shift(panels[0], axis, spare)
-    np.exp(spare, out=out)
+    maxima, _ = shift(panels[0], axis, spare)
+    exp_shifted(spare, maxima, out)
     out /= across(add(out, axis), axis)
 
 

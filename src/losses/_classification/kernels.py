@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .._activations.logsumexp import others, shift
+from .._activations.logsumexp import exp_shifted, others, shift
 from .._core.blocks import Block
 from .._core.checks import Array, wide_dtype
 from .._core.panels import (
@@ -121,9 +121,9 @@ def at_labels(
 ) -> Array:
     """Return each sample's loss at its label; write its w (p - [label])."""
     at = entries(labels, out, axis)
-    _, top = shift(logits, axis, spare)
+    maxima, top = shift(logits, axis, spare)
     label_shifted = spare.take(at)
-    exps = np.exp(spare, out=out)
+    exps = exp_shifted(spare, maxima, out)
     label_exps = exps.take(at)
     q = others(exps, axis, top, spare)
     loss = times(weight, np.log1p(q) - label_shifted)
@@ -152,10 +152,10 @@ def at_labels_and_spread(
 ) -> Array:
     """As under_mass, for a mass in every class and a weight more at the label."""
     at = entries(labels, out, axis)
-    _, top = shift(logits, axis, spare)
+    maxima, top = shift(logits, axis, spare)
     label_shifted = spare.take(at)
     cost = inner(spare, spread.mass, axis, out)
-    exps = np.exp(spare, out=out)
+    exps = exp_shifted(spare, maxima, out)
     q = others(exps, axis, top, spare)
     log_sum = np.log1p(q)
     loss: Array = times(weight, log_sum - label_shifted) + (spread.whole * log_sum - cost)
@@ -179,9 +179,9 @@ def under_mass(
 
     With V the whole mass, the loss is V log1p(q) - sum v (x - m).
     """
-    _, top = shift(logits, axis, spare)
+    maxima, top = shift(logits, axis, spare)
     cost = inner(spare, mass, axis, out)
-    exps = np.exp(spare, out=out)
+    exps = exp_shifted(spare, maxima, out)
     q = others(exps, axis, top, spare)
     whole_mass = add(mass, axis)
     loss: Array = whole_mass * np.log1p(q) - cost
