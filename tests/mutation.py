@@ -23,8 +23,8 @@ TESTS = ["rooms/test_cross_entropy.py", "rooms/test_targets.py", "rooms/test_pai
 TESTS += ["accuracy", "laws/test_gradient.py", "laws"]
 IGNORED = ["rooms/test_benchmarks.py", "rooms/test_command_line.py", "laws/test_readme.py"]
 IGNORED += ["laws/test_repository.py", "laws/test_memory.py"]
-# Left out: unions of types, which are not run; the operators of integers and powers, from which and to
-# which most replacements are errors; and whether something is None, which is one too.
+# Left out: unions of types, which are not run; the operators of integers and powers, from which and
+# to which most replacements are errors; and whether something is None, which is one too.
 TRIVIAL = ["BitOr_", "_LShift", "_RShift", "_BitAnd", "_BitOr", "_BitXor", "_Mod", "_FloorDiv"]
 TRIVIAL += ["_Pow", "_IsNot", "_Is"]
 SECONDS = 240  # three times what all of them take
