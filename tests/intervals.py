@@ -3,9 +3,10 @@
 An exact argument is an interval of one number. A step (a sum, a product, an exponential) gives the
 interval of its exact results, widened by STEP roundings of the dtype of the computation, each a
 relative error of u = eps / 2, and by as many of its smallest numbers; from the dtype's largest
-number on, it may also be inf. So only the allowance for a step is chosen, the tolerance is carried along: where terms
-cancel, it is relative to the terms; where x - m is large, exp makes a large relative error of its
-rounding; where a product of factors vanishes on the way, what it is divided by makes it anything.
+number on, it may also be inf. So only the allowance for a step is chosen, and carried along:
+where terms cancel, it is relative to the terms; where x - m is large, exp makes a large relative
+error of its rounding; where a product of factors vanishes on the way, what it is divided by makes
+it anything.
 
 Zeros are exact: what has no weight stays out. The bounds are longdoubles, which numbers of double
 range never leave in these formulas.
