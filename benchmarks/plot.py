@@ -67,8 +67,7 @@ def draw(results: Results, stem: Path) -> bool:
         )
         figure.supxlabel(_caption(results.about), fontsize=8.5, color="0.35")
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
-        figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")
+        _save(figure, stem)
     plt.close(figure)
     return True
 
@@ -168,9 +167,13 @@ def draw_accuracy(results: dict[str, Any], stem: Path) -> None:
         )
         figure.supxlabel(_versions(results["about"]), fontsize=8.5, color="0.35")
         figure.tight_layout(rect=(0, 0, 1, 0.95))
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
-        figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")
+        _save(figure, stem)
     plt.close(figure)
+
+
+def _save(figure: Any, stem: Path) -> None:
+    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
+    figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")
 
 
 def _curve(panel: Any, name: str, margins: list[int], errors: list[float], eps: float) -> None:

@@ -113,9 +113,9 @@ def table(cell: Cell) -> Iterator[str]:
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    from losses._core.blocks import worker_count
+
+    return worker_count(-1)
 
 
 def about() -> dict[str, Any]:

@@ -68,11 +68,11 @@ def drawn(items, size, seed):
 
     def where(item):
         (mutation,) = item.mutations
-        return str(mutation.module_path), mutation.start_pos, mutation.operator_name, item.job_id
+        return str(mutation.module_path), mutation.start_pos, mutation.operator_name
 
     items = [
         item
-        for item in sorted(items, key=lambda item: where(item)[:3])
+        for item in sorted(items, key=where)
         if not any(part in where(item)[2] for part in TRIVIAL)
     ]
     print(f"{len(items)} mutants that are not trivial", flush=True)

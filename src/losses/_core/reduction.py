@@ -58,18 +58,18 @@ def reduce_backward(
 ) -> Array:
     """Return the gradient with respect to each loss: an array for none, else one for all, 0-D."""
     grad = upstream(grad_output, shape if reduction == "none" else ())
-    if reduction != "mean":
-        return cast(grad, dtype)
-    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-        return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
+    return _share(grad, divisor, dtype) if reduction == "mean" else cast(grad, dtype)
 
 
 def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return reduce_backward of 1; single losses (none) have the gradient of their sum."""
-    if reduction != "mean":
-        return np.ones((), dtype)
-    with np.errstate(all="ignore"):
-        return np.asarray(wide_dtype(dtype)(1) / divisor, dtype)
+    return _share(1, divisor, dtype) if reduction == "mean" else np.ones((), dtype)
+
+
+def _share(grad: Any, divisor: Any, dtype: np.dtype[Any]) -> Array:
+    """Return what each loss receives of the gradient with respect to their mean."""
+    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
+        return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
 
 
 def part(grads: Array, block: Block) -> Array:
