@@ -289,7 +289,7 @@ def _checked(
     epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
         not_a_class(ignore_index)
-        weights = class_weight(weight, plan.classes, plan.dtype)
+        weights = class_weight(weight, plan.classes)
         losses_of = losses_under_probabilities(plan, weights, epsilon)
         divisor: Any = prod(plan.samples)
         inputs.insert(0, target)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._activations.logsumexp import exp_shifted, others, shift
 from .._core.blocks import Block
-from .._core.checks import Array, wide_dtype
+from .._core.checks import Array, cast, wide_dtype
 from .._core.panels import (
     Panels,
     across,
@@ -44,8 +44,8 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     """Return the kernel for class indices: the panel holds the logits."""
     # Smoothing leaves a share of the mass at the label and spreads the rest.
     if smoothing:
-        share, rest = _shares(plan, smoothing)
-        spread = _spread(plan, labels.weight, rest)
+        share, rest = shares(smoothing, plan.classes, plan.dtype)
+        spread = spread_of(plan.classes, labels.weight, rest)
 
     def losses(
         block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
@@ -67,19 +67,20 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
     return losses
 
 
-def _shares(plan: Panels, smoothing: float) -> tuple[Array, Array]:
+def shares(smoothing: float, classes: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """Return what smoothing leaves to the target and what it gives to each class, eps / C."""
     with np.errstate(all="ignore"):
-        epsilon = wide_dtype(plan.dtype)(smoothing)
-        share, rest = 1 - epsilon, epsilon / plan.classes
-        return np.asarray(share, plan.dtype), np.asarray(rest, plan.dtype)
+        epsilon = wide_dtype(dtype)(smoothing)
+        share, rest = 1 - epsilon, epsilon / classes
+        return np.asarray(share, dtype), np.asarray(rest, dtype)
 
 
-def _spread(plan: Panels, weight: Array | None, rest: Array) -> Spread:
+def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
+    """Return what smoothing spreads over some classes, of these weights."""
     with np.errstate(all="ignore"):
-        mass = np.full(plan.classes, rest)
+        mass = np.full(classes, rest)
         if weight is not None:
-            mass *= weight
+            mass *= cast(weight, rest.dtype)
         whole, most = np.add.reduce(mass), mass.argmax()
         others = whole - mass
         # Where one class has more than half the mass, the difference would cancel.
@@ -94,7 +95,8 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     axis = plan.axis
     changed = smoothing or weight is not None
     if changed:
-        share, rest = _shares(plan, smoothing)
+        share, rest = shares(smoothing, plan.classes, plan.dtype)
+    weight = None if weight is None else cast(weight, plan.dtype)
 
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array

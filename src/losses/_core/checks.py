@@ -152,8 +152,8 @@ def class_axis(axis: object, logits: Array, name: str) -> int:
     return axis_index(axis, logits.ndim)
 
 
-def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -> Array | None:
-    """Return the weight of each class in the computation's dtype, or None."""
+def class_weight(weight: ArrayLike | None, classes: int) -> Array | None:
+    """Return the weight of each class, or None; it is cast where it is used."""
     if weight is None:
         return None
     array = real(weight=weight)
@@ -162,7 +162,7 @@ def class_weight(weight: ArrayLike | None, classes: int, dtype: np.dtype[Any]) -
             f"weight: expected one entry for each of the {classes} classes, shape ({classes},), "
             f"got shape {array.shape}"
         )
-    return cast(array, dtype)
+    return array
 
 
 def smoothing(label_smoothing: object) -> float:

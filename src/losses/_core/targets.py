@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .blocks import Block
-from .checks import Array, class_weight, computation_dtype, whole_number
+from .checks import Array, cast, class_weight, computation_dtype, whole_number
 from .reduction import total
 
 # Labels are checked this many at a time, so that the check needs no memory of their number.
@@ -24,6 +24,7 @@ class Labels(NamedTuple):
     ignore_index: int
     any_ignored: bool
     weight: Array | None
+    dtype: np.dtype[Any]  # of the computation
 
     def of(self, block: Block) -> tuple[Array, Array | None, Array | None]:
         """Return one block's labels, which samples are ignored (or None) and their weights.
@@ -36,7 +37,7 @@ class Labels(NamedTuple):
             ignored = labels == self.ignore_index
             labels = np.where(ignored, 0, labels)
         labels = labels.astype(np.intp, copy=False)
-        weight = None if self.weight is None else self.weight[labels]
+        weight = None if self.weight is None else cast(self.weight[labels], self.dtype)
         return labels, ignored, weight
 
     def divisor(self, blocks: list[Block], reduction: str) -> Any:
@@ -104,9 +105,10 @@ def labels_for(
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))
-    weights = class_weight(weight, classes, computation_dtype(scores))
+    weights = class_weight(weight, classes)
     target = target.reshape(samples)
-    return Labels(target, ignore, _check_range(target, classes, ignore), weights)
+    ignored = _check_range(target, classes, ignore)
+    return Labels(target, ignore, ignored, weights, computation_dtype(scores))
 
 
 def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
