@@ -18,12 +18,19 @@ from ._classification.cross_entropy import (
     cross_entropy_backward,
     cross_entropy_value_and_grad,
 )
+from ._classification.linear_cross_entropy import (
+    LinearGrads,
+    linear_cross_entropy,
+    linear_cross_entropy_backward,
+    linear_cross_entropy_value_and_grad,
+)
 from ._classification.nll import nll_loss, nll_loss_backward
 from ._core.blocks import set_workers
 from ._regression.absolute_error import l1_loss, l1_loss_backward
 from ._regression.squared_error import mse_loss, mse_loss_backward
 
 __all__ = [
+    "LinearGrads",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
@@ -34,6 +41,9 @@ __all__ = [
     "cross_entropy_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
+    "linear_cross_entropy",
+    "linear_cross_entropy_backward",
+    "linear_cross_entropy_value_and_grad",
     "log_sigmoid",
     "log_sigmoid_backward",
     "log_softmax",

@@ -78,9 +78,7 @@ def shares(smoothing: float, classes: int, dtype: np.dtype[Any]) -> tuple[Array,
 def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
     """Return what smoothing spreads over some classes, of these weights."""
     with np.errstate(all="ignore"):
-        mass = np.full(classes, rest)
-        if weight is not None:
-            mass *= cast(weight, rest.dtype)
+        mass = evenly(classes, weight, rest)
         whole, most = np.add.reduce(mass), mass.argmax()
         others = whole - mass
         # Where one class has more than half the mass, the difference would cancel.
@@ -88,6 +86,23 @@ def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
         rest[most] = 0
         others[most] = np.add.reduce(rest)
         return Spread(mass, whole, others)
+
+
+def evenly(classes: int, weight: Array | None, rest: Array) -> Array:
+    """Return the mass that smoothing gives to each of some classes, of these weights."""
+    mass = np.full(classes, rest)
+    if weight is not None:
+        mass *= cast(weight, rest.dtype)
+    return mass
+
+
+def smoothed(mass: Array, weight: Array | None, share: Array, rest: Array, axis: int) -> Array:
+    """Return the mass of each class in a panel of probabilities, weighted."""
+    mass = mass * share
+    mass += rest
+    if weight is not None:
+        mass *= across_classes(weight, axis)
+    return mass
 
 
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
@@ -103,10 +118,7 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     ) -> Array:
         mass, logits = panels
         if changed:
-            mass = mass * share
-            mass += rest
-        if weight is not None:
-            mass *= across_classes(weight, axis)
+            mass = smoothed(mass, weight, share, rest, axis)
         return under_mass(axis, logits, mass, grads, out, spare)
 
     return losses

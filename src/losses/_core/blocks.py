@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .checks import whole_number
+from .checks import Array, whole_number
 
 # Measured, see docs/speed.md: one thread is as fast on any block that fits the second-level cache;
 # several threads want large ones, for they meet at the interpreter's lock after each call.
@@ -32,6 +32,7 @@ class Block(NamedTuple):
 
 
 Kernel: TypeAlias = Callable[[Block], Any]
+Samples: TypeAlias = "slice | Array"  # some samples, by their position in C order
 
 
 def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
@@ -60,6 +61,22 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
             start, stop = (row * size + low) * inner, (row * size + high) * inner
             found.append(Block((*lead, slice(low, high)), start, stop))
     return found
+
+
+def slices(start: int, stop: int, size: int) -> Iterator[slice]:
+    """Cut a range into slices of at most some size."""
+    size = max(1, size)
+    for low in range(start, stop, size):
+        yield slice(low, min(low + size, stop))
+
+
+def position(shape: tuple[int, ...], samples: Samples) -> tuple[Any, ...]:
+    """Return the index of some samples in an array of samples of a shape."""
+    if len(shape) == 1:
+        return (samples,)
+    if isinstance(samples, slice):
+        samples = np.arange(samples.start, samples.stop)
+    return tuple(np.unravel_index(samples, shape))
 
 
 def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int) -> list[Any]:

@@ -106,12 +106,23 @@ def panels(array: Array, class_axis: int) -> Panels:
     """Plan the panels of an array, and of any other of its shape."""
     shape, dtype = array.shape, computation_dtype(array)
     classes, samples = shape[class_axis], shape[:class_axis] + shape[class_axis + 1 :]
-    axis = int(classes * dtype.itemsize > FEW_BYTES)
+    axis = _axis(classes, dtype)
     kept = (*range(class_axis), *range(class_axis + 1, array.ndim))
     order = (*kept, class_axis) if axis else (class_axis, *kept)
     # Beside its classes a sample has a handful of numbers: label, weight, maximum, sum, loss.
     cut = blocks(samples, max(8, classes + 4), dtype.itemsize) if classes else []
     return Panels(axis, order, classes, samples, dtype, cut)
+
+
+def matrix(memory: Array, samples: int, classes: int) -> Array:
+    """Return memory as samples by classes, of which the panels are views."""
+    if _axis(classes, memory.dtype):
+        return memory[: samples * classes].reshape(samples, classes)
+    return memory[: samples * classes].reshape(classes, samples).T
+
+
+def _axis(classes: int, dtype: np.dtype[Any]) -> int:
+    return int(classes * dtype.itemsize > FEW_BYTES)
 
 
 def transform(
@@ -155,7 +166,7 @@ def inner(panel: Array, mass: Array, axis: int, spare: Array) -> Array:
 
     The mass is one number for each class, or a panel.
     """
-    wide = across_classes(mass, axis) if mass.ndim == 1 else mass
+    wide = across_classes(mass, axis)
     sums: Array
     if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES // 4:
         # einsum adds products in a quarter as many chains as entries.
@@ -176,8 +187,8 @@ def across(per_sample: Array, axis: int) -> Array:
 
 
 def across_classes(per_class: Array, axis: int) -> Array:
-    """Return one number for each class in a shape to broadcast over the panel."""
-    return per_class if axis else per_class[:, None]
+    """Return numbers, one for each class or a panel, in a shape to broadcast over the panel."""
+    return per_class if axis or per_class.ndim > 1 else per_class[:, None]
 
 
 def clear(panel: Array, samples: Array, axis: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .blocks import Block
+from .blocks import Block, Samples, position, slices
 from .checks import Array, cast, class_weight, computation_dtype, whole_number
 from .reduction import total
 
@@ -39,6 +40,25 @@ class Labels(NamedTuple):
         labels = labels.astype(np.intp, copy=False)
         weight = None if self.weight is None else cast(self.weight[labels], self.dtype)
         return labels, ignored, weight
+
+    def counted(self, size: int) -> Iterator[Samples]:
+        """Yield the samples that are not ignored, so many at a time, by their position."""
+        if not self.any_ignored:
+            yield from slices(0, self.target.size, size)
+            return
+        waiting = np.empty(0, np.intp)
+        for chunk in slices(0, self.target.size, CHUNK):
+            found = np.flatnonzero(self.target.flat[chunk] != self.ignore_index)
+            waiting = np.concatenate([waiting, found + chunk.start])
+            while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):
+                some, waiting = waiting[:size], waiting[size:]
+                together = some[-1] - some[0] == some.size - 1
+                yield slice(int(some[0]), int(some[-1]) + 1) if together else some
+
+    def some(self, samples: Samples) -> Labels:
+        """Return the labels of some samples, none of them ignored."""
+        chosen = self.target[position(self.target.shape, samples)]
+        return self._replace(target=chosen, any_ignored=False)
 
     def divisor(self, blocks: list[Block], reduction: str) -> Any:
         """Return what the mean divides by: the weights of the samples that count, summed."""

@@ -1,0 +1,368 @@
+"""The loops of linear_cross_entropy over chunks of logits, of which there is one at a time.
+
+A chunk holds some samples with all their classes, if enough of these fit, and becomes its own
+gradient. Of more classes than that a chunk holds some: a first pass merges their states, and a
+second one makes the same logits again and, from the state of all the classes, their gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._core.blocks import Block, Samples, position, slices
+from .._core.checks import Array, cast
+from .._core.panels import across_classes, matrix, panels
+from .._core.products import TILE_BYTES, LinearMap
+from .._core.reduction import keep, part, total
+from .._core.targets import Labels
+from .kernels import evenly, losses_at_labels, losses_under_probabilities, shares, smoothed
+from .shards import Shard, State, gradient_of, loss_of, merge, state_of
+
+# The logits, and the copies and sums of what BLAS or the gradients' dtypes need, if any.
+MEMORY_BYTES = 52 * 1024 * 1024
+COPIES_BYTES = 12 * 1024 * 1024
+WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the classes
+# Measured, see docs/speed.md: with fewer samples in that memory it is faster to cut the classes
+# and to make the logits twice.
+FEW_SAMPLES = 32
+SHARD_SAMPLES = 256
+MANY_SAMPLES = 1024
+SUM_BYTES = 8 * 1024 * 1024  # of a gradient that is summed in a wider dtype than its own
+KEPT_SAMPLES = 1 << 17  # whose states wait for a third pass, rather than be made again
+
+
+class LayerGrads(NamedTuple):
+    """The gradients, or sums for them, of some classes' weight and bias."""
+
+    weight: Array
+    bias: Array | None
+
+    def narrow(self, dtype: np.dtype[Any]) -> bool:
+        """Return whether sums over the samples would lose what the dtype keeps."""
+        return any(array is not None and array.dtype != dtype for array in self)
+
+    def wide(self, dtype: np.dtype[Any]) -> LayerGrads:
+        """Return where the sums are made: in a dtype, in place if that is theirs."""
+        if not self.narrow(dtype):
+            return self
+        bias = None if self.bias is None else np.zeros(self.bias.shape, dtype)
+        return LayerGrads(np.zeros(self.weight.shape, dtype), bias)
+
+    def round(self, sums: LayerGrads) -> None:
+        """Take the sums, rounded if they were made elsewhere."""
+        if sums is not self:
+            self.weight[...] = sums.weight
+            if self.bias is not None:
+                self.bias[...] = sums.bias
+
+    def of(self, classes: slice) -> LayerGrads:
+        """Return those of some classes."""
+        return LayerGrads(self.weight[classes], None if self.bias is None else self.bias[classes])
+
+
+class Gradients(NamedTuple):
+    """Where the gradients go: (N, D) of the inputs and those of the layer, zeros at first."""
+
+    inputs: Array
+    layer: LayerGrads
+
+    def narrow(self, dtype: np.dtype[Any]) -> bool:
+        """Return whether a sum for one of them is made in another dtype."""
+        return self.inputs.dtype != dtype or self.layer.narrow(dtype)
+
+
+class Problem(NamedTuple):
+    """A linear layer, the targets of its outputs, and what these count."""
+
+    layer: LinearMap
+    bias: Array | None
+    target: Labels | Array  # class indices, or probabilities (..., C)
+    weight: Array | None
+    smoothing: float
+    workers: int
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return prod(self.layer.inputs.shape[:-1])
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.layer.weight)
+
+    @property
+    def features(self) -> int:
+        """The number of features."""
+        return int(self.layer.weight.shape[1])
+
+    def logits_that_fit(self, found: Gradients | None) -> int:
+        """Return how many logits a chunk may have, with what must be copied beside them."""
+        layer, ignored, entry = self.layer, False, self.layer.dtype.itemsize
+        if isinstance(self.target, Labels):
+            ignored = self.target.any_ignored
+        elif self.target.ndim > 2:
+            entry += self.target.itemsize
+        narrow = found is not None and found.narrow(layer.dtype)
+        copies = ignored or narrow or not layer.in_place
+        return (MEMORY_BYTES - (COPIES_BYTES if copies else 0)) // entry
+
+    def samples(self, size: int) -> Iterator[Samples]:
+        """Yield the samples that count, so many at a time."""
+        if isinstance(self.target, Labels):
+            return self.target.counted(size)
+        return slices(0, self.size, size)
+
+    def probabilities(self, samples: Samples, classes: slice) -> list[Array]:
+        """Return those of some samples and classes, if that is what the target holds."""
+        if isinstance(self.target, Labels):
+            return []
+        return [self.target[(*position(self.target.shape[:-1], samples), classes)]]
+
+    def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
+        """Return the logits of some samples and classes, without the bias."""
+        logits = matrix(memory, _count(samples), classes.stop - classes.start)
+        self.layer.forward(samples, classes, logits)
+        return logits
+
+    def add_bias(self, panel: Array, classes: slice, axis: int) -> None:
+        """Add the bias to a panel of logits, which is in the cache then."""
+        if self.bias is not None:
+            panel += across_classes(cast(self.bias[classes], panel.dtype), axis)
+
+
+def evaluate(
+    problem: Problem, losses: Array | None, grads: Array | None, found: Gradients | None
+) -> list[Any]:
+    """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
+    if not problem.size:
+        return []
+    with np.errstate(all="ignore"):  # infinities and nan are answers here
+        size = _whole_rows(problem, found)
+        if size:
+            return _by_rows(problem, size, losses, grads, found)
+        return _by_shards(problem, losses, grads, found)
+
+
+# ---- all the classes of some samples -------------------------------------------------------------
+
+
+def _whole_rows(problem: Problem, found: Gradients | None) -> int:
+    """Return how many samples a chunk has with all their classes, or 0 if these are too many."""
+    dtype = problem.layer.dtype
+    rows = problem.logits_that_fit(found) // max(1, problem.classes) - WORK_ROWS
+    if rows < min(problem.size, FEW_SAMPLES):
+        return 0
+    wide_bytes = problem.layer.weight.size * dtype.itemsize
+    if found and found.layer.narrow(dtype) and wide_bytes > SUM_BYTES:
+        return 0
+    cached = TILE_BYTES // (dtype.itemsize * max(1, problem.features))
+    return min(rows, problem.size, max(MANY_SAMPLES, cached))
+
+
+def _by_rows(
+    problem: Problem,
+    size: int,
+    losses: Array | None,
+    grads: Array | None,
+    found: Gradients | None,
+) -> list[Any]:
+    layer, classes = problem.layer, slice(0, problem.classes)
+    memory = np.empty(size * problem.classes, layer.dtype)
+    sums_of_layer = found and found.layer.wide(layer.dtype)
+    sums: list[Any] = []
+    for turn, samples in enumerate(problem.samples(size)):
+        logits = problem.logits(samples, classes, memory)
+        sums += _losses_of_rows(problem, samples, logits, losses, grads)
+        if found and sums_of_layer:
+            layer.backward_inputs(logits, samples, classes, found.inputs, fresh=True)
+            _add(layer, logits, samples, sums_of_layer, fresh=not turn)
+    if found and sums_of_layer:
+        found.layer.round(sums_of_layer)
+    return sums
+
+
+def _losses_of_rows(
+    problem: Problem, samples: Samples, logits: Array, losses: Array | None, grads: Array | None
+) -> list[Any]:
+    """Return the sums of losses of a chunk, which becomes its gradient if grads are given."""
+    plan, classes = panels(logits, 1), slice(0, problem.classes)
+    given = [*problem.probabilities(samples, classes), logits]
+    if isinstance(problem.target, Labels):
+        losses_of = losses_at_labels(plan, problem.target.some(samples), problem.smoothing)
+    else:
+        losses_of = losses_under_probabilities(plan, problem.weight, problem.smoothing)
+    grads = None if grads is None else _chosen(grads, samples, plan.dtype)
+    each = None if losses is None else np.empty(len(logits), plan.dtype)
+
+    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
+        problem.add_bias(panels[-1], classes, plan.axis)
+        grad = None if grads is None else part(grads, block)
+        return keep(each, block, losses_of(block, panels, grad, out, spare))
+
+    sums = plan.run(compute, given, None if grads is None else logits, problem.workers)
+    if losses is None:
+        return sums
+    losses[samples] = each
+    return []
+
+
+# ---- some classes of some samples ----------------------------------------------------------------
+
+
+class _Chunk(NamedTuple):
+    """Some samples, their labels and the weights of these, or None if they have probabilities."""
+
+    samples: Samples
+    size: int
+    labels: Array | None
+    weight: Array | None
+
+
+def _by_shards(
+    problem: Problem, losses: Array | None, grads: Array | None, found: Gradients | None
+) -> list[Any]:
+    layer, dtype = problem.layer, problem.layer.dtype
+    feature_bytes = dtype.itemsize * max(1, problem.features)
+    count = max(1, min(SHARD_SAMPLES, problem.size, SUM_BYTES // feature_bytes))
+    size = max(1, problem.logits_that_fit(found) // max(count, FEW_SAMPLES))
+    shards = list(slices(0, problem.classes, size))
+    memory = np.empty(count * min(size, problem.classes), dtype)
+    narrow = found is not None and found.layer.narrow(dtype)
+    kept: list[State] = []
+    sums: list[Any] = []
+    for turn, samples in enumerate(problem.samples(count)):
+        chunk = _chunk(problem, samples)
+        state = _state(problem, chunk, shards, memory)
+        each = loss_of(state, chunk.labels, chunk.weight)
+        if losses is None:
+            sums.append(total(each))
+        else:
+            losses[samples] = each
+        if found is None or grads is None:
+            continue
+        to, where = found.inputs, samples
+        if to.dtype != dtype:  # a sum over the shards, rounded once
+            to, where = np.empty((chunk.size, problem.features), dtype), slice(0, chunk.size)
+        for classes in shards:
+            grad_logits = _gradient(problem, chunk, state, grads, classes, memory)
+            layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
+            if not narrow:
+                _add(layer, grad_logits, samples, found.layer.of(classes), fresh=not turn)
+        if to is not found.inputs:
+            found.inputs[samples] = to
+        if narrow and problem.size <= KEPT_SAMPLES:
+            kept.append(state)
+    if not narrow or found is None or grads is None:
+        return sums
+    # A sum over all the samples in a wider dtype than its own: shard by shard, for its memory.
+    for classes in slices(0, problem.classes, min(size, max(1, SUM_BYTES // feature_bytes))):
+        rounded = found.layer.of(classes)
+        wide = rounded.wide(dtype)
+        for turn, samples in enumerate(problem.samples(count)):
+            chunk = _chunk(problem, samples)
+            state = kept[turn] if kept else _state(problem, chunk, shards, memory)
+            grad_logits = _gradient(problem, chunk, state, grads, classes, memory)
+            _add(layer, grad_logits, samples, wide, fresh=not turn)
+        rounded.round(wide)
+    return sums
+
+
+def _chunk(problem: Problem, samples: Samples) -> _Chunk:
+    size, target = _count(samples), problem.target
+    if not isinstance(target, Labels):
+        return _Chunk(samples, size, None, None)
+    labels, _, weight = target.some(samples).of(Block((), 0, size))
+    if problem.smoothing:
+        share, _ = shares(problem.smoothing, problem.classes, problem.layer.dtype)
+        weight = np.full(size, share) if weight is None else share * weight
+    return _Chunk(samples, size, labels, weight)
+
+
+def _state(problem: Problem, chunk: _Chunk, shards: Sequence[slice], memory: Array) -> State:
+    """Return the state of some samples after all their classes."""
+
+    def of_panel(
+        axis: int, panel: Array, shard: Shard, _: Block, out: Array, spare: Array
+    ) -> State:
+        return state_of(axis, panel, shard, out, spare)
+
+    def of(classes: slice) -> State:
+        found = _over_panels(problem, chunk, classes, memory, of_panel, in_place=False)
+        return State(*map(np.concatenate, zip(*found, strict=True)))
+
+    return reduce(merge, map(of, shards))
+
+
+def _gradient(
+    problem: Problem, chunk: _Chunk, state: State, grads: Array, classes: slice, memory: Array
+) -> Array:
+    """Return the gradient of the logits of some samples and classes, in the memory given."""
+    grads = _chosen(grads, chunk.samples, problem.layer.dtype)
+
+    def of_panel(
+        axis: int, panel: Array, shard: Shard, block: Block, out: Array, spare: Array
+    ) -> None:
+        here = State(*(field[block.start : block.stop] for field in state))
+        gradient_of(axis, panel, shard, here, part(grads, block), out, spare)
+
+    _over_panels(problem, chunk, classes, memory, of_panel, in_place=True)
+    return matrix(memory, chunk.size, classes.stop - classes.start)
+
+
+def _over_panels(
+    problem: Problem,
+    chunk: _Chunk,
+    classes: slice,
+    memory: Array,
+    of_panel: Callable[[int, Array, Shard, Block, Array, Array], Any],
+    *,
+    in_place: bool,
+) -> list[Any]:
+    """Make the logits of some samples and classes and work on them, panel by panel."""
+    logits = problem.logits(chunk.samples, classes, memory)
+    plan = panels(logits, 1)
+    weight = None if problem.weight is None else cast(problem.weight[classes], plan.dtype)
+    share, rest = shares(problem.smoothing, problem.classes, plan.dtype)
+    spread = evenly(logits.shape[1], weight, rest) if problem.smoothing else None
+
+    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
+        problem.add_bias(panels[-1], classes, plan.axis)
+        labels, label_weight, mass = chunk.labels, chunk.weight, spread
+        if labels is None:
+            mass = smoothed(panels[0], weight, share, rest, plan.axis)
+        else:
+            labels = labels[block.start : block.stop]
+        if label_weight is not None:
+            label_weight = label_weight[block.start : block.stop]
+        shard = Shard(classes.start, labels, label_weight, mass)
+        return of_panel(plan.axis, panels[-1], shard, block, out, spare)
+
+    given = [*problem.probabilities(chunk.samples, classes), logits]
+    return plan.run(compute, given, logits if in_place else None, problem.workers)
+
+
+# ---- for both ------------------------------------------------------------------------------------
+
+
+def _add(
+    layer: LinearMap, grad_logits: Array, samples: Samples, to: LayerGrads, *, fresh: bool
+) -> None:
+    """Add what some samples give to the gradients of the layer."""
+    layer.backward_weight(grad_logits, samples, to.weight, fresh=fresh)
+    if to.bias is not None:
+        np.add(to.bias, np.add.reduce(grad_logits, axis=0), out=to.bias)
+
+
+def _chosen(grads: Array, samples: Samples, dtype: np.dtype[Any]) -> Array:
+    """Return the gradients of the losses of some samples, or the one for all."""
+    return cast(grads[position(grads.shape, samples)] if grads.ndim else grads, dtype)
+
+
+def _count(samples: Samples) -> int:
+    return samples.stop - samples.start if isinstance(samples, slice) else samples.size

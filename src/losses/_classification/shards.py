@@ -1,0 +1,133 @@
+"""Cross entropy of some of the classes at a time, from a state that any split of them merges to.
+
+With the maximum m and the sum q of exp(x - m) over the other classes, as in kernels.py, two sets
+of classes with m1 >= m2 make m = m1 and q = q1 + (1 + q2) exp(m2 - m1): sums of what is not
+negative, so that q keeps its relative accuracy. Once the state of all the classes is known, the
+gradient of each is a formula of its own logit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._activations.logsumexp import exp_shifted, others, shift
+from .._core.checks import Array
+from .._core.panels import across, across_classes, add, entries, inner, largest
+from .._core.pointwise import times
+
+
+class Shard(NamedTuple):
+    """What the target asks of some classes: a label of a weight, a mass for each class, or both.
+
+    `first` is the index of the first of these classes; `mass` is one number for each of them, or a
+    panel. A label may lie in another shard.
+    """
+
+    first: int
+    labels: Array | None
+    weight: Array | None
+    mass: Array | None
+
+
+class State(NamedTuple):
+    """What some classes contribute to the loss of each sample."""
+
+    maximum: Array
+    top: Array  # the class of the maximum
+    others: Array  # q, or -1 where every logit is -inf: no term at all
+    label_logit: Array  # -inf if the label is another class
+    mass: Array  # V, the sum of the masses v
+    other_mass: Array  # that of the classes other than the top
+    cost: Array  # the sum of v (x - m), or of v x where m is -inf
+
+
+def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -> State:
+    """Return the state of a panel; out and spare are memory to work in."""
+    label_logit = np.full(logits.shape[1 - axis], -np.inf, logits.dtype)
+    if shard.labels is not None:
+        here, at = _here(shard.labels, shard.first, logits, axis)
+        label_logit[here] = logits.take(at)
+    maxima, top = shift(logits, axis, spare)
+    top = largest(logits, axis) if top is None else top
+    empty = np.isneginf(maxima)
+    if empty.any():
+        np.subtract(logits, across(_finite(maxima), axis), out=spare)
+    mass = other_mass = cost = np.zeros_like(maxima)
+    if shard.mass is not None:
+        np.copyto(out, across_classes(shard.mass, axis))
+        top_mass = out.take(top)
+        out.reshape(-1)[top] = 0
+        other_mass = add(out, axis)
+        mass = top_mass + other_mass
+        cost = inner(spare, shard.mass, axis, out)
+    exps = exp_shifted(spare, maxima, out)
+    q = np.where(empty, -1, others(exps, axis, top if axis else None, spare))
+    top_class = shard.first + (top % logits.shape[1] if axis else top // logits.shape[1])
+    return State(maxima, top_class, q, label_logit, mass, other_mass, cost)
+
+
+def merge(a: State, b: State) -> State:
+    """Return the state of two sets of classes together."""
+    first = (a.maximum >= b.maximum) | np.isnan(a.maximum)
+    maximum, smaller = np.where(first, (a.maximum, b.maximum), (b.maximum, a.maximum))
+    q, fewer = np.where(first, (a.others, b.others), (b.others, a.others))
+    more = np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))
+    reference = _finite(maximum)
+    costs = [s.cost + s.mass * (_finite(s.maximum) - reference) for s in (a, b)]
+    return State(
+        maximum,
+        np.where(first, a.top, b.top),
+        q + more,
+        np.maximum(a.label_logit, b.label_logit),
+        a.mass + b.mass,
+        np.where(first, a.other_mass + b.mass, b.other_mass + a.mass),
+        costs[0] + costs[1],
+    )
+
+
+def loss_of(state: State, labels: Array | None, weight: Array | None) -> Array:
+    """Return each sample's loss from the state of all the classes."""
+    log_sum = np.log1p(state.others)
+    spread: Array = state.mass * log_sum - state.cost
+    if labels is None:
+        return spread
+    return times(weight, log_sum - (state.label_logit - state.maximum)) + spread
+
+
+def gradient_of(
+    axis: int, logits: Array, shard: Shard, state: State, grads: Array, out: Array, spare: Array
+) -> None:
+    """Write the gradient of a panel, given the state of all the classes."""
+    maxima, q = state.maximum, state.others
+    np.subtract(logits, across(maxima, axis), out=spare)
+    exp_shifted(spare, maxima, out)
+    label_mass, other_mass = np.ones_like(q), state.other_mass
+    if shard.labels is None:
+        label_mass = np.zeros_like(q)
+    elif shard.weight is not None:
+        label_mass = shard.weight
+    scale = (state.mass + label_mass) * grads / (1 + q)
+    out *= across(scale, axis)
+    if shard.mass is not None:
+        out -= np.multiply(across_classes(shard.mass, axis), across(grads, axis), out=spare)
+    flat = out.reshape(-1)
+    if shard.labels is not None:
+        here, at = _here(shard.labels, shard.first, logits, axis)
+        flat[at] -= (label_mass * grads)[here]
+        other_mass = other_mass + np.where(shard.labels == state.top, 0, label_mass)
+    # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
+    here, at = _here(state.top, shard.first, logits, axis)
+    flat[at] = (other_mass * grads - q * scale)[here]
+
+
+def _here(classes: Array, first: int, panel: Array, axis: int) -> tuple[Array, Array]:
+    """Return which samples' classes a panel holds, and the flat positions of these."""
+    here = (classes >= first) & (classes < first + panel.shape[axis])
+    return here, entries(np.where(here, classes - first, 0), panel, axis)[here]
+
+
+def _finite(maxima: Array) -> Array:
+    """Return what the costs are relative to: the maxima, or 0 where every logit is -inf."""
+    return np.where(np.isneginf(maxima), 0, maxima)
