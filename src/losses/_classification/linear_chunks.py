@@ -29,7 +29,7 @@ COPIES_BYTES = 12 * 1024 * 1024
 WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the classes
 # Measured, see docs/speed.md: with fewer samples in that memory it is faster to cut the classes
 # and to make the logits twice.
-FEW_SAMPLES = 32
+FEW_SAMPLES = 96
 SHARD_SAMPLES = 256
 MANY_SAMPLES = 1024
 SUM_BYTES = 8 * 1024 * 1024  # of a gradient that is summed in a wider dtype than its own
@@ -42,23 +42,19 @@ class LayerGrads(NamedTuple):
     weight: Array
     bias: Array | None
 
-    def narrow(self, dtype: np.dtype[Any]) -> bool:
-        """Return whether sums over the samples would lose what the dtype keeps."""
-        return any(array is not None and array.dtype != dtype for array in self)
-
     def wide(self, dtype: np.dtype[Any]) -> LayerGrads:
         """Return where the sums are made: in a dtype, in place if that is theirs."""
-        if not self.narrow(dtype):
-            return self
-        bias = None if self.bias is None else np.zeros(self.bias.shape, dtype)
-        return LayerGrads(np.zeros(self.weight.shape, dtype), bias)
+
+        def sums(array: Array) -> Array:
+            return array if array.dtype == dtype else np.zeros(array.shape, dtype)
+
+        return LayerGrads(sums(self.weight), None if self.bias is None else sums(self.bias))
 
     def round(self, sums: LayerGrads) -> None:
         """Take the sums, rounded if they were made elsewhere."""
-        if sums is not self:
-            self.weight[...] = sums.weight
-            if self.bias is not None:
-                self.bias[...] = sums.bias
+        for array, wide in zip(self, sums, strict=True):
+            if array is not None and array is not wide:
+                array[...] = wide
 
     def of(self, classes: slice) -> LayerGrads:
         """Return those of some classes."""
@@ -66,14 +62,11 @@ class LayerGrads(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Where the gradients go: (N, D) of the inputs and those of the layer, zeros at first."""
+    """The gradient of each loss, or one for all, and where those that follow go, zeros at first."""
 
-    inputs: Array
+    losses: Array
+    inputs: Array  # (N, D)
     layer: LayerGrads
-
-    def narrow(self, dtype: np.dtype[Any]) -> bool:
-        """Return whether a sum for one of them is made in another dtype."""
-        return self.inputs.dtype != dtype or self.layer.narrow(dtype)
 
 
 class Problem(NamedTuple):
@@ -101,15 +94,24 @@ class Problem(NamedTuple):
         """The number of features."""
         return int(self.layer.weight.shape[1])
 
-    def logits_that_fit(self, found: Gradients | None) -> int:
-        """Return how many logits a chunk may have, with what must be copied beside them."""
-        layer, ignored, entry = self.layer, False, self.layer.dtype.itemsize
+    @property
+    def narrow(self) -> bool:
+        """Whether a sum over the samples loses digits in the dtype of its gradient."""
+        arrays = (self.layer.weight, self.bias)
+        return any(a is not None and a.dtype != self.layer.dtype for a in arrays)
+
+    @property
+    def room(self) -> int:
+        """How many logits a chunk may have, with what must be copied beside them.
+
+        It depends on the arguments alone, so that each function makes the same logits.
+        """
+        ignored, entry = False, self.layer.dtype.itemsize
         if isinstance(self.target, Labels):
             ignored = self.target.any_ignored
         elif self.target.ndim > 2:
             entry += self.target.itemsize
-        narrow = found is not None and found.narrow(layer.dtype)
-        copies = ignored or narrow or not layer.in_place
+        copies = ignored or self.narrow or not self.layer.in_place
         return (MEMORY_BYTES - (COPIES_BYTES if copies else 0)) // entry
 
     def samples(self, size: int) -> Iterator[Samples]:
@@ -136,59 +138,51 @@ class Problem(NamedTuple):
             panel += across_classes(cast(self.bias[classes], panel.dtype), axis)
 
 
-def evaluate(
-    problem: Problem, losses: Array | None, grads: Array | None, found: Gradients | None
-) -> list[Any]:
+def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
     if not problem.size:
         return []
     with np.errstate(all="ignore"):  # infinities and nan are answers here
-        size = _whole_rows(problem, found)
+        size = _rows(problem)
         if size:
-            return _by_rows(problem, size, losses, grads, found)
-        return _by_shards(problem, losses, grads, found)
+            return _by_rows(problem, size, losses, grads)
+        return _by_shards(problem, losses, grads)
 
 
 # ---- all the classes of some samples -------------------------------------------------------------
 
 
-def _whole_rows(problem: Problem, found: Gradients | None) -> int:
+def _rows(problem: Problem) -> int:
     """Return how many samples a chunk has with all their classes, or 0 if these are too many."""
-    dtype = problem.layer.dtype
-    rows = problem.logits_that_fit(found) // max(1, problem.classes) - WORK_ROWS
-    if rows < min(problem.size, FEW_SAMPLES):
+    rows = problem.room // max(1, problem.classes) - WORK_ROWS
+    itemsize = problem.layer.dtype.itemsize
+    too_wide = problem.narrow and problem.layer.weight.size * itemsize > SUM_BYTES
+    if too_wide or rows < min(problem.size, FEW_SAMPLES):
         return 0
-    wide_bytes = problem.layer.weight.size * dtype.itemsize
-    if found and found.layer.narrow(dtype) and wide_bytes > SUM_BYTES:
-        return 0
-    cached = TILE_BYTES // (dtype.itemsize * max(1, problem.features))
+    cached = TILE_BYTES // (itemsize * max(1, problem.features))
     return min(rows, problem.size, max(MANY_SAMPLES, cached))
 
 
 def _by_rows(
-    problem: Problem,
-    size: int,
-    losses: Array | None,
-    grads: Array | None,
-    found: Gradients | None,
+    problem: Problem, size: int, losses: Array | None, grads: Gradients | None
 ) -> list[Any]:
     layer, classes = problem.layer, slice(0, problem.classes)
     memory = np.empty(size * problem.classes, layer.dtype)
-    sums_of_layer = found and found.layer.wide(layer.dtype)
+    wide = None if grads is None else grads.layer.wide(layer.dtype)
     sums: list[Any] = []
     for turn, samples in enumerate(problem.samples(size)):
         logits = problem.logits(samples, classes, memory)
         sums += _losses_of_rows(problem, samples, logits, losses, grads)
-        if found and sums_of_layer:
-            layer.backward_inputs(logits, samples, classes, found.inputs, fresh=True)
-            _add(layer, logits, samples, sums_of_layer, fresh=not turn)
-    if found and sums_of_layer:
-        found.layer.round(sums_of_layer)
+        if grads and wide:
+            layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=True)
+            _add(layer, logits, samples, wide, fresh=not turn)
+    if grads and wide:
+        grads.layer.round(wide)
     return sums
 
 
 def _losses_of_rows(
-    problem: Problem, samples: Samples, logits: Array, losses: Array | None, grads: Array | None
+    problem: Problem, samples: Samples, logits: Array, losses: Array | None, grads: Gradients | None
 ) -> list[Any]:
     """Return the sums of losses of a chunk, which becomes its gradient if grads are given."""
     plan, classes = panels(logits, 1), slice(0, problem.classes)
@@ -197,12 +191,12 @@ def _losses_of_rows(
         losses_of = losses_at_labels(plan, problem.target.some(samples), problem.smoothing)
     else:
         losses_of = losses_under_probabilities(plan, problem.weight, problem.smoothing)
-    grads = None if grads is None else _chosen(grads, samples, plan.dtype)
+    chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
     def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
         problem.add_bias(panels[-1], classes, plan.axis)
-        grad = None if grads is None else part(grads, block)
+        grad = None if chosen is None else part(chosen, block)
         return keep(each, block, losses_of(block, panels, grad, out, spare))
 
     sums = plan.run(compute, given, None if grads is None else logits, problem.workers)
@@ -224,16 +218,13 @@ class _Chunk(NamedTuple):
     weight: Array | None
 
 
-def _by_shards(
-    problem: Problem, losses: Array | None, grads: Array | None, found: Gradients | None
-) -> list[Any]:
+def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     layer, dtype = problem.layer, problem.layer.dtype
     feature_bytes = dtype.itemsize * max(1, problem.features)
     count = max(1, min(SHARD_SAMPLES, problem.size, SUM_BYTES // feature_bytes))
-    size = max(1, problem.logits_that_fit(found) // max(count, FEW_SAMPLES))
+    size = max(1, problem.room // max(count, FEW_SAMPLES))
     shards = list(slices(0, problem.classes, size))
     memory = np.empty(count * min(size, problem.classes), dtype)
-    narrow = found is not None and found.layer.narrow(dtype)
     kept: list[State] = []
     sums: list[Any] = []
     for turn, samples in enumerate(problem.samples(count)):
@@ -244,30 +235,30 @@ def _by_shards(
             sums.append(total(each))
         else:
             losses[samples] = each
-        if found is None or grads is None:
+        if grads is None:
             continue
-        to, where = found.inputs, samples
+        to, where = grads.inputs, samples
         if to.dtype != dtype:  # a sum over the shards, rounded once
             to, where = np.empty((chunk.size, problem.features), dtype), slice(0, chunk.size)
         for classes in shards:
-            grad_logits = _gradient(problem, chunk, state, grads, classes, memory)
+            grad_logits = _gradient(problem, chunk, state, grads.losses, classes, memory)
             layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
-            if not narrow:
-                _add(layer, grad_logits, samples, found.layer.of(classes), fresh=not turn)
-        if to is not found.inputs:
-            found.inputs[samples] = to
-        if narrow and problem.size <= KEPT_SAMPLES:
+            if not problem.narrow:
+                _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=not turn)
+        if to is not grads.inputs:
+            grads.inputs[samples] = to
+        if problem.narrow and problem.size <= KEPT_SAMPLES:
             kept.append(state)
-    if not narrow or found is None or grads is None:
+    if not problem.narrow or grads is None:
         return sums
     # A sum over all the samples in a wider dtype than its own: shard by shard, for its memory.
     for classes in slices(0, problem.classes, min(size, max(1, SUM_BYTES // feature_bytes))):
-        rounded = found.layer.of(classes)
+        rounded = grads.layer.of(classes)
         wide = rounded.wide(dtype)
         for turn, samples in enumerate(problem.samples(count)):
             chunk = _chunk(problem, samples)
             state = kept[turn] if kept else _state(problem, chunk, shards, memory)
-            grad_logits = _gradient(problem, chunk, state, grads, classes, memory)
+            grad_logits = _gradient(problem, chunk, state, grads.losses, classes, memory)
             _add(layer, grad_logits, samples, wide, fresh=not turn)
         rounded.round(wide)
     return sums

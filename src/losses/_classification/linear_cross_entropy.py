@@ -29,7 +29,17 @@ from .linear_chunks import Gradients, LayerGrads, Problem, evaluate
 
 
 class LinearGrads(NamedTuple):
-    """The gradients of `linear_cross_entropy`, each of the shape and dtype of its array."""
+    """The gradients of `linear_cross_entropy`, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (D,), (N, D) or (..., D)
+        With respect to the inputs of the layer.
+    linear_weight : ndarray, shape (C, D)
+        With respect to its weight.
+    linear_bias : ndarray of shape (C,), or None
+        With respect to its bias, if it has one.
+    """
 
     inputs: Array
     linear_weight: Array
@@ -49,7 +59,91 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     workers: int | None = None,
 ) -> Floating:
-    """DOC."""
+    r"""Cross entropy of a linear layer's outputs, which are never held all at once.
+
+    .. math::
+        \operatorname{cross\,entropy}(\text{inputs} \, W^{\mathsf T} + b, \; \text{target})
+
+    With many classes the outputs, the logits, are the largest array of a computation. Here they
+    are made, used and forgotten a chunk at a time: whatever N, D and C are, the memory beside the
+    arguments and the results is at most 64 MiB.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (D,), (N, D) or (..., D)
+        What the layer is given: D features of each sample. float16 is computed in float32;
+        integers become float64.
+    linear_weight : array_like, shape (C, D)
+        The weight W of the layer: D numbers for each class.
+    target : array_like
+        Class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]`` (for 1-D
+        `inputs` also shape (1,)); or class probabilities, of a floating dtype, in the shape
+        ``(*inputs.shape[:-1], C)``. Probabilities need not sum to one.
+    linear_bias : array_like, shape (C,), optional
+        The bias b of the layer.
+    weight : array_like, shape (C,), optional
+        Weight of each class in the loss.
+    ignore_index : int, default -100
+        Samples with this class index are not counted, and their inputs never read; it may lie
+        outside [0, C). With class probabilities it must be negative.
+    reduction : {'mean', 'sum', 'none'}, default 'mean'
+        As in `cross_entropy`.
+    label_smoothing : float, default 0.0
+        The share in [0, 1] of each target that is spread evenly over the classes.
+    workers : int, optional
+        How many threads share the work beside the matrix products; -1 is one for each core. By
+        default that of `set_workers`, else 1. The result has the same bits for every number. The
+        products have the threads of NumPy's BLAS.
+
+    Returns
+    -------
+    NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
+        In the dtype that NumPy gives to a product of the three arrays of the layer. With no
+        sample that counts the mean is nan and the sum 0.
+
+    Raises
+    ------
+    IndexError
+        If a class index is neither in [0, C) nor `ignore_index`.
+    TypeError
+        If an array is complex, masked or not numeric, or class indices are not integers.
+    ValueError
+        If shapes do not fit, or an option has a value that is not stated above.
+
+    See Also
+    --------
+    linear_cross_entropy_value_and_grad, linear_cross_entropy_backward, cross_entropy
+
+    Notes
+    -----
+    A product of D numbers has an error of at most :math:`\delta_{i,c} = \tfrac{1}{2} (D + 1) \,
+    \mathrm{eps} \, (\sum_d |x_{i,d} W_{c,d}| + |b_c|)`, in whatever order BLAS adds. So the loss of
+    a sample differs from that of exact logits by at most :math:`2 V \max_c \delta_{i,c}`, with the
+    sum V of the masses in `cross_entropy`, besides the error of `cross_entropy`. The order may
+    depend on the shape and the layout of the arrays: another batch may change last digits, the
+    number of workers does not.
+
+    A chunk is some samples with all their classes. Where fewer than about a hundred would fit it
+    is some classes instead: the maximum and the sum of exponentials of these are merged, and for
+    the gradient the logits are made a second time.
+
+    References
+    ----------
+    M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", arXiv:1805.02867
+    (2018): the merged maximum and sum. E. Wijmans et al., "Cut your losses in large-vocabulary
+    language models", arXiv:2411.09009 (2024): the loss without the logits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import losses
+    >>> inputs = np.array([[1.0, 2.0], [0.0, -1.0]])
+    >>> linear_weight = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]])
+    >>> losses.linear_cross_entropy(inputs, linear_weight, [1, 0]).round(4)
+    np.float64(0.5514)
+    >>> losses.cross_entropy(inputs @ linear_weight.T, [1, 0]).round(4)
+    np.float64(0.5514)
+    """
     return _evaluate(
         _checked(
             inputs,
@@ -79,7 +173,60 @@ def linear_cross_entropy_backward(
     label_smoothing: float = 0.0,
     workers: int | None = None,
 ) -> LinearGrads:
-    """DOC."""
+    r"""Gradients of `linear_cross_entropy` with respect to the three arrays of the layer.
+
+    With the gradient :math:`G` of the loss with respect to the logits, see
+    `cross_entropy_backward`,
+
+    .. math::
+        \frac{\partial}{\partial \, \text{inputs}} = G \, W, \qquad
+        \frac{\partial}{\partial W} = G^{\mathsf T} \, \text{inputs}, \qquad
+        \frac{\partial}{\partial b_c} = \sum_i G_{i,c}.
+
+    Parameters
+    ----------
+    grad_output : array_like, the shape of what `linear_cross_entropy` returned
+        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+    inputs, linear_weight, target : array_like
+        What `linear_cross_entropy` was given.
+    linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
+        As in `linear_cross_entropy`.
+
+    Returns
+    -------
+    LinearGrads
+        The named tuple ``(inputs, linear_weight, linear_bias)``, each gradient in the shape and
+        dtype of its array; that of the bias is None where none was given. Zeros for the inputs of
+        ignored samples, whatever these hold.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `linear_cross_entropy`, and if `grad_output` has another shape than stated.
+
+    See Also
+    --------
+    linear_cross_entropy, linear_cross_entropy_value_and_grad
+
+    Notes
+    -----
+    An error :math:`\delta` of the logits, see `linear_cross_entropy`, changes an entry of G by at
+    most :math:`2 |g_i| V p_{i,c} \max_k \delta_{i,k}` to first order. A product of G adds half an
+    eps for each of its terms, times the sum of their absolute values. Sums are made in the
+    dtype of the computation or in a wider one, and rounded once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import losses
+    >>> inputs, linear_weight = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> grads = losses.linear_cross_entropy_backward(1.0, inputs, linear_weight, [1])
+    >>> grads.inputs.round(2)
+    array([[ 0.27, -0.27]])
+    >>> grads.linear_weight.round(2)
+    array([[ 0.27,  0.54],
+           [-0.27, -0.54]])
+    """
     call = _checked(
         inputs,
         linear_weight,
@@ -114,7 +261,52 @@ def linear_cross_entropy_value_and_grad(
     label_smoothing: float = 0.0,
     workers: int | None = None,
 ) -> tuple[Floating, LinearGrads]:
-    """DOC."""
+    r"""Cross entropy of a linear layer's outputs, and its gradients, in one pass.
+
+    .. math::
+        \Big( \ell, \; \frac{\partial \ell}{\partial \, \text{inputs}}, \;
+        \frac{\partial \ell}{\partial W}, \; \frac{\partial \ell}{\partial b} \Big),
+        \quad \text{with } \sum_i \ell_i \text{ in the place of } \ell \text{ for 'none'}
+
+    Parameters
+    ----------
+    inputs, linear_weight, target : array_like
+        As in `linear_cross_entropy`.
+    linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
+        As in `linear_cross_entropy`.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `linear_cross_entropy`.
+    grads : LinearGrads
+        As from `linear_cross_entropy_backward` with a `grad_output` of ones, bit for bit.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `linear_cross_entropy`.
+
+    See Also
+    --------
+    linear_cross_entropy, linear_cross_entropy_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions. It costs little more than the three matrix
+    products, of 2 N D C operations each; ignored samples take no part in them. Where a chunk
+    holds some of the classes, or a gradient of many classes is summed in a wider dtype than its
+    own (float16), the logits are made a second or a third time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import losses
+    >>> inputs, linear_weight = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> loss, grads = losses.linear_cross_entropy_value_and_grad(inputs, linear_weight, [1])
+    >>> loss.round(4), grads.inputs.round(2)
+    (np.float64(0.3133), array([[ 0.27, -0.27]]))
+    """
     call = _checked(
         inputs,
         linear_weight,
@@ -221,10 +413,10 @@ def _evaluate(
     losses = losses_for(call.reduction, call.samples, call.dtype)
     flat = None if losses is None else losses.reshape(-1)
     to = None
-    if found:
+    if grads is not None and found:
         inputs, linear_weight, bias = found
-        to = Gradients(_one_axis(inputs), LayerGrads(linear_weight, bias))
-    sums = evaluate(call.problem, flat, grads, to)
+        to = Gradients(grads, _one_axis(inputs), LayerGrads(linear_weight, bias))
+    sums = evaluate(call.problem, flat, to)
     return reduce(losses, sums, call.reduction, call.divisor, call.dtype)
 
 
