@@ -68,6 +68,41 @@ class Case:
         return backward(grad_output, point, *call.rest, **call.options)
 
 
+@dataclass(frozen=True)
+class LinearCase(Case):
+    """linear_cross_entropy as a function of one array of its layer, the others in its dtype.
+
+    The rest of a call is (inputs, linear_weight, linear_bias, target), in which the place of the
+    differentiated array does not count.
+    """
+
+    place: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} of {('inputs', 'linear_weight', 'linear_bias')[self.place]}"
+
+    def arguments(self, call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arrays and the options of the function."""
+        dtype = call.first.dtype.newbyteorder("=")
+        layer = [
+            value if value is None or value.dtype == dtype else value.astype(dtype)
+            for value in call.rest[:3]
+        ]
+        layer[self.place] = call.first
+        inputs, linear_weight, linear_bias = layer
+        return (inputs, linear_weight, call.rest[3]), {**call.options, "linear_bias": linear_bias}
+
+    def forward(self, call: Call) -> Any:
+        """Return f(call)."""
+        arrays, options = self.arguments(call)
+        return losses.linear_cross_entropy(*arrays, **options)
+
+    def backward(self, grad_output: Any, call: Call) -> Any:
+        """Return the gradient of <grad_output, f> at the call."""
+        arrays, options = self.arguments(call)
+        return losses.linear_cross_entropy_backward(grad_output, *arrays, **options)[self.place]
+
+
 def reals(shape: Any, low: float, high: float) -> st.SearchStrategy[np.ndarray]:
     """Draw float64 arrays of a shape with entries in an interval, 0 or 1e-38 and up in size."""
     entries = st.floats(low, high, width=32, allow_subnormal=False)
@@ -148,6 +183,33 @@ def with_probabilities(draw: st.DrawFn) -> Call:
 
 
 @st.composite
+def through_a_layer(draw: st.DrawFn, place: int) -> Call:
+    """Draw a call of linear_cross_entropy as a function of the array in a place."""
+    samples = draw(array_shapes(min_dims=0, max_dims=3, max_side=3))
+    features, classes = draw(st.integers(1, 3)), draw(class_counts)
+    # Numbers of every dtype, for all the arrays of a layer have one.
+    shapes = ((*samples, features), (classes, features), (classes,))
+    numbers = (draw(reals(shape, -1, 1)).astype(np.float16) for shape in shapes)
+    inputs, linear_weight, linear_bias = (array.astype(float) for array in numbers)
+    options = {
+        "weight": draw(maybe(reals(classes, 0.125, 2))),
+        "reduction": draw(reductions),
+        "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.0])),
+    }
+    if draw(st.booleans()):
+        target = draw(reals((*samples, classes), 0, 1))
+    else:
+        options["ignore_index"] = -1
+        target = draw(arrays(np.int64, samples, elements=st.integers(-1, classes - 1)))
+    layer = (
+        inputs,
+        linear_weight,
+        linear_bias if place == 2 else draw(maybe(st.just(linear_bias))),
+    )
+    return Call(layer[place], (*layer, target), options)
+
+
+@st.composite
 def paired(
     draw: st.DrawFn, interval: tuple[float, float], weights: tuple[str, ...], away: bool = False
 ) -> Call:
@@ -173,6 +235,11 @@ CASES = [
     Case("nll_loss", 0, labelled()),
     Case("cross_entropy", 4, labelled(smoothed=True)),
     Case("cross_entropy", 280, with_probabilities()),
+    # A direction of the layer's arrays moves each logit by at most D = 3: 27 times as much.
+    *(
+        LinearCase("linear_cross_entropy", 27 * 280, through_a_layer(place), place=place)
+        for place in range(3)
+    ),
     # The third derivative of log p is 2 / p^3: 1024 at 1/8, under weights of at most 2.
     Case("binary_cross_entropy", 2048, paired((0.125, 0.875), ("weight",))),
     Case("binary_cross_entropy_with_logits", 4, paired((-3, 3), ("weight", "pos_weight"))),

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import CASES, Call
+from tests.cases import CASES, Call, LinearCase
 from tests.layouts import LAYOUTS, same_bits
 
 REDUCED = [case for case in CASES if case.name.endswith(("loss", "entropy", "logits"))]
+# BLAS adds in an order that depends on the layout: laws/test_linear.py has a bound for that.
+EXACT = [case for case in CASES if not isinstance(case, LinearCase)]
 
 
 def evaluate(case, call):
@@ -36,7 +38,7 @@ def test_float16_is_float32_rounded_once(case, data):
         assert same_bits(found, wide.astype(np.float16))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EXACT, ids=str)
 @given(st.data())
 def test_the_bits_do_not_depend_on_the_memory_layout(case, data):
     call = data.draw(case.calls)
@@ -117,6 +119,7 @@ def test_the_mean_is_the_sum_over_one_divisor(case, data):
     )
 
 
+LAYER = [np.zeros((0, 3)), np.zeros((2, 3)), np.zeros(2), np.zeros(0, int)]
 NO_SAMPLES = {
     "logsumexp": [],
     "softmax": [],
@@ -125,6 +128,7 @@ NO_SAMPLES = {
     "log_sigmoid": [],
     "nll_loss": [np.zeros(0, int)],
     "cross_entropy": [np.zeros(0, int)],
+    "linear_cross_entropy": LAYER,
     "binary_cross_entropy": [np.zeros((0, 3))],
     "binary_cross_entropy_with_logits": [np.zeros((0, 3))],
     "mse_loss": [np.zeros((0, 3))],
@@ -136,9 +140,10 @@ NO_SAMPLES = {
 def test_no_samples_have_a_mean_of_nan_a_sum_of_0_and_no_gradient(case):
     for reduction, expected in {"mean": np.nan, "sum": 0.0, "none": None}.items():
         options = {"reduction": reduction} if case in REDUCED else {}
-        call = Call(np.zeros((0, 3)), tuple(NO_SAMPLES[case.name]), options)
+        first = LAYER[case.place] if isinstance(case, LinearCase) else np.zeros((0, 3))
+        call = Call(first, tuple(NO_SAMPLES[case.name]), options)
         value, gradient = evaluate(case, call)
-        assert gradient.shape == (0, 3)
+        assert same_bits(gradient, first)
         if case in REDUCED and expected is not None:
             assert same_bits(value, np.float64(expected))
         else:

@@ -12,7 +12,7 @@ import pytest
 import losses
 
 SOURCE = Path(losses.__file__).parent
-FUNCTIONS = [getattr(losses, name) for name in losses.__all__]
+FUNCTIONS = [f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))]
 BACKWARDS = [f for f in FUNCTIONS if f.__name__.endswith("_backward")]
 FUSED = [f for f in FUNCTIONS if f.__name__.endswith("_value_and_grad")]
 DIFFERENTIABLE = [
@@ -20,6 +20,7 @@ DIFFERENTIABLE = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "l1_loss",
+    "linear_cross_entropy",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
@@ -48,12 +49,13 @@ def options(function):
 
 
 def test_the_public_names_are_the_differentiable_functions_and_their_gradients():
-    fused = ["binary_cross_entropy_with_logits", "cross_entropy"]
+    fused = ["binary_cross_entropy_with_logits", "cross_entropy", "linear_cross_entropy"]
     expected = [
         *DIFFERENTIABLE,
         *(f"{name}_backward" for name in DIFFERENTIABLE),
         *(f"{name}_value_and_grad" for name in fused),
         "set_workers",
+        "LinearGrads",
     ]
     assert losses.__all__ == sorted(expected)
 
@@ -78,7 +80,9 @@ def test_each_backward_lives_with_its_forward_and_has_its_options(backward):
 def test_each_fused_pair_lives_with_its_forward_and_has_its_options_and_out(fused):
     forward = getattr(losses, fused.__name__.removesuffix("_value_and_grad"))
     assert inspect.getmodule(fused) is inspect.getmodule(forward)
-    assert options(fused) == {**options(forward), "out": None}
+    # The layer's gradients are three arrays, each as large as its own: there is no one out.
+    out = {} if forward is losses.linear_cross_entropy else {"out": None}
+    assert options(fused) == {**options(forward), **out}
 
 
 def test_an_option_has_one_default_in_the_whole_library():
@@ -93,7 +97,17 @@ def test_arrays_come_before_the_slash(function):
     kinds = {
         name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()
     }
-    arrays = {"x", "logits", "log_probs", "probs", "predictions", "target", "grad_output"}
+    arrays = {
+        "x",
+        "inputs",
+        "linear_weight",
+        "logits",
+        "log_probs",
+        "probs",
+        "predictions",
+        "target",
+        "grad_output",
+    }
     for name in arrays & kinds.keys():
         assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
 

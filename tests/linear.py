@@ -1,0 +1,142 @@
+"""Two ways to linear_cross_entropy, by all the logits and by none, and how far they may differ.
+
+u is half an eps; a sum of n products, in any order, errs by at most n u of their absolute values.
+So a logit errs by delta = (D + 1) u (|x| |w| + |b|) at most, a loss, of the mass V, by 2 V max
+delta, and an entry p V - v of the gradient G of the logits by 2 p V max delta. cross_entropy adds
+some ulp, of which exp makes m - x more, and the sum of the exponentials one for each class. The
+products of G add n u of their own. Two ways to compute the same differ by twice as much.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import losses
+from losses._classification import linear_chunks as chunks
+from losses._core import blocks, products
+
+# Every way through the loops, for few numbers: several chunks of samples; copies and products in
+# tiles; classes in shards; gradients summed in a wider dtype, with states kept or made again.
+SMALL = {(chunks, "FEW_SAMPLES"): 2, (chunks, "SHARD_SAMPLES"): 2, (blocks, "BLOCK_BYTES"): 64}
+SHARDS = {**SMALL, (chunks, "MEMORY_BYTES"): 96, (chunks, "COPIES_BYTES"): 0}
+TILES = {(products, "TILE_BYTES"): 16, (products, "PRODUCT_BYTES"): 16}
+WAYS = {
+    "as it is": {},
+    "chunks": {**SMALL, (chunks, "MANY_SAMPLES"): 2, (chunks, "TILE_BYTES"): 1},
+    "tiles": {**SMALL, **TILES},
+    "shards": SHARDS,
+    "shards and tiles": {**SHARDS, **TILES},
+    "wide sums": {**SMALL, (chunks, "SUM_BYTES"): 16},
+    "wide sums, states made again": {
+        **SHARDS,
+        (chunks, "SUM_BYTES"): 1,
+        (chunks, "KEPT_SAMPLES"): 0,
+    },
+}
+
+
+@contextmanager
+def going(way: str) -> Iterator[None]:
+    """Go one way through the loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        for (module, name), value in WAYS[way].items():
+            patch.setattr(module, name, value)
+        yield
+
+
+class Results(NamedTuple):
+    """A loss and the gradients of a layer's arrays, or bounds for their errors."""
+
+    loss: np.ndarray
+    inputs: np.ndarray
+    linear_weight: np.ndarray
+    linear_bias: np.ndarray | None
+
+
+def fused(layer, target, options):
+    """Return what linear_cross_entropy_value_and_grad returns."""
+    inputs, linear_weight, linear_bias = layer
+    options = {**options, "linear_bias": linear_bias}
+    both = losses.linear_cross_entropy_value_and_grad
+    loss, grads = both(inputs, linear_weight, target, **options)
+    return Results(loss, *grads)
+
+
+def logits_of(layer):
+    inputs, linear_weight, linear_bias = layer
+    logits = inputs @ linear_weight.T
+    return logits if linear_bias is None else logits + linear_bias
+
+
+def rows(array, kept=1):
+    """Return an array with its samples along one axis."""
+    cut = array.ndim - kept
+    return array.reshape(int(np.prod(array.shape[:cut])), *array.shape[cut:])
+
+
+def composed(layer, target, options):
+    """Return the same by way of all the logits."""
+    inputs, linear_weight, linear_bias = layer
+    both = losses.cross_entropy_value_and_grad
+    loss, grad = both(logits_of(layer), target, **options, axis=-1)
+    x, g = rows(inputs), rows(grad)
+    bias = None if linear_bias is None else g.sum(0)
+    return Results(loss, (g @ linear_weight).reshape(inputs.shape), g.T @ x, bias)
+
+
+def masses(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
+    """Return the mass of each class in each loss, and the share of each loss in the result."""
+    classes = logits.shape[-1]
+    w = np.ones(classes) if weight is None else weight.astype(float)
+    if target.shape == logits.shape:
+        mass, divisor = rows(target), len(rows(target))
+        counted = np.ones(divisor, bool)
+    else:
+        labels = rows(target, 0)
+        counted = labels != ignore_index
+        mass = (np.arange(classes) == labels[:, None]).astype(float)
+        divisor = (mass * w).sum(1)[counted].sum()
+    mass = counted[:, None] * w * ((1 - label_smoothing) * mass + label_smoothing / classes)
+    return mass, counted / ((divisor or 1) if reduction == "mean" else 1)
+
+
+def bounds(layer, target, options):
+    """Return how far from the exact results those of either way may be."""
+    inputs, linear_weight, linear_bias = layer
+    u, logits = np.finfo(inputs.dtype).eps / 2, rows(logits_of(layer)).astype(float)
+    x, w = np.abs(rows(inputs)).astype(float), np.abs(linear_weight).astype(float)
+    b = 0 if linear_bias is None else np.abs(linear_bias)
+    (samples, classes), features = logits.shape, x.shape[1]
+    delta = (features + 1) * u * (x @ w.T + b).max(1)
+    ulps = (8 + np.ptp(logits, axis=1) + 2 * classes) * 2 * u
+    mass, share = masses(logits_of(layer), target, **options)
+    whole, probs = mass.sum(1), losses.softmax(logits)
+    each = whole * losses.logsumexp(logits) - (mass * logits).sum(1)
+    loss = share * (2 * whole * delta + ulps * each)
+    grad = (probs * (whole * (2 * delta + ulps))[:, None] + 8 * u * mass) * share[:, None]
+    size = (probs * whole[:, None] + mass) * share[:, None]
+    return Results(
+        loss.reshape(inputs.shape[:-1]) if options["reduction"] == "none" else loss.sum(),
+        ((grad + (classes + 2) * u * size) @ w).reshape(inputs.shape),
+        (grad + (samples + 2) * u * size).T @ x,
+        (grad + (samples + 2) * u * size).sum(0),
+    )
+
+
+def assert_close(found, expected, allowed, dtype):
+    """Assert that two results differ by twice the bound, and by rounding to their dtype."""
+    rounding = np.finfo(dtype)
+    for ours, theirs, bound in zip(found, expected, allowed, strict=True):
+        if theirs is None:
+            assert ours is None
+            continue
+        assert np.shape(ours) == np.shape(theirs)
+        assert ours.dtype == dtype
+        assert np.array_equal(np.isnan(ours), np.isnan(theirs))
+        wide = np.float64(theirs)
+        allowed_here = 2 * bound + rounding.eps * np.abs(wide) + 2 * rounding.smallest_subnormal
+        difference = np.abs(np.float64(ours) - wide)
+        assert (np.isnan(wide) | (difference <= allowed_here)).all()
