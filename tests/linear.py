@@ -32,7 +32,7 @@ WAYS = {
     "wide sums": {**SMALL, (chunks, "SUM_BYTES"): 16},
     "wide sums, states made again": {
         **SHARDS,
-        (chunks, "SUM_BYTES"): 1,
+        (chunks, "SUM_BYTES"): 64,
         (chunks, "KEPT_SAMPLES"): 0,
     },
 }

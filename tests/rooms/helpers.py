@@ -48,6 +48,20 @@ LOSSES = {
     "l1_loss": {"predictions": SCORES, "target": PROBS, "weight": 1 + PROBS},
 }
 
+# Of a layer and its inputs, three arrays of one dtype, rather than of one array of scores.
+LAYER = {
+    "inputs": SCORES,
+    "linear_weight": np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.5], [0.25, -0.5, 1.0]]),
+    "target": np.array([2, 0]),
+    "linear_bias": WEIGHT,
+    "weight": WEIGHT,
+}
+OF_A_LAYER = {
+    "linear_cross_entropy": LAYER,
+    "linear_cross_entropy_backward": {"grad_output": np.array(2.0), **LAYER},
+    "linear_cross_entropy_value_and_grad": LAYER,
+}
+
 # The arguments of one valid call of every public function, by name.
 CALLS = {
     "logsumexp": {"x": SCORES},
@@ -69,6 +83,7 @@ CALLS = {
         f"{name}_value_and_grad": LOSSES[name]
         for name in ("cross_entropy", "binary_cross_entropy_with_logits")
     },
+    **OF_A_LAYER,
 }
 
 
@@ -88,11 +103,12 @@ def evaluate(name, first, target, **options):
 
 
 def takes(*options):
-    """Return the names of the functions that take all these options."""
+    """Return the names of the functions of one array that take all these options."""
     return [
         name
         for name in CALLS
-        if set(options) <= inspect.signature(getattr(losses, name)).parameters.keys()
+        if name not in OF_A_LAYER
+        and set(options) <= inspect.signature(getattr(losses, name)).parameters.keys()
     ]
 
 
@@ -101,9 +117,21 @@ def point(name):
     return next(argument for argument in CALLS[name] if argument != "grad_output")
 
 
+def differentiated(name):
+    """Return the names of the arrays that decide the dtype of a result."""
+    layer = ["inputs", "linear_weight", "linear_bias"]
+    return layer if name in OF_A_LAYER else [point(name)]
+
+
 def parts(result):
-    """Return a result as a tuple: the value, the gradient, or both."""
-    return result if isinstance(result, tuple) else (result,)
+    """Return a result as a tuple: the value, the gradients, or all; None is left out."""
+    found = result if isinstance(result, tuple) else (result,)
+    return tuple(
+        part
+        for one in found
+        for part in (one if isinstance(one, tuple) else (one,))
+        if part is not None
+    )
 
 
 def assert_same(actual, expected):

@@ -12,6 +12,7 @@ from tests.rooms.helpers import (
     assert_near,
     assert_same,
     call,
+    differentiated,
     evaluate,
     parts,
     point,
@@ -36,8 +37,9 @@ def call_mapped(name, change):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_a_result_has_the_dtype_of_the_array_it_is_a_function_of(name, dtype):
     for order in "<>":
-        array = CALLS[name][point(name)].astype(np.dtype(dtype).newbyteorder(order))
-        assert all(part.dtype == dtype for part in parts(call(name, **{point(name): array})))
+        swapped = np.dtype(dtype).newbyteorder(order)
+        points = {one: CALLS[name][one].astype(swapped) for one in differentiated(name)}
+        assert all(part.dtype == dtype for part in parts(call(name, **points)))
 
 
 @every
@@ -52,7 +54,7 @@ def test_integers_booleans_and_lists_are_float64(name, dtype):
 
 @every
 def test_float16_is_computed_in_float32_and_rounded_once(name):
-    half = {point(name): CALLS[name][point(name)].astype(np.float16)}
+    half = {one: CALLS[name][one].astype(np.float16) for one in differentiated(name)}
     single = {argument: array.astype(np.float32) for argument, array in half.items()}
     expected = tuple(part.astype(np.float16) for part in parts(call(name, **single)))
     assert_same(call(name, **half), expected)

@@ -36,7 +36,7 @@ class State(NamedTuple):
 
     maximum: Array
     top: Array  # the class of the maximum
-    others: Array  # q, or -1 where every logit is -inf: no term at all
+    others: Array  # q, or nan where every logit is -inf, which merge leaves out
     label_logit: Array  # -inf if the label is another class
     mass: Array  # V, the sum of the masses v
     other_mass: Array  # that of the classes other than the top
@@ -63,7 +63,7 @@ def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -
         mass = top_mass + other_mass
         cost = inner(spare, shard.mass, axis, out)
     exps = exp_shifted(spare, maxima, out)
-    q = np.where(empty, -1, others(exps, axis, top if axis else None, spare))
+    q = np.where(empty, np.nan, others(exps, axis, top if axis else None, spare))
     top_class = shard.first + (top % logits.shape[1] if axis else top // logits.shape[1])
     return State(maxima, top_class, q, label_logit, mass, other_mass, cost)
 
