@@ -351,3 +351,51 @@ def test_a_tail_that_is_exact_here_is_0_in_pytorch(dtype):
     loss, grad = losses.cross_entropy_value_and_grad(logits, [0])
     assert expected == gradient[0, 0] == 0
     assert loss == -grad[0, 0] == grad[0, 1] > 0
+
+
+@product(
+    samples=[(), (5,)],
+    kind=["labels", "ignored", "probabilities"],
+    reduction=reductions,
+    weighted=[False, True],
+    biased=[False, True],
+    label_smoothing=[0.0, 0.1],
+    dtype=dtypes,
+)
+def test_linear_cross_entropy_agrees(
+    samples, kind, reduction, weighted, biased, label_smoothing, dtype
+):
+    inputs = normal("inputs", (*samples, 4), dtype)
+    layer = [inputs, normal("linear_weight", (3, 4), dtype)]
+    target = labels((*samples, 3), -1 if kind == "ignored" else None)
+    options = {"reduction": reduction, "label_smoothing": label_smoothing}
+    if kind == "probabilities":
+        target = uniform("target", (*samples, 3), dtype)
+    else:
+        options["ignore_index"] = -1
+    if weighted:
+        options["weight"] = weights(3, dtype)
+    if biased:
+        layer.append(normal("linear_bias", (3,), dtype))
+    points = [tensor(array).requires_grad_() for array in layer]
+    theirs = {key: tensor(option) for key, option in options.items()}
+    expected = F.linear_cross_entropy(
+        points[0],
+        points[1],
+        tensor(target),
+        linear_bias=points[2] if biased else None,
+        **theirs,
+    )
+    bias = {"linear_bias": layer[2]} if biased else {}
+    value = losses.linear_cross_entropy(*layer[:2], target, **bias, **options)
+    # As in assert_agreement; a logit is a sum of four products.
+    terms = np.prod([size(array) for array in layer]) * 4 * inputs.size
+    precision = (ROUNDINGS + inputs.size) * np.finfo(dtype).eps
+    assert_close(value, expected, precision, terms)
+    grad_output = uniform("grad_output", np.shape(value), dtype, -1, 1)
+    backward = losses.linear_cross_entropy_backward
+    grads = backward(grad_output, *layer[:2], target, **bias, **options)
+    wanted = torch.autograd.grad(expected, points, tensor(grad_output))
+    for ours, gradient in zip(grads, wanted, strict=False):
+        assert_close(ours, gradient, precision, terms)
+    assert biased or grads.linear_bias is None

@@ -81,3 +81,44 @@ def test_a_single_class_takes_a_few_blocks():
     losses.cross_entropy(logits, target)
     _, extra = extra_memory(lambda: losses.cross_entropy_value_and_grad(logits, target, **options))
     assert extra < 4 * MIB
+
+
+LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
+    "many classes": ((700, 16, 50_257), "ff", "labels"),
+    "ignored samples": ((700, 16, 50_257), "ff", "ignored"),
+    "classes in shards": ((40, 4, 700_000), "ff", "ignored"),
+    "probabilities in shards": ((40, 4, 300_000), "ff", "probabilities"),
+    "probabilities of images": ((40, 4, 40_000), "ff", "images"),
+    "float16": ((300, 64, 50_257), "ee", "labels"),
+    "a narrow weight": ((300, 64, 50_257), "fe", "ignored"),
+    "another byte order": ((300, 64, 50_257), ">f>f", "labels"),
+    "many samples": ((300_000, 8, 10), "ff", "ignored"),
+    "many features": ((3, 1_500_000, 3), "ee", "labels"),
+    "many features of many samples": ((1_500, 20_000, 20), "ff", "ignored"),
+}
+
+
+@pytest.mark.parametrize(("shape", "dtypes", "kind"), LAYERS.values(), ids=LAYERS)
+def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtypes, kind):
+    """One array of all the logits, or a sum of a narrow gradient, would take more than that."""
+    samples, features, classes = shape
+    first, second = dtypes[: len(dtypes) // 2], dtypes[len(dtypes) // 2 :]
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((samples, features), np.float32).astype(first)
+    linear_weight = rng.standard_normal((classes, features), np.float32).astype(second)
+    target = rng.integers(0, classes, samples)
+    if kind == "ignored":
+        target[::2] = -100
+    if kind in ("probabilities", "images"):
+        target = rng.random((samples, classes), np.float32)
+    if kind == "images":  # samples along two axes that are not one
+        inputs = inputs.reshape(2, -1, features).swapaxes(0, 1)
+        target = target.reshape(2, -1, classes).swapaxes(0, 1)
+    options = {
+        "linear_bias": np.zeros(classes, first),
+        "weight": np.ones(classes),
+        "label_smoothing": 0.1,
+    }
+    both = losses.linear_cross_entropy_value_and_grad
+    (_, grads), extra = extra_memory(lambda: both(inputs, linear_weight, target, **options))
+    assert extra - sum(grad.nbytes for grad in grads) < 64 * MIB
