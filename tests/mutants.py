@@ -226,9 +226,9 @@ MUTANTS = [
     ),
     Mutant(
         "class weights widen the computation",
-        "_core/checks.py",
-        "return cast(array, dtype)",
-        "return array",
+        "_core/targets.py",
+        "None if self.weight is None else cast(self.weight[labels], self.dtype)",
+        "None if self.weight is None else self.weight[labels]",
         "rooms/test_targets.py::test_weight_is_cast_to_the_dtype_of_the_computation",
     ),
     # 6: float16, and the precision of sums.
@@ -315,9 +315,9 @@ MUTANTS = [
     ),
     Mutant(
         "negative weights count 0",
-        "_core/checks.py",
-        "return cast(array, dtype)",
-        "return np.maximum(cast(array, dtype), 0)",
+        "_core/targets.py",
+        "None if self.weight is None else cast(self.weight[labels], self.dtype)",
+        "None if self.weight is None else np.maximum(cast(self.weight[labels], self.dtype), 0)",
         "rooms/test_nll.py::test_weights_may_be_negative",
     ),
     # 10: the axes of the activations.
@@ -382,8 +382,8 @@ MUTANTS = [
     Mutant(
         "the weight of a sample is that of the class after its own",
         "_core/targets.py",
-        "weight = None if self.weight is None else self.weight[labels]",
-        "weight = None if self.weight is None else np.roll(self.weight, -1)[labels]",
+        "None if self.weight is None else cast(self.weight[labels], self.dtype)",
+        "None if self.weight is None else cast(np.roll(self.weight, -1)[labels], self.dtype)",
         "rooms/test_nll.py::"
         "test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen",
     ),
@@ -500,24 +500,24 @@ MUTANTS = [
     Mutant(
         "smoothing forgets the weights",
         "_classification/kernels.py",
-        "        if weight is not None:\n            mass *= weight\n",
-        "",
+        "        mass = evenly(classes, weight, rest)\n",
+        "        mass = evenly(classes, None, rest)\n",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "smoothing spreads eps / (C - 1)",
         "_classification/kernels.py",
-        "share, rest = 1 - epsilon, epsilon / plan.classes",
-        "share, rest = 1 - epsilon, epsilon / max(plan.classes - 1, 1)",
+        "share, rest = 1 - epsilon, epsilon / classes",
+        "share, rest = 1 - epsilon, epsilon / max(classes - 1, 1)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "smoothing takes nothing from the label",
         "_classification/kernels.py",
-        "return np.asarray(share, plan.dtype), np.asarray(rest, plan.dtype)",
-        "return np.asarray(1, plan.dtype), np.asarray(rest, plan.dtype)",
+        "return np.asarray(share, dtype), np.asarray(rest, dtype)",
+        "return np.asarray(1, dtype), np.asarray(rest, dtype)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -581,13 +581,12 @@ MUTANTS = [
     Mutant(
         "probabilities are weighted before they are smoothed",
         "_classification/kernels.py",
-        "            mass += rest\n"
-        "        if weight is not None:\n"
-        "            mass *= across_classes(weight, axis)\n",
-        "        if weight is not None:\n"
-        "            mass *= across_classes(weight, axis)\n"
-        "        if smoothing:\n"
-        "            mass += rest\n",
+        "    mass += rest\n"
+        "    if weight is not None:\n"
+        "        mass *= across_classes(weight, axis)\n",
+        "    if weight is not None:\n"
+        "        mass *= across_classes(weight, axis)\n"
+        "    mass += rest\n",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
@@ -819,8 +818,8 @@ MUTANTS = [
     Mutant(
         "the layout of the panels depends on the number of samples",
         "_core/panels.py",
-        "axis = int(classes * dtype.itemsize > FEW_BYTES)",
-        "axis = int(classes * dtype.itemsize > FEW_BYTES and array.size > classes)",
+        "    axis = _axis(classes, dtype)\n    kept",
+        "    axis = _axis(classes, dtype) * int(array.size > classes)\n    kept",
         "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
     ),
     Mutant(
@@ -1252,6 +1251,182 @@ MUTANTS = [
         "        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)\n"
         "        loss = _loss(x, t, w, positive, small)\n",
         "rooms/test_out.py::test_out_may_be_logits_itself",
+    ),
+    # linear_cross_entropy: products, chunks and shards.
+    Mutant(
+        "each chunk's product replaces the gradient of the weight",
+        "_core/products.py",
+        "            accumulate(out[:, features], grad.T, inputs, fresh=fresh)",
+        "            accumulate(out[:, features], grad.T, inputs, fresh=True)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "each shard's product replaces the gradient of the inputs",
+        "_core/products.py",
+        "first = some.start == classes.start and (fresh or not direct)",
+        "first = some.start == classes.start",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "each tile of features replaces the logits",
+        "_core/products.py",
+        "accumulate(product, inputs, weight.T, fresh=features.start == 0)",
+        "accumulate(product, inputs, weight.T, fresh=True)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "products that are added leave out the last rows",
+        "_core/products.py",
+        "for rows in slices(0, height, down):",
+        "for rows in slices(0, height - height % down, down):",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "without features the logits are what the memory held",
+        "_core/products.py",
+        "            out[...] = 0\n",
+        "            pass\n",
+        "rooms/test_linear_cross_entropy.py::test_without_features_the_logits_are_the_bias",
+    ),
+    Mutant(
+        "samples along several axes are taken by the last one",
+        "_core/blocks.py",
+        "return tuple(np.unravel_index(samples, shape))",
+        'return tuple(np.unravel_index(samples, shape, order="F"))',
+        "rooms/test_linear_cross_entropy.py::test_arrays_whose_samples_are_no_single_axis_are_not_copied_whole",
+    ),
+    Mutant(
+        "ignored samples between others are multiplied",
+        "_core/targets.py",
+        "together = some[-1] - some[0] == some.size - 1",
+        "together = True",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the last samples that count are left out",
+        "_core/targets.py",
+        "while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):",
+        "while waiting.size >= size:",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the gradient of the bias is that of the last chunk",
+        "_classification/linear_chunks.py",
+        "np.add(to.bias, np.add.reduce(grad_logits, axis=0), out=to.bias)",
+        "np.add(0, np.add.reduce(grad_logits, axis=0), out=to.bias)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "sums in a wider dtype are not taken",
+        "_classification/linear_chunks.py",
+        "            if array is not None and array is not wide:\n",
+        "            if array is None and array is not wide:\n",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "sums over the samples are made in the dtype of their gradient",
+        "_classification/linear_chunks.py",
+        "            return array if array.dtype == dtype else np.zeros(array.shape, dtype)",
+        "            return array",
+        "rooms/test_linear_cross_entropy.py::test_gradients_of_float16_are_summed_in_float32",
+    ),
+    Mutant(
+        "a shard forgets the bias",
+        "_classification/linear_chunks.py",
+        "        problem.add_bias(panels[-1], classes, plan.axis)\n        labels,",
+        "        labels,",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "a shard has the weights of the first classes",
+        "_classification/linear_chunks.py",
+        "cast(problem.weight[classes], plan.dtype)",
+        "cast(problem.weight[: logits.shape[1]], plan.dtype)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "smoothing spreads over a shard what is for all classes",
+        "_classification/linear_chunks.py",
+        "share, rest = shares(problem.smoothing, problem.classes, plan.dtype)\n    spread",
+        "share, rest = shares(problem.smoothing, logits.shape[1], plan.dtype)\n    spread",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the terms of the smaller maximum are not brought to the larger",
+        "_classification/shards.py",
+        "(1 + fewer) * np.exp(smaller - maximum)",
+        "(1 + fewer)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the larger term of the smaller maximum is lost",
+        "_classification/shards.py",
+        "(1 + fewer) * np.exp(smaller - maximum)",
+        "fewer * np.exp(smaller - maximum)",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "two shards of which one is all -inf are nan",
+        "_classification/shards.py",
+        "np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))",
+        "(1 + fewer) * np.exp(smaller - maximum)",
+        "rooms/test_linear_cross_entropy.py::test_masked_classes_and_broken_samples_are_those_of_cross_entropy",
+    ),
+    Mutant(
+        "nan in a later shard is lost",
+        "_classification/shards.py",
+        "first = (a.maximum >= b.maximum) | np.isnan(a.maximum)",
+        "first = ~(a.maximum < b.maximum)",
+        "rooms/test_linear_cross_entropy.py::test_a_broken_sample_breaks_its_own_loss_and_gradient_alone",
+    ),
+    Mutant(
+        "the costs of shards are relative to their own maxima",
+        "_classification/shards.py",
+        "costs = [s.cost + s.mass * (_finite(s.maximum) - reference) for s in (a, b)]",
+        "costs = [s.cost for s in (a, b)]",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the top of a shard counts as if it were that of all",
+        "_classification/shards.py",
+        "np.where(first, a.other_mass + b.mass, b.other_mass + a.mass)",
+        "a.other_mass + b.other_mass",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "the class of a maximum is counted from its shard",
+        "_classification/shards.py",
+        "top_class = shard.first + (",
+        "top_class = (",
+        "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
+    ),
+    Mutant(
+        "1 - p of the most probable class is a subtraction",
+        "_classification/shards.py",
+        "flat[at] = (other_mass * grads - q * scale)[here]",
+        "flat[at] += 0 * (other_mass * grads - q * scale)[here]",
+        "rooms/test_linear_cross_entropy.py::test_confident_predictions_keep_their_digits",
+    ),
+    Mutant(
+        "shapes of the bias are not looked at",
+        "_classification/linear_cross_entropy.py",
+        "        or (bias is not None and bias.shape != classes)\n",
+        "",
+        "rooms/test_linear_cross_entropy.py::test_shapes_that_do_not_fit_are_an_error_with_every_array_and_its_shape",
+    ),
+    Mutant(
+        "class probabilities of one sample are its label",
+        "_classification/linear_cross_entropy.py",
+        ' and target.dtype.kind in "iu"',
+        "",
+        "rooms/test_linear_cross_entropy.py::test_a_float_target_of_size_1_is_no_label_of_one_dimensional_inputs",
+    ),
+    Mutant(
+        "all the logits are made at once",
+        "_classification/linear_chunks.py",
+        "MEMORY_BYTES = 52 * 1024 * 1024",
+        "MEMORY_BYTES = 1 << 40",
+        "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
 ]
 
