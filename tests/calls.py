@@ -6,7 +6,7 @@ come as another object that holds the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +20,9 @@ Arguments = dict[str, Any]
 FLOATS = [np.dtype(code) for code in "efdg"]
 INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
 POINTS = ("x", "log_probs", "logits", "probs", "predictions")
+LAYER = ("inputs", "linear_weight", "linear_bias")
 WEIGHTS = ("weight", "pos_weight")
-ARRAYS = ("grad_output", *POINTS, "target", *WEIGHTS)
+ARRAYS = ("grad_output", *POINTS, *LAYER, "target", *WEIGHTS)
 REALS = [*FLOATS, *FLOATS, *INTEGERS, np.dtype(bool)]
 
 sides = st.sampled_from([2, 3] * 6 + [1, 1, 0])
@@ -136,27 +137,70 @@ def labels(draw: st.DrawFn, samples: tuple[int, ...], classes: int) -> tuple[np.
 def labelled(draw: st.DrawFn, smoothed: bool) -> Arguments:
     """Draw the arguments of nll_loss or, with smoothing, of cross_entropy."""
     x, axis = draw(scores())
-    samples, classes = x.shape[:axis] + x.shape[axis + 1 :], x.shape[axis]
+    return {
+        "logits" if smoothed else "log_probs": x,
+        **draw(targets_of(x.shape, axis, smoothed)),
+        "axis": draw(ways_to_name(axis, x.ndim, min(1, x.ndim - 1))),
+    }
+
+
+@st.composite
+def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: bool) -> Arguments:
+    """Draw the targets of scores of a shape, and the options of a loss over their classes."""
+    samples, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
     if smoothed and draw(booleans):
-        target = draw(st.one_of(reals(x.shape, FLOATS), unit_interval(x.shape, FLOATS)))
+        target = draw(st.one_of(reals(shape, FLOATS), unit_interval(shape, FLOATS)))
         ignore = draw(st.sampled_from([-100, -1, np.int8(-1), -(2**70)]))
     else:
         target, ignore = draw(labels(samples, classes))
-        if x.ndim == 1 and draw(booleans):
+        if len(shape) == 1 and draw(booleans):
             target = target.reshape(1)
     arguments = {
-        "logits" if smoothed else "log_probs": x,
         "target": target,
         "weight": draw(weights((classes,))),
         "ignore_index": ignore,
         "reduction": draw(reductions),
-        "axis": draw(ways_to_name(axis, x.ndim, min(1, x.ndim - 1))),
     }
     if smoothed:
         smoothing = [0.0, 0.0, 0, 0.1, np.float32(0.25), 1, 1.0, 1e-300]
         arguments["label_smoothing"] = draw(st.sampled_from(smoothing))
         arguments["workers"] = draw(st.sampled_from([None, None, 1, 2, -1, np.int8(2)]))
     return arguments
+
+
+@st.composite
+def linear(draw: st.DrawFn) -> Arguments:
+    """Draw the arguments of linear_cross_entropy, of a layer whose outputs are exact.
+
+    Sums of three products of eighths are, in every dtype and order.
+    """
+    # Of seven samples those that count lie apart, and in several chunks.
+    samples = draw(st.one_of(shapes_of([1, 2, 2, 0]), st.just((7,))))
+    classes, features = draw(class_counts), draw(st.sampled_from([1, 2, 3] * 4 + [0]))
+    inputs, weight = draw(eighths((*samples, features))), draw(eighths((classes, features)))
+    options = draw(targets_of((*samples, classes), len(samples), smoothed=True))
+    target = options["target"]
+    if inputs.dtype.kind == "f" and target.dtype.kind != "f" and draw(booleans):
+        ignored = (target == options["ignore_index"]).reshape(samples)
+        inputs[ignored] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))  # which none reads
+    bias = draw(
+        st.sampled_from([[], [-np.inf], [-np.inf, np.inf, np.nan]]).flatmap(
+            lambda others: eighths((classes,), others)
+        )
+        | st.none()
+    )
+    # The target after the bias, whose numbers may be labels (see `overlapping`).
+    return {"inputs": inputs, "linear_weight": weight, "linear_bias": bias, **options}
+
+
+@st.composite
+def eighths(draw: st.DrawFn, shape: tuple[int, ...], others: Sequence[float] = ()) -> np.ndarray:
+    """Draw small numbers of any dtype, and a few others if it has them."""
+    dtype = draw(st.sampled_from(REALS))
+    elements = entries(dtype, wild=False)
+    if others and dtype.kind == "f":
+        elements = st.one_of(elements, elements, st.sampled_from(others))
+    return draw(filled(dtype, shape, elements))
 
 
 @st.composite
@@ -232,6 +276,8 @@ def single(draw: st.DrawFn, name: str) -> Arguments:
 def arguments_of(name: str) -> st.SearchStrategy[Arguments]:
     """Draw what a function takes besides grad_output and out."""
     forward = name.removesuffix("_backward").removesuffix("_value_and_grad")
+    if forward == "linear_cross_entropy":
+        return linear()
     if forward in ("nll_loss", "cross_entropy"):
         return labelled(smoothed=forward == "cross_entropy")
     if forward == "logsumexp":
@@ -273,11 +319,15 @@ def class_axis(arguments: Arguments) -> int:
 
 def class_count(arguments: Arguments) -> int:
     """Return the number of classes of a loss over classes."""
+    if "linear_weight" in arguments:
+        return len(arguments["linear_weight"])
     return arguments[first_name(arguments)].shape[class_axis(arguments)]
 
 
 def class_shape(arguments: Arguments) -> tuple[int, ...]:
     """Return the shape of the samples of a loss over classes."""
+    if "linear_weight" in arguments:
+        return arguments["inputs"].shape[:-1]
     axis, shape = class_axis(arguments), arguments[first_name(arguments)].shape
     return shape[:axis] + shape[axis + 1 :]
 
@@ -337,9 +387,11 @@ def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
         a, b = arguments[first], arguments[second]
         if b.size and (a.shape, a.dtype) == (b.shape, b.dtype) and draw(booleans):
             # Numbers that are good for both, the first's one entry later or not. A target has the
-            # narrowest range, and a weight may be anything.
+            # narrowest range, and a weight may be anything; so may the probabilities of a layer's
+            # classes, but not its arrays, whose products must be exact.
             later = draw(st.integers(0, 1))
-            good = a if second in WEIGHTS else b
+            anything = first in LAYER and second == "target" and b.dtype.kind == "f"
+            good = a if second in WEIGHTS or anything else b
             memory = np.append(good, good.flat[0])
             return {
                 **arguments,
@@ -378,7 +430,7 @@ def memory_of(value: Any) -> np.ndarray:
 
 @st.composite
 def calls(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the arguments of a call that a function must answer, in the order of its signature."""
+    """Draw the arguments of a call that a function must answer; grad_output is the first."""
     arguments = draw(arguments_of(name))
     if name.endswith("_backward"):
         shape = value_shape(arguments)
@@ -388,6 +440,6 @@ def calls(draw: st.DrawFn, name: str) -> Arguments:
     for argument, value in arguments.items():
         if isinstance(value, np.ndarray) and draw(st.sampled_from([False, False, True])):
             arguments[argument] = draw(in_some_form(value))
-    if name.endswith("_and_grad"):
+    if name.endswith("_and_grad") and "logits" in arguments:
         arguments["out"] = draw(out_for(arguments))
     return arguments

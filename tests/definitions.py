@@ -10,28 +10,50 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tests.calls import LAYER
 from tests.intervals import Interval, anything, exactly, rounded, select, times
 
 
 def expected(name: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
     """Return what a function may return for a valid call of arrays and options.
 
-    The intervals of its value, its gradient or both have the shape and the dtype of the result.
+    The intervals of its value, its gradients or both have the shape and the dtype of the result.
     """
     arguments = {key: arguments[key] for key in arguments if key not in ("out", "workers")}
-    dtype = result_dtype(next(arguments[key] for key in arguments if key != "grad_output"))
     with np.errstate(all="ignore"):
         if name in DEFINITIONS:
-            parts = [DEFINITIONS[name](**arguments)]
+            found = parts(DEFINITIONS[name](**arguments))
         else:
             loss = name.removesuffix("_value_and_grad")
             value = DEFINITIONS[loss](**arguments)
             ones = np.ones(value.low.shape)
-            parts = [value, DEFINITIONS[f"{loss}_backward"](ones, **arguments)]
-        return tuple(part.to(dtype) for part in parts)
+            found = (value, *parts(DEFINITIONS[f"{loss}_backward"](ones, **arguments)))
+        dtypes = result_dtypes(name, arguments)
+        return tuple(part.to(dtype) for part, dtype in zip(found, dtypes, strict=True))
+
+
+def parts(found: Interval | tuple[Interval, ...]) -> tuple[Interval, ...]:
+    """Return the intervals of a definition, which is of one array or of several."""
+    return found if isinstance(found, tuple) else (found,)
 
 
 # Dtypes
+
+
+def result_dtypes(name: str, arguments: dict[str, Any]) -> list[np.dtype]:
+    """Return the dtype of each part of the result: the first array's, or, of a layer, its array's.
+
+    The value of a layer has the one that NumPy gives to a product of its arrays.
+    """
+    differentiated = [arguments[key] for key in LAYER if arguments.get(key) is not None]
+    differentiated = differentiated or [
+        next(array for key, array in arguments.items() if key != "grad_output")
+    ]
+    gradients = [result_dtype(array) for array in differentiated]
+    value = np.result_type(*gradients)
+    if name.endswith("_backward"):
+        return gradients
+    return [value, *gradients] if name.endswith("_and_grad") else [value]
 
 
 def result_dtype(first: np.ndarray) -> np.dtype:
@@ -220,15 +242,19 @@ def labels(
     ignore_index: int,
     weighted: bool,
 ) -> Labels:
-    entries = [int(label) for label in target.flat]
-    counts = np.array([label != ignore_index for label in entries], bool).reshape(samples)
-    at = np.array([0 if label == ignore_index else label for label in entries], int)
+    counts = that_count(target, samples, ignore_index)
+    at = np.where(counts.reshape(-1), target.reshape(-1), 0).astype(int)
     one_hot = np.arange(classes) == at.reshape(samples)[..., None]
     if not weighted:
         return Labels(counts, one_hot, count(counts.sum(), weight.dtype))
     counted = select(one_hot & counts[..., None], weight, 0)
     divisor = counted.to(wide_dtype(weight.dtype)).sum(None)
     return Labels(counts, one_hot, select(counted.is_zero.all(), np.nan, divisor))
+
+
+def that_count(target: np.ndarray, samples: tuple[int, ...], ignore_index: int) -> np.ndarray:
+    """Return which samples, of these labels, count."""
+    return np.array([int(label) != ignore_index for label in target.flat], bool).reshape(samples)
 
 
 def class_axis(axis: int | None, ndim: int) -> int:
@@ -316,6 +342,47 @@ def cross_entropy_backward(
     )
     gradient = select(counts[..., None], row.unless_broken(gradient), 0)
     return back(gradient, axis, logits.shape)
+
+
+def layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index):
+    """Return samples of inputs and the weight, in intervals, and what they make, which is exact.
+
+    Inputs of ignored samples are never read.
+    """
+    arrays = [array for array in (inputs, linear_weight, linear_bias) if array is not None]
+    dtype = np.result_type(*map(result_dtype, arrays), np.float32)
+    x, weight, *bias = (array.astype(np.longdouble) for array in arrays)
+    if target.dtype.kind != "f":
+        x[~that_count(target, inputs.shape[:-1], ignore_index)] = 0
+    exact = x @ weight.T + sum(bias)
+    logits = exact.astype(dtype)
+    assert np.array_equal(logits, exact, equal_nan=True)
+    return exactly(x, dtype), exactly(weight, dtype), logits
+
+
+def linear_cross_entropy(inputs, linear_weight, linear_bias, target, ignore_index, **options):
+    *_, logits = layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index)
+    return cross_entropy(logits, target, ignore_index=ignore_index, axis=logits.ndim - 1, **options)
+
+
+def linear_cross_entropy_backward(
+    grad_output, inputs, linear_weight, linear_bias, target, ignore_index, **options
+):
+    """G W, G^T inputs and, with a bias, the sum of G, the gradient of the logits."""
+    x, w, logits = layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index)
+    gradient = cross_entropy_backward(
+        grad_output, logits, target, ignore_index=ignore_index, axis=logits.ndim - 1, **options
+    )
+    samples = logits.shape[:-1]
+
+    def over_samples(terms):
+        rows = int(np.prod(samples))
+        return terms.map(lambda a: a.reshape(rows, *a.shape[len(samples) :])).sum(0)
+
+    to_inputs = (gradient[..., None] * w).sum(-2)
+    to_weight = over_samples(gradient[..., None] * x[..., None, :])
+    to_bias = [] if linear_bias is None else [over_samples(gradient)]
+    return to_inputs, to_weight, *to_bias
 
 
 # Functions of single entries
@@ -445,6 +512,8 @@ DEFINITIONS = {
         cross_entropy_backward,
         l1_loss,
         l1_loss_backward,
+        linear_cross_entropy,
+        linear_cross_entropy_backward,
         log_sigmoid,
         log_sigmoid_backward,
         log_softmax,

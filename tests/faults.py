@@ -7,7 +7,7 @@ whatever the other arguments are, so that a call with several faults is refused 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from tests.calls import (
     ARRAYS,
+    LAYER,
     WEIGHTS,
     Arguments,
     as_arrays,
@@ -73,7 +74,7 @@ def of_arrays(arguments: Arguments) -> Iterator[Fault]:
         value = arguments[argument]
         shape = () if value is None else value.shape
         no_numbers = [np.zeros(shape, dtype) for dtype in NO_NUMBERS]
-        nothing = [] if argument in WEIGHTS else [None]
+        nothing = [] if argument in (*WEIGHTS, "linear_bias") else [None]
         masked = [np.ma.array(np.ones(shape), mask=mask) for mask in (False, True)]
         wrong = [*no_numbers, *NO_ARRAYS, *nothing, *masked, np.ma.masked]
         yield from one_of(argument, wrong, TypeError)
@@ -97,7 +98,10 @@ def of_shapes(name: str, arguments: Arguments) -> Iterator[Fault]:
 
     if "grad_output" in arguments:
         yield from one_of("grad_output", but(value_shape(arguments)), ValueError)
-    if "ignore_index" in arguments:
+    if "linear_weight" in arguments:
+        yield from of_layers(arguments)
+        yield from one_of("weight", but((class_count(arguments),)), ValueError)
+    elif "ignore_index" in arguments:
         samples = class_shape(arguments)
         fitting = [samples, (1,)] if len(shape) == 1 else [samples]
         yield from one_of("target", but(*fitting, dtype=int), ValueError)
@@ -110,6 +114,36 @@ def of_shapes(name: str, arguments: Arguments) -> Iterator[Fault]:
             if name.startswith("binary"):
                 fitting = [other for other in [*near, *SHAPES] if broadcasts(other, shape)]
             yield from one_of(weight, but(*fitting), ValueError, "target", first)
+
+
+def of_layers(arguments: Arguments) -> Iterator[Fault]:
+    """Yield arrays of a layer and targets of which one does not fit the others, which stay."""
+    layer = {key: arguments[key] for key in (*LAYER, "target")}
+    samples, classes = class_shape(arguments), class_count(arguments)
+    for argument, value in layer.items():
+        shape = (classes,) if value is None else value.shape
+        near = [(*shape, 1), (1, *shape), shape[:-1], shape[1:], shape[::-1], (*shape, 2)]
+        near += [(*shape[:-1], *(side + 1 for side in shape[-1:]))]
+        near += [(*(side + 1 for side in shape[:1]), *shape[1:])]
+        dtype = value.dtype if argument == "target" else float
+        shapes = {key: None if each is None else each.shape for key, each in layer.items()}
+        wrong = [
+            other for other in [*near, *SHAPES] if not makes_a_layer({**shapes, argument: other})
+        ]
+        for fault in one_of(argument, [np.zeros(other, dtype) for other in wrong], ValueError):
+            yield replace(fault, changes=fault.changes.map(lambda changes: {**layer, **changes}))
+    if (*samples, classes) != (1,):
+        yield from one_of("target", [np.zeros((*samples, classes), int)], ValueError)
+
+
+def makes_a_layer(shapes: dict[str, Shape | None]) -> bool:
+    """Return whether arrays of some shapes are a layer, with the target of its outputs."""
+    inputs, weight, bias, target = shapes.values()
+    if not inputs or len(weight) != 2 or inputs[-1] != weight[1]:
+        return False
+    samples, classes = inputs[:-1], weight[:1]
+    targets = [samples, samples + classes, *([] if samples else [(1,)])]
+    return target in targets and bias in (None, classes)
 
 
 def broadcasts(shape: Shape, target: Shape) -> bool:
@@ -157,14 +191,14 @@ def of_options(arguments: Arguments) -> Iterator[Fault]:
 
 def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
     """Yield labels that are none, and what may not be ignored."""
-    scores, target = arguments[first_name(arguments)], arguments["target"]
+    shape, target = scores_shape(arguments), arguments["target"]
     if target.dtype.kind == "f":
         yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
         return
     mistaken = [np.zeros(target.shape, dtype) for dtype in (bool, "e", "f", "d", "g")]
-    if target.ndim != scores.ndim:
+    if target.ndim != len(shape):
         yield from one_of("target", mistaken, TypeError)
-    elif target.shape != scores.shape:  # of one row, whose single label has an axis
+    elif target.shape != shape:  # of one row, whose single label has an axis
         yield Fault(
             st.sampled_from(mistaken).map(lambda value: {"target": value}),
             (TypeError, ValueError),
@@ -175,6 +209,13 @@ def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
     if target.size:
         changes = with_a_wrong_label(target, class_count(arguments), int(arguments["ignore_index"]))
         yield Fault(changes, (IndexError,), ("target",))
+
+
+def scores_shape(arguments: Arguments) -> Shape:
+    """Return the shape of the scores of a loss over classes, be they an argument or not."""
+    if "linear_weight" in arguments:
+        return (*class_shape(arguments), class_count(arguments))
+    return arguments[first_name(arguments)].shape
 
 
 @st.composite

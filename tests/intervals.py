@@ -42,7 +42,7 @@ class Interval:
 
     @property
     def is_zero(self) -> np.ndarray:
-        return (self.low == 0) & (self.high == 0)
+        return (self.low == 0) & (self.high == 0) & ~self.nan
 
     @property
     def may_be_zero(self) -> np.ndarray:

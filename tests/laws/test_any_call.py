@@ -21,13 +21,14 @@ from tests.faults import faults
 from tests.rooms.helpers import call, parts
 
 import losses
-from losses._core import blocks
+from losses._classification import linear_chunks
+from losses._core import blocks, products
 
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
-FUNCTIONS = sorted(set(losses.__all__) - {"set_workers"})
-MANY = 1000  # calls of each function in a deep profile: 24,000 in six minutes
+FUNCTIONS = sorted(set(losses.__all__) - {"set_workers", "LinearGrads"})
+MANY = 1000  # calls of each function in a deep profile: 27,000 in ten minutes
 DRAWN = Counter()
 
 
@@ -65,11 +66,33 @@ def surroundings():
     return np.geterr(), np.geterrcall(), np.getbufsize(), threading.active_count()
 
 
+# The sizes that cut the work, so that a few samples and classes are many chunks. Without room for
+# a row the classes are cut, and with few samples in a chunk the rows are.
+BLOCKS = {(blocks, "BLOCK_BYTES"): [64]}
+CHUNKS = {
+    (linear_chunks, "MEMORY_BYTES"): [0, 64, 256, 4096],
+    (linear_chunks, "COPIES_BYTES"): [0],
+    (linear_chunks, "FEW_SAMPLES"): [1, 2],
+    (linear_chunks, "MANY_SAMPLES"): [1, 2],
+    (linear_chunks, "SHARD_SAMPLES"): [1, 2],
+    (linear_chunks, "SUM_BYTES"): [64],
+    (linear_chunks, "KEPT_SAMPLES"): [0],
+    (linear_chunks, "TILE_BYTES"): [0],  # whose samples a chunk may have beyond MANY_SAMPLES
+    (products, "TILE_BYTES"): [0, 64],
+    (products, "PRODUCT_BYTES"): [0, 64],
+}
+
+
 @contextmanager
-def anywhere(data):
-    """Run a call on a drawn number of threads and size of blocks, where no warning may escape."""
+def anywhere(data, valid):
+    """Run a call on a drawn number of threads and sizes of parts, where no warning may escape."""
+    # Of no classes nothing is cut, for all of them always fit.
+    linear = len(np.asarray(valid.get("linear_weight", ()))) > 0
+    sizes = {**BLOCKS, **(CHUNKS if linear else {})}
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="raise"):
-        patch.setattr(blocks, "BLOCK_BYTES", data.draw(st.sampled_from([blocks.BLOCK_BYTES, 64])))
+        for (module, size), small in sizes.items():
+            usual = [getattr(module, size)] * len(small)
+            patch.setattr(module, size, data.draw(st.sampled_from([*usual, *small])))
         with losses.set_workers(data.draw(st.sampled_from([1, 1, 2]))):
             before = surroundings()
             yield
@@ -87,14 +110,14 @@ def test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it(name, dat
     arguments = {**valid, **found.changes}
     before = state(arguments)
     if found.errors:
-        with anywhere(data), pytest.raises(found.errors) as refusal:
+        with anywhere(data, valid), pytest.raises(found.errors) as refusal:
             call(name, **arguments)
         assert re.search(rf"\b({'|'.join(found.names)})\b", str(refusal.value)), refusal.value
         DRAWN[f"refused with {refusal.type.__name__}"] += 1
     else:
         out = arguments.get("out")
         as_before = None if out is None else out.copy()
-        with anywhere(data):
+        with anywhere(data, valid):
             result = parts(call(name, **arguments))
         assert_answer(result, answer, arguments)
         if out is not None:

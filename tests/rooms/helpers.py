@@ -124,14 +124,10 @@ def differentiated(name):
 
 
 def parts(result):
-    """Return a result as a tuple: the value, the gradients, or all; None is left out."""
-    found = result if isinstance(result, tuple) else (result,)
-    return tuple(
-        part
-        for one in found
-        for part in (one if isinstance(one, tuple) else (one,))
-        if part is not None
-    )
+    """Return a result as a tuple: the value, the gradients, or both; no gradient is no part."""
+    if isinstance(result, tuple):
+        return tuple(part for each in result for part in parts(each))
+    return () if result is None else (result,)
 
 
 def assert_same(actual, expected):

@@ -175,7 +175,14 @@ def test_without_classes_only_ignored_samples_and_probabilities_are_left():
     inputs, linear_weight = np.ones((2, 3)), np.zeros((0, 3))
     loss, grad, *_ = both(inputs, linear_weight, [-100, -100], reduction="sum", label_smoothing=0.5)
     assert_same((loss, grad), (np.float64(0), np.zeros((2, 3))))
-    assert_same(losses.linear_cross_entropy(inputs, linear_weight, np.zeros((2, 0))), np.float64(0))
+    mean = losses.linear_cross_entropy(inputs, linear_weight, [-100, -100], weight=np.zeros(0))
+    assert_same(mean, np.float64(NAN))
+    probabilities = np.zeros((2, 0))
+    for reduction, expected in {"mean": np.float64(0), "none": np.zeros(2)}.items():
+        found = losses.linear_cross_entropy(
+            inputs, linear_weight, probabilities, reduction=reduction
+        )
+        assert_same(found, expected)
 
 
 @pytest.mark.parametrize("way", ["chunks", "wide sums"])

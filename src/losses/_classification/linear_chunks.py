@@ -140,7 +140,7 @@ class Problem(NamedTuple):
 
 def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
-    if not problem.size:
+    if not (problem.size and problem.classes):  # nothing to add to the zeros that all these are
         return []
     with np.errstate(all="ignore"):  # infinities and nan are answers here
         size = _rows(problem)

@@ -363,7 +363,7 @@ def _checked(
     else:
         name = "inputs @ linear_weight.T"
         labels = labels_for(logits, len(samples), target, weight, ignore_index, name)
-        divisor = labels.divisor(blocks(samples, 1, 1), reduction)
+        divisor = labels.divisor(blocks(samples, 1, 1) if classes else [], reduction)
         counted = labels._replace(target=_one_axis(labels.target, 0))
     problem = Problem(
         LinearMap(_one_axis(inputs), linear_weight, computation_dtype(logits)),

@@ -120,8 +120,8 @@ def labels_for(
     if target.dtype.kind not in "iu":
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
-            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; only "
-            f"cross_entropy takes class probabilities, in the shape of the logits"
+            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; class "
+            f"probabilities, to a cross entropy, have the shape of the logits"
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))
@@ -136,8 +136,8 @@ def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: s
         return (
             f"target: expected class indices of shape {samples} for {name} of shape "
             f"{scores.shape}, got {target.dtype} of shape {target.shape}; of a one-hot target pass "
-            f"the argmax over the classes, or, to cross_entropy, class probabilities of a floating "
-            f"dtype"
+            f"the argmax over the classes, or, to a cross entropy, class probabilities of a "
+            f"floating dtype"
         )
     message = (
         f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
