@@ -39,8 +39,17 @@ ARRAYS = {
     "sequences": np.stack([POINT, 1 - POINT]),
     "tokens": np.array([[2, 1, 0], [1, 1, 2]]),
     "w": np.array([0.5, 1.0, 2.0]),
+    "weights": 1 - POINT,
+    "b": np.array([1.0, 0.25, 0.5]),
 }
-OVER_CLASSES = {"nll_loss", "cross_entropy", "NLLLoss", "CrossEntropyLoss", "backward"}
+OVER_CLASSES = {
+    "nll_loss",
+    "cross_entropy",
+    "linear_cross_entropy",
+    "NLLLoss",
+    "CrossEntropyLoss",
+    "backward",
+}
 
 
 def arrays_of(row):
