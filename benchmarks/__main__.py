@@ -3,55 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import accuracy, bar, parts, summary, values
+from . import accuracy, bar, linear, parts, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
+from .processes import run_pinned
 from .results import FOLDER, Cell, Results, about, cores
 
 ROUNDS, QUICK_ROUNDS = 11, 5
 BUSY = 0.5  # processes that ran in the last minute
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Every library's own name for the number of threads, read when it is imported."""
-    count = str(threads)
-    pools = ["OMP", "OPENBLAS", "MKL", "NUMEXPR"]
-    return {
-        **os.environ,
-        **{f"{pool}_NUM_THREADS": count for pool in pools},
-        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()}",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_ENABLE_X64": "1",  # float64 problems; float32 ones stay float32
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",
-    }
-
-
-def run_pinned(task: dict[str, object], threads: int) -> list[Cell]:
-    """Measure in a process of its own that may use so many cores."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "cells")
-        output.touch()
-        order = json.dumps({**task, "threads": threads, "output": str(output)})
-        command = [sys.executable, "-m", "benchmarks.measure", order]
-        try:
-            if usable:  # a new process inherits the cores of the one that starts it
-                os.sched_setaffinity(0, sorted(usable)[-threads:])
-            done = subprocess.run(command, env=environment(threads), check=False)
-        finally:
-            if usable:
-                os.sched_setaffinity(0, usable)
-        if done.returncode:
-            print(f"the process on {threads} threads ended with {done.returncode}")
-        return [Cell.from_json(json.loads(line)) for line in output.read_text().splitlines()]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         if threads > cores():
             print(f"no run on {threads} threads: there are {cores()} cores to use")
             continue
-        results.cells.extend(run_pinned(task, threads))
+        results.cells += map(Cell.from_json, run_pinned("benchmarks.measure", task, threads))
     path = FOLDER / f"{options.name or ('partial' if partial(options) else 'speed')}.json"
     results.save(path)
     print(f"saved {path}")
@@ -98,12 +60,14 @@ def partial(options: argparse.Namespace) -> bool:
 def plot(path: Path) -> int:
     """Draw the plot of saved results beside them."""
     try:
-        from .plot import draw, draw_accuracy
+        from .plot import draw, draw_accuracy, draw_linear
     except ImportError:
         print("no plot: matplotlib is not installed")
         return 0
     if "accuracy" in path.stem:
         draw_accuracy(accuracy.load(path), path.with_suffix(""))
+    elif "linear" in path.stem:
+        draw_linear(linear.load(path), path.with_suffix(""))
     elif not draw(Results.load(path), path.with_suffix("")):
         return 0
     print(f"drew {path.with_suffix('.svg')} and .png")
@@ -112,6 +76,9 @@ def plot(path: Path) -> int:
 
 def table(path: Path) -> int:
     """Print the tables of saved results."""
+    if "linear" in path.stem:
+        print("\n".join(linear.everything(linear.load(path))))
+        return 0
     if "accuracy" in path.stem:
         tables = accuracy.tables(accuracy.load(path))
     else:
@@ -123,7 +90,7 @@ def table(path: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "list"]
+    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "linear", "list"]
     parser.add_argument("command", nargs="?", default="run", choices=commands)
     parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
     parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
@@ -148,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return table(saved)
     if options.command == "accuracy":
         return plot(accuracy.report())
+    if options.command == "linear":
+        return plot(linear.report(options.threads, options.rounds, options.name))
     if options.command == "bar":
         lines, whole = bar.report(Results.load(saved))
         print("\n".join(lines))

@@ -144,7 +144,7 @@ def _entries(target: np.ndarray) -> tuple[np.ndarray, ...]:
     return first, target, *rest
 
 
-def _cross_entropy(
+def cross_entropy(
     parts: Callable[..., Sequence[np.ndarray]], grad: bool, given: Arrays
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The mean cross entropy and, if asked for, its gradient.
@@ -190,9 +190,9 @@ def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
         "logsumexp_backward": lambda: np.expand_dims(g, 1) * f.softmax(x, axis=1),
         "softmax_backward": lambda: y * (g - (g * y).sum(axis=1, keepdims=True)),
         "log_softmax_backward": lambda: g - np.exp(y) * g.sum(axis=1, keepdims=True),
-        "cross_entropy": lambda: _cross_entropy(f.parts, False, given)[0],
-        "cross_entropy_backward": lambda: g * _cross_entropy(f.parts, True, given)[1],
-        "cross_entropy_value_and_grad": lambda: _cross_entropy(f.parts, True, given),
+        "cross_entropy": lambda: cross_entropy(f.parts, False, given)[0],
+        "cross_entropy_backward": lambda: g * cross_entropy(f.parts, True, given)[1],
+        "cross_entropy_value_and_grad": lambda: cross_entropy(f.parts, True, given),
         "binary_cross_entropy_with_logits": lambda: f.bce(x, target).mean(),
         "binary_cross_entropy_with_logits_backward": lambda: g * (f.sigmoid(x) - target) / x.size,
         "binary_cross_entropy_with_logits_value_and_grad": lambda: (

@@ -84,18 +84,24 @@ def agreeing(
     return calls, notes
 
 
-def clock(calls: dict[str, Call], rounds: int) -> dict[str, Timing]:
+def clock(
+    calls: dict[str, Call],
+    rounds: int,
+    few: int = FEW_ROUNDS,
+    known: dict[str, float] | None = None,
+) -> dict[str, Timing]:
     """Time the calls in turn, round by round, so that a noisy moment is shared by all of them.
 
-    Each round has an order of its own: what a contender leaves in the cache helps no other.
+    Each round has an order of its own: what a contender leaves in the cache helps no other. What
+    a call takes may be known; otherwise two calls tell.
     """
     order, shuffle = list(calls), random.Random(0).shuffle
     timers = {name: Timer(call) for name, call in calls.items()}
-    once = {name: min(timer.repeat(2, 1)) for name, timer in timers.items()}
+    once = known or {name: min(timer.repeat(2, 1)) for name, timer in timers.items()}
     numbers = {name: max(1, round(ROUND_SECONDS / once[name])) for name in calls}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    if sum(once.values()) * rounds > LONG_SECONDS:
-        rounds = min(rounds, FEW_ROUNDS)
+    if sum(once[name] for name in calls) * rounds > LONG_SECONDS:
+        rounds = min(rounds, few)
     for _ in range(rounds):
         shuffle(order)
         for name in order:

@@ -23,6 +23,9 @@ STYLES = {
 }
 TITLE = "Cross entropy and its gradient, float32: each peer's time as a multiple of losses' time"
 TIMES = "\N{MULTIPLICATION SIGN}"
+CHUNKED = {"torch, chunked": ("s", "#E69F00", "PyTorch, chunked")}
+LAYER = "Cross entropy of a linear layer, with its gradients: memory beside arguments and results"
+MEMORY_BAR = 64  # MiB
 CLIFF = "Confident and right: the largest relative error of the loss and of the target's gradient"
 
 
@@ -162,6 +165,60 @@ def draw_accuracy(results: dict[str, Any], stem: Path) -> None:
             *axes[0, 0].get_legend_handles_labels(),
             loc="upper center",
             ncols=len(STYLES),
+            frameon=False,
+            bbox_to_anchor=(0.5, 0.955),
+        )
+        figure.supxlabel(_versions(results["about"]), fontsize=8.5, color="0.35")
+        figure.tight_layout(rect=(0, 0, 1, 0.95))
+        _save(figure, stem)
+    plt.close(figure)
+
+
+def draw_linear(results: dict[str, Any], stem: Path) -> None:
+    """Write stem.svg and stem.png: extra memory against the number of logits."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    cells = [cell for cell in results["memory"] if cell.extra is not None]
+    classes = list(dict.fromkeys(cell.layer.classes for cell in cells))
+    styles = {
+        name: s for name, s in (STYLES | CHUNKED).items() if name in {c.contender for c in cells}
+    }
+    with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
+        figure, panel = plt.subplots(figsize=(9.6, 5.6))
+        for name, (marker, colour, label) in styles.items():
+            for i, count in enumerate(classes):
+                own = [c for c in cells if c.contender == name and c.layer.classes == count]
+                panel.plot(
+                    [cell.layer.samples * count for cell in own],
+                    [max(cell.extra / 2**20, 0.1) for cell in own],
+                    marker=marker,
+                    markersize=11 if name == "losses" else 7,
+                    markerfacecolor="white" if i else colour,
+                    color=colour,
+                    linestyle="--" if i else "-",
+                    linewidth=2.4 if name == "losses" else 1.3,
+                    zorder=3 if name == "losses" else 2,
+                    label=None if i else label,
+                )
+        panel.axhline(MEMORY_BAR, color="0.4", linewidth=0.9, linestyle=":")
+        panel.text(1, MEMORY_BAR * 1.08, f"{MEMORY_BAR} MiB", ha="right", va="bottom")
+        panel.texts[-1].set_transform(panel.get_yaxis_transform())
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        panel.grid(color="0.92", linewidth=0.8)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.set_ylabel("extra memory at its peak, MiB")
+        counts = " and, dashed, ".join(f"{count:,}" for count in classes)
+        panel.set_xlabel(f"N {TIMES} C, the number of logits (float32; C = {counts})")
+        figure.suptitle(LAYER, fontsize=12.5, fontweight="bold")
+        figure.legend(
+            *panel.get_legend_handles_labels(),
+            loc="upper center",
+            ncols=len(styles),
             frameon=False,
             bbox_to_anchor=(0.5, 0.955),
         )
