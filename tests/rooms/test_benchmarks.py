@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, bar, measure, summary, values
+from benchmarks import accuracy, bar, linear, measure, summary, values
 from benchmarks.contenders import CONTENDERS, Contender, textbook
 from benchmarks.problems import PROBLEMS, Problem, arrays
 from benchmarks.results import Cell, Results, Timing, seconds, table
@@ -166,3 +166,88 @@ def test_every_kind_of_values_is_timed_with_every_function(shape, monkeypatch):
     rows = dict(values._ratios(shape, "float32"))
     assert len(rows) >= 9
     assert all(set(ratios) == set(values.VALUES) - {"standard normal"} for ratios in rows.values())
+
+
+def layer_times(threads=1, **seconds):
+    names = {"given": linear.GIVEN, "half": linear.IGNORED, "chunked": linear.CHUNKED}
+    timings = {names.get(name, name): Timing(t, t, t, 7, 1) for name, t in seconds.items()}
+    return linear.Times(linear.BAR, threads, timings, {"torch": "failed"})
+
+
+@pytest.fixture
+def layer_report():
+    """Return made up times that meet each promise, and memory."""
+    times = [
+        layer_times(n, given=1.0, losses=1.2, half=0.6, torch=1.3, chunked=2.0) for n in (1, 2)
+    ]
+    layers = linear.Layer(256, 64, 32000), linear.Layer(1024, 64, 32000)
+    memory = [linear.Memory(layer, "losses", 50 << 20, 49 << 20) for layer in layers]
+    memory += [
+        linear.Memory(layers[0], "textbook", 128 << 20, None),
+        linear.Memory(layers[1], "textbook", None, None, "needs 9 of 8 GiB"),
+    ]
+    about = {"versions": {"numpy": "2"}}
+    return {"about": about, "times": times, "memory": memory}
+
+
+def test_the_layer_has_the_same_answer_from_losses_and_the_textbook():
+    names = [name for name in linear.CONTENDERS if not name.startswith("torch")]
+    cell = linear.timed(linear.Layer(6, 4, 5), names, 1, rounds=2)
+    assert cell.notes == {}
+    assert list(cell.timings) == names
+
+
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        (lambda loss, *grads: (2 * loss, *grads), "disagrees"),
+        (lambda loss, one, other: (loss, one, other * np.nan), "disagrees"),
+        (lambda loss, *_: (loss,), "disagrees"),
+        (lambda loss, *_: loss.nothing, "failed: AttributeError"),
+    ],
+)
+def test_another_answer_of_the_layer_is_reported_and_not_timed(monkeypatch, spoil, note):
+    def build(given, threads):
+        return lambda: spoil(*linear.textbook(given, threads)())
+
+    monkeypatch.setitem(linear.CONTENDERS, "spoilt", linear.Contender(build))
+    given = linear.variants(linear.Layer(6, 4, 5))
+    calls, notes = linear.agreeing(given, ["spoilt", "textbook"], 1)
+    assert set(calls) == {"textbook"}
+    assert notes["spoilt"].startswith(note)
+
+
+def test_the_layers_report_survives_json_and_has_tables(layer_report, tmp_path):
+    linear.save(tmp_path / "linear.json", layer_report)
+    assert linear.load(tmp_path / "linear.json") == layer_report
+    found = linear.tables(layer_report)
+    assert list(found) == ["time, 1 thread", "time, 2 threads", "memory"]
+    for lines in found.values():
+        assert {line.count("|") for line in lines} == {lines[0].count("|")}
+    assert "| losses | 1.20 s (1.20\N{MULTIPLICATION SIGN}) |" in found["time, 1 thread"]
+    assert "| 50.0 | needs 9 of 8 GiB | 49.0 |" in found["memory"][3]
+
+
+def test_the_layers_bars_are_met_or_missed(layer_report):
+    assert [line[:4] for line in linear.bars(layer_report)] == ["met "] * 4
+    layer_report["times"][1] = layer_times(2, given=1.0, losses=1.3, half=0.9, torch=1, chunked=2)
+    layer_report["memory"] = [linear.Memory(linear.BAR, "losses", 65 << 20, None)]
+    assert [line[:4] for line in linear.bars(layer_report)] == ["MISS"] * 4
+    empty = {"times": [], "memory": []}
+    assert [line[:4] for line in linear.bars(empty)] == ["MISS"] * 4
+
+
+def test_memory_that_is_not_free_is_not_taken(monkeypatch):
+    monkeypatch.setattr(linear, "MEMORY_SHARE", 0)
+    cell = linear.remembered(linear.Layer(6, 4, 5), "textbook")
+    assert cell.extra is None
+    assert cell.note
+
+
+def test_the_plot_of_the_layers_memory_is_drawn(layer_report, tmp_path):
+    pytest.importorskip("matplotlib")
+    from benchmarks.plot import draw_linear
+
+    draw_linear(layer_report, tmp_path / "linear")
+    assert (tmp_path / "linear.png").stat().st_size > 1000
+    assert (tmp_path / "linear.svg").read_text().startswith("<?xml")
