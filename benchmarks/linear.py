@@ -24,6 +24,7 @@ from .measure import clock, error, extra_memory
 from .problems import SMOOTHING, Arrays
 from .processes import run_pinned
 from .results import FOLDER, Timing, about, cores, seconds
+from .results import load as machine_load
 
 ROUNDS, FEW_ROUNDS = 7, 3  # of the bar's problem, and of others as long as that
 LONG_SECONDS = 10
@@ -380,6 +381,7 @@ def report(threads: list[int], rounds: int | None, name: str | None) -> Path:
             continue
         found = run_pinned(module, {"layers": LAYERS, "rounds": rounds}, count)
         results["times"] += map(Times.from_json, found)
+    results["about"]["load_at_end"] = machine_load()
     whole = not (missing or rounds or name) and threads == [1, 2]
     path = FOLDER / f"{name or ('linear' if whole else 'partial-linear')}.json"
     save(path, results)

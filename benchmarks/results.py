@@ -124,13 +124,18 @@ def about() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
         "cores": cores(),
-        "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
+        "load": load(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "import_seconds": import_seconds(),
         "wheel_bytes": wheel_bytes(),
     }
+
+
+def load() -> list[float] | None:
+    """The processes that ran, on average, in the last 1, 5 and 15 minutes."""
+    return [round(running, 2) for running in os.getloadavg()] if hasattr(os, "getloadavg") else None
 
 
 def _cpu() -> str:
