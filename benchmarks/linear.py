@@ -26,7 +26,7 @@ from .processes import run_pinned
 from .results import FOLDER, Timing, about, cores, seconds
 from .results import load as machine_load
 
-ROUNDS, FEW_ROUNDS = 7, 3  # of the bar's problem, and of others as long as that
+ROUNDS, FEW_ROUNDS = 5, 3  # of the bar's problem, and of others as long as that
 LONG_SECONDS = 10
 SLOW_SECONDS = 20  # a call that takes longer is timed once
 AGREE_LOGITS = 1 << 24  # of as many samples as have these, all the answers are compared
@@ -55,7 +55,7 @@ class Layer(NamedTuple):
 
 
 BAR = Layer(4096, 512, 32000)
-LAYERS = [BAR, Layer(2048, 512, 50257), Layer(512, 512, 256000), Layer(4096, 64, 1000)]
+LAYERS = [BAR, Layer(512, 512, 50257), Layer(256, 512, 256000), Layer(4096, 64, 1000)]
 MEMORY_LAYERS = [
     *(Layer(samples, MEMORY_FEATURES, 32000) for samples in (256, 1024, 4096, 16384)),
     *(Layer(samples, MEMORY_FEATURES, 256000) for samples in (256, 1024)),

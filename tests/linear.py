@@ -25,7 +25,7 @@ SHARDS = {**SMALL, (chunks, "MEMORY_BYTES"): 32, (chunks, "COPIES_BYTES"): 0}
 TILES = {(products, "TILE_BYTES"): 16, (products, "PRODUCT_BYTES"): 16}
 WAYS = {
     "as it is": {},
-    "chunks": {**SMALL, (chunks, "MANY_SAMPLES"): 2, (chunks, "TILE_BYTES"): 1},
+    "chunks": {**SMALL, (chunks, "MANY_SAMPLES"): 2, (chunks, "INPUTS_BYTES"): 1},
     "tiles": {**SMALL, **TILES},
     "shards": SHARDS,
     "shards of a class or two, and tiles": {**SHARDS, **TILES, (chunks, "MEMORY_BYTES"): 16},

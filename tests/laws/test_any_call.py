@@ -77,7 +77,7 @@ CHUNKS = {
     (linear_chunks, "SHARD_SAMPLES"): [1, 2],
     (linear_chunks, "SUM_BYTES"): [64],
     (linear_chunks, "KEPT_SAMPLES"): [0],
-    (linear_chunks, "TILE_BYTES"): [0],  # whose samples a chunk may have beyond MANY_SAMPLES
+    (linear_chunks, "INPUTS_BYTES"): [0],  # whose samples a chunk may have beyond MANY_SAMPLES
     (products, "TILE_BYTES"): [0, 64],
     (products, "PRODUCT_BYTES"): [0, 64],
 }

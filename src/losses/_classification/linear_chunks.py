@@ -17,7 +17,7 @@ import numpy as np
 from .._core.blocks import Block, Samples, position, slices
 from .._core.checks import Array, cast
 from .._core.panels import across_classes, matrix, panels
-from .._core.products import TILE_BYTES, LinearMap
+from .._core.products import LinearMap
 from .._core.reduction import keep, part, total
 from .._core.targets import Labels
 from .kernels import evenly, losses_at_labels, losses_under_probabilities, shares, smoothed
@@ -31,8 +31,10 @@ WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the cla
 # and to make the logits twice.
 FEW_SAMPLES = 96
 SHARD_SAMPLES = 256
-MANY_SAMPLES = 1024
-SUM_BYTES = 8 * 1024 * 1024  # of a gradient that is summed in a wider dtype than its own
+# Of few classes as many samples as have inputs of so many bytes, within these bounds.
+INPUTS_BYTES = 4 * 1024 * 1024
+MANY_SAMPLES, MOST_SAMPLES = 1024, 1 << 16
+SUM_BYTES = 8 * 1024 * 1024  # of sums in a wider dtype than that of their gradient
 KEPT_SAMPLES = 1 << 17  # whose states wait for a third pass, rather than be made again
 
 
@@ -50,8 +52,8 @@ class LayerGrads(NamedTuple):
 
         return LayerGrads(sums(self.weight), None if self.bias is None else sums(self.bias))
 
-    def round(self, sums: LayerGrads) -> None:
-        """Take the sums, rounded if they were made elsewhere."""
+    def take(self, sums: LayerGrads) -> None:
+        """Take the sums, rounded, if they were made elsewhere."""
         for array, wide in zip(self, sums, strict=True):
             if array is not None and array is not wide:
                 array[...] = wide
@@ -159,8 +161,8 @@ def _rows(problem: Problem) -> int:
     too_wide = problem.narrow and problem.layer.weight.size * itemsize > SUM_BYTES
     if too_wide or rows < min(problem.size, FEW_SAMPLES):
         return 0
-    cached = TILE_BYTES // (itemsize * max(1, problem.features))
-    return min(rows, problem.size, max(MANY_SAMPLES, cached))
+    enough = max(MANY_SAMPLES, INPUTS_BYTES // (itemsize * max(1, problem.features)))
+    return min(rows, problem.size, enough, MOST_SAMPLES)
 
 
 def _by_rows(
@@ -177,14 +179,17 @@ def _by_rows(
             layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=True)
             _add(layer, logits, samples, wide, fresh=not turn)
     if grads and wide:
-        grads.layer.round(wide)
+        grads.layer.take(wide)
     return sums
 
 
 def _losses_of_rows(
     problem: Problem, samples: Samples, logits: Array, losses: Array | None, grads: Gradients | None
 ) -> list[Any]:
-    """Return the sums of losses of a chunk, which becomes its gradient if grads are given."""
+    """Return the sums of losses of a chunk, which becomes its gradient if grads are given.
+
+    There are none if the losses are kept one by one.
+    """
     plan, classes = panels(logits, 1), slice(0, problem.classes)
     given = [*problem.probabilities(samples, classes), logits]
     if isinstance(problem.target, Labels):
@@ -194,10 +199,10 @@ def _losses_of_rows(
     chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
-        problem.add_bias(panels[-1], classes, plan.axis)
+    def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> Any:
+        problem.add_bias(views[-1], classes, plan.axis)
         grad = None if chosen is None else part(chosen, block)
-        return keep(each, block, losses_of(block, panels, grad, out, spare))
+        return keep(each, block, losses_of(block, views, grad, out, spare))
 
     sums = plan.run(compute, given, None if grads is None else logits, problem.workers)
     if losses is None:
@@ -209,7 +214,7 @@ def _losses_of_rows(
 # ---- some classes of some samples ----------------------------------------------------------------
 
 
-class _Chunk(NamedTuple):
+class _Labelled(NamedTuple):
     """Some samples, their labels and the weights of these, or None if they have probabilities."""
 
     samples: Samples
@@ -221,16 +226,18 @@ class _Chunk(NamedTuple):
 def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     layer, dtype = problem.layer, problem.layer.dtype
     feature_bytes = dtype.itemsize * max(1, problem.features)
-    count = max(1, min(SHARD_SAMPLES, problem.size, SUM_BYTES // feature_bytes))
+    count = min(SHARD_SAMPLES, problem.size)
+    if layer.inputs.dtype != dtype:
+        count = max(1, min(count, SUM_BYTES // feature_bytes))
     size = max(1, problem.room // max(count, FEW_SAMPLES))
     shards = list(slices(0, problem.classes, size))
     memory = np.empty(count * min(size, problem.classes), dtype)
-    kept: list[State] = []
+    states: list[State] = []
     sums: list[Any] = []
     for turn, samples in enumerate(problem.samples(count)):
-        chunk = _chunk(problem, samples)
-        state = _state(problem, chunk, shards, memory)
-        each = loss_of(state, chunk.labels, chunk.weight)
+        some = _labelled(problem, samples)
+        state = _state(problem, some, shards, memory)
+        each = loss_of(state, some.labels, some.weight)
         if losses is None:
             sums.append(total(each))
         else:
@@ -238,44 +245,56 @@ def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) 
         if grads is None:
             continue
         to, where = grads.inputs, samples
-        if to.dtype != dtype:  # a sum over the shards, rounded once
-            to, where = np.empty((chunk.size, problem.features), dtype), slice(0, chunk.size)
+        if to.dtype != dtype and len(shards) > 1:  # a sum over the shards, rounded once
+            to, where = np.empty((some.size, problem.features), dtype), slice(0, some.size)
         for classes in shards:
-            grad_logits = _gradient(problem, chunk, state, grads.losses, classes, memory)
+            grad_logits = _gradient(problem, some, state, grads.losses, classes, memory)
             layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
             if not problem.narrow:
                 _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=not turn)
         if to is not grads.inputs:
             grads.inputs[samples] = to
         if problem.narrow and problem.size <= KEPT_SAMPLES:
-            kept.append(state)
-    if not problem.narrow or grads is None:
-        return sums
-    # A sum over all the samples in a wider dtype than its own: shard by shard, for its memory.
-    for classes in slices(0, problem.classes, min(size, max(1, SUM_BYTES // feature_bytes))):
-        rounded = grads.layer.of(classes)
-        wide = rounded.wide(dtype)
-        for turn, samples in enumerate(problem.samples(count)):
-            chunk = _chunk(problem, samples)
-            state = kept[turn] if kept else _state(problem, chunk, shards, memory)
-            grad_logits = _gradient(problem, chunk, state, grads.losses, classes, memory)
-            _add(layer, grad_logits, samples, wide, fresh=not turn)
-        rounded.round(wide)
+            states.append(state)
+    if problem.narrow and grads is not None:
+        _by_shards_wide(problem, count, shards, states, grads, memory)
     return sums
 
 
-def _chunk(problem: Problem, samples: Samples) -> _Chunk:
+def _by_shards_wide(
+    problem: Problem,
+    count: int,
+    shards: Sequence[slice],
+    states: Sequence[State],
+    grads: Gradients,
+    memory: Array,
+) -> None:
+    """Sum the gradients of the layer over all the samples in a wider dtype, a few classes each."""
+    layer, dtype = problem.layer, problem.layer.dtype
+    size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
+    for classes in slices(0, problem.classes, min(shards[0].stop, size)):
+        narrow = grads.layer.of(classes)
+        wide = narrow.wide(dtype)
+        for turn, samples in enumerate(problem.samples(count)):
+            some = _labelled(problem, samples)
+            state = states[turn] if states else _state(problem, some, shards, memory)
+            grad_logits = _gradient(problem, some, state, grads.losses, classes, memory)
+            _add(layer, grad_logits, samples, wide, fresh=not turn)
+        narrow.take(wide)
+
+
+def _labelled(problem: Problem, samples: Samples) -> _Labelled:
     size, target = _count(samples), problem.target
     if not isinstance(target, Labels):
-        return _Chunk(samples, size, None, None)
+        return _Labelled(samples, size, None, None)
     labels, _, weight = target.some(samples).of(Block((), 0, size))
     if problem.smoothing:
         share, _ = shares(problem.smoothing, problem.classes, problem.layer.dtype)
         weight = np.full(size, share) if weight is None else share * weight
-    return _Chunk(samples, size, labels, weight)
+    return _Labelled(samples, size, labels, weight)
 
 
-def _state(problem: Problem, chunk: _Chunk, shards: Sequence[slice], memory: Array) -> State:
+def _state(problem: Problem, some: _Labelled, shards: Sequence[slice], memory: Array) -> State:
     """Return the state of some samples after all their classes."""
 
     def of_panel(
@@ -284,17 +303,17 @@ def _state(problem: Problem, chunk: _Chunk, shards: Sequence[slice], memory: Arr
         return state_of(axis, panel, shard, out, spare)
 
     def of(classes: slice) -> State:
-        found = _over_panels(problem, chunk, classes, memory, of_panel, in_place=False)
+        found = _over_panels(problem, some, classes, memory, of_panel, in_place=False)
         return State(*map(np.concatenate, zip(*found, strict=True)))
 
     return reduce(merge, map(of, shards))
 
 
 def _gradient(
-    problem: Problem, chunk: _Chunk, state: State, grads: Array, classes: slice, memory: Array
+    problem: Problem, some: _Labelled, state: State, grads: Array, classes: slice, memory: Array
 ) -> Array:
     """Return the gradient of the logits of some samples and classes, in the memory given."""
-    grads = _chosen(grads, chunk.samples, problem.layer.dtype)
+    grads = _chosen(grads, some.samples, problem.layer.dtype)
 
     def of_panel(
         axis: int, panel: Array, shard: Shard, block: Block, out: Array, spare: Array
@@ -302,13 +321,13 @@ def _gradient(
         here = State(*(field[block.start : block.stop] for field in state))
         gradient_of(axis, panel, shard, here, part(grads, block), out, spare)
 
-    _over_panels(problem, chunk, classes, memory, of_panel, in_place=True)
-    return matrix(memory, chunk.size, classes.stop - classes.start)
+    _over_panels(problem, some, classes, memory, of_panel, in_place=True)
+    return matrix(memory, some.size, classes.stop - classes.start)
 
 
 def _over_panels(
     problem: Problem,
-    chunk: _Chunk,
+    some: _Labelled,
     classes: slice,
     memory: Array,
     of_panel: Callable[[int, Array, Shard, Block, Array, Array], Any],
@@ -316,25 +335,25 @@ def _over_panels(
     in_place: bool,
 ) -> list[Any]:
     """Make the logits of some samples and classes and work on them, panel by panel."""
-    logits = problem.logits(chunk.samples, classes, memory)
+    logits = problem.logits(some.samples, classes, memory)
     plan = panels(logits, 1)
     weight = None if problem.weight is None else cast(problem.weight[classes], plan.dtype)
     share, rest = shares(problem.smoothing, problem.classes, plan.dtype)
     spread = evenly(logits.shape[1], weight, rest) if problem.smoothing else None
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
-        problem.add_bias(panels[-1], classes, plan.axis)
-        labels, label_weight, mass = chunk.labels, chunk.weight, spread
+    def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> Any:
+        problem.add_bias(views[-1], classes, plan.axis)
+        labels, label_weight, mass = some.labels, some.weight, spread
         if labels is None:
-            mass = smoothed(panels[0], weight, share, rest, plan.axis)
+            mass = smoothed(views[0], weight, share, rest, plan.axis)
         else:
             labels = labels[block.start : block.stop]
         if label_weight is not None:
             label_weight = label_weight[block.start : block.stop]
         shard = Shard(classes.start, labels, label_weight, mass)
-        return of_panel(plan.axis, panels[-1], shard, block, out, spare)
+        return of_panel(plan.axis, views[-1], shard, block, out, spare)
 
-    given = [*problem.probabilities(chunk.samples, classes), logits]
+    given = [*problem.probabilities(some.samples, classes), logits]
     return plan.run(compute, given, logits if in_place else None, problem.workers)
 
 

@@ -66,13 +66,13 @@ def linear_cross_entropy(
 
     With many classes the outputs, the logits, are the largest array of a computation. Here they
     are made, used and forgotten a chunk at a time: whatever N, D and C are, the memory beside the
-    arguments and the results is at most 64 MiB.
+    arguments and the results is at most 64 MiB (and 3 MiB for each worker after the first).
 
     Parameters
     ----------
     inputs : array_like, shape (D,), (N, D) or (..., D)
         What the layer is given: D features of each sample. float16 is computed in float32;
-        integers become float64.
+        integers are copied to float64.
     linear_weight : array_like, shape (C, D)
         The weight W of the layer: D numbers for each class.
     target : array_like
@@ -98,8 +98,8 @@ def linear_cross_entropy(
     Returns
     -------
     NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
-        In the dtype that NumPy gives to a product of the three arrays of the layer. With no
-        sample that counts the mean is nan and the sum 0.
+        In the widest dtype of the three arrays of the layer, in which integers count as float64.
+        With no sample that counts the mean is nan and the sum 0.
 
     Raises
     ------
@@ -243,8 +243,8 @@ def linear_cross_entropy_backward(
     else:
         dtype = call.problem.layer.dtype
         grads = reduce_backward(grad_output, reduction, call.divisor, call.samples, dtype)
-    found = _zeros(call)
-    _evaluate(call, grads, found)
+    found, to = _gradients(call, grads)
+    _evaluate(call, to)
     return found
 
 
@@ -295,8 +295,8 @@ def linear_cross_entropy_value_and_grad(
     -----
     The error bounds are those of the two functions. It costs little more than the three matrix
     products, of 2 N D C operations each; ignored samples take no part in them. Where a chunk
-    holds some of the classes, or a gradient of many classes is summed in a wider dtype than its
-    own (float16), the logits are made a second or a third time.
+    holds some of the classes the logits are made twice, and where a gradient of many classes is
+    summed in a wider dtype than its own, as that of float16 is, three times.
 
     Examples
     --------
@@ -319,8 +319,8 @@ def linear_cross_entropy_value_and_grad(
         workers,
     )
     grads = unit_backward(reduction, call.divisor, call.problem.layer.dtype)
-    found = _zeros(call)
-    return _evaluate(call, grads, found), found
+    found, to = _gradients(call, grads)
+    return _evaluate(call, to), found
 
 
 class _Call(NamedTuple):
@@ -352,6 +352,7 @@ def _checked(
     bias = None if linear_bias is None else floating(linear_bias=linear_bias)
     _check_shapes(inputs, linear_weight, bias, target)
     classes, samples = len(linear_weight), inputs.shape[:-1]
+    weight = class_weight(weight, classes)
     epsilon = epsilon if classes else 0.0  # without a class there is nothing to share
     given = [array for array in (inputs, linear_weight, bias) if array is not None]
     dtype = np.result_type(*map(result_dtype, given))
@@ -369,7 +370,7 @@ def _checked(
         LinearMap(_one_axis(inputs), linear_weight, computation_dtype(logits)),
         bias,
         counted,
-        class_weight(weight, classes),
+        weight,
         epsilon,
         threads,
     )
@@ -387,7 +388,7 @@ def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, targe
         or (bias is not None and bias.shape != classes)
         or (
             target.shape not in (samples, samples + classes)
-            and not (inputs.ndim == 1 and target.shape == (1,) and target.dtype.kind in "iu")
+            and not (inputs.ndim == 1 and target.shape == (1,) and target.dtype.kind != "f")
         )
     ):
         added = "" if bias is None else f", linear_bias {bias.shape}"
@@ -406,24 +407,21 @@ def _one_axis(array: Array, kept: int = 1) -> Array:
     return array
 
 
-def _evaluate(
-    call: _Call, grads: Array | None = None, found: LinearGrads | None = None
-) -> Floating:
-    """Return the loss; given the gradient of each loss, write those of the three arrays."""
+def _evaluate(call: _Call, to: Gradients | None = None) -> Floating:
+    """Return the loss; given where they go, write the gradients of the three arrays."""
     losses = losses_for(call.reduction, call.samples, call.dtype)
     flat = None if losses is None else losses.reshape(-1)
-    to = None
-    if grads is not None and found:
-        inputs, linear_weight, bias = found
-        to = Gradients(grads, _one_axis(inputs), LayerGrads(linear_weight, bias))
     sums = evaluate(call.problem, flat, to)
     return reduce(losses, sums, call.reduction, call.divisor, call.dtype)
 
 
-def _zeros(call: _Call) -> LinearGrads:
+def _gradients(call: _Call, grads: Array) -> tuple[LinearGrads, Gradients]:
+    """Return zeros for the gradients, and the same as the loops want them."""
     inputs, linear_weight, bias = call.like
 
     def zeros(array: Array) -> Array:
         return np.zeros(array.shape, result_dtype(array))
 
-    return LinearGrads(zeros(inputs), zeros(linear_weight), None if bias is None else zeros(bias))
+    found = LinearGrads(zeros(inputs), zeros(linear_weight), None if bias is None else zeros(bias))
+    of_layer = LayerGrads(found.linear_weight, found.linear_bias)
+    return found, Gradients(grads, _one_axis(found.inputs), of_layer)

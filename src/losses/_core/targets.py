@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .blocks import Block, Samples, position, slices
-from .checks import Array, cast, class_weight, computation_dtype, whole_number
+from .checks import Array, class_weight, computation_dtype, whole_number
 from .reduction import total
 
 # Labels are checked this many at a time, so that the check needs no memory of their number.
@@ -38,7 +38,7 @@ class Labels(NamedTuple):
             ignored = labels == self.ignore_index
             labels = np.where(ignored, 0, labels)
         labels = labels.astype(np.intp, copy=False)
-        weight = None if self.weight is None else cast(self.weight[labels], self.dtype)
+        weight = None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)
         return labels, ignored, weight
 
     def counted(self, size: int) -> Iterator[Samples]:
