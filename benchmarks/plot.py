@@ -195,11 +195,11 @@ def draw_linear(results: dict[str, Any], stem: Path) -> None:
                     [cell.layer.samples * count for cell in own],
                     [max(cell.extra / 2**20, 0.1) for cell in own],
                     marker=marker,
-                    markersize=11 if name == "losses" else 7,
+                    markersize={"losses": 11, "textbook": 13}.get(name, 7),  # behind torch's
                     markerfacecolor="white" if i else colour,
                     color=colour,
                     linestyle="--" if i else "-",
-                    linewidth=2.4 if name == "losses" else 1.3,
+                    linewidth={"losses": 2.4, "textbook": 5}.get(name, 1.3),
                     zorder=3 if name == "losses" else 2,
                     label=None if i else label,
                 )
