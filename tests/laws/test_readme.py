@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, summary
+from benchmarks import accuracy, linear, summary
 from benchmarks.results import Results
 
 import losses
@@ -103,6 +103,15 @@ def test_the_tables_of_accuracy_are_those_of_the_committed_results():
     assert "\n".join(found["float32, loss"]) in README
     for lines in found.values():
         assert "\n".join(lines) in numerics
+
+
+def test_the_tables_of_the_linear_layer_are_those_of_the_committed_results():
+    results = linear.load(ROOT / "benchmarks" / "results" / "linear.json")
+    found = linear.tables(results)
+    speed = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert "\n".join(found["memory"]) in README
+    for lines in [*found.values(), linear.bars(results)]:
+        assert "\n".join(lines) in speed
 
 
 def test_the_two_commands_of_the_set_up_are_run_by_ci():
