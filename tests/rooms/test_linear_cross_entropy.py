@@ -50,8 +50,10 @@ OPTIONS = [
 
 
 @ways
-@pytest.mark.parametrize("biased", [False, True])
-@pytest.mark.parametrize("kind", ["labels", "ignored", "probabilities", "images"])
+@pytest.mark.parametrize(
+    ("kind", "biased"),
+    [("labels", True), ("ignored", False), ("probabilities", True), ("images", False)],
+)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_every_option_is_that_of_cross_entropy(way, kind, biased, dtype):
     rng = np.random.default_rng(0)
