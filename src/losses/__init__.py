@@ -18,6 +18,13 @@ from ._classification.cross_entropy import (
     cross_entropy_backward,
     cross_entropy_value_and_grad,
 )
+from ._classification.cross_entropy_sums import (
+    Evaluator,
+    LossSums,
+    cross_entropy_sums,
+    loss_sums,
+    merge_sums,
+)
 from ._classification.linear_cross_entropy import (
     LinearGrads,
     linear_cross_entropy,
@@ -30,7 +37,9 @@ from ._regression.absolute_error import l1_loss, l1_loss_backward
 from ._regression.squared_error import mse_loss, mse_loss_backward
 
 __all__ = [
+    "Evaluator",
     "LinearGrads",
+    "LossSums",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
@@ -38,6 +47,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_value_and_grad",
     "cross_entropy",
     "cross_entropy_backward",
+    "cross_entropy_sums",
     "cross_entropy_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
@@ -50,6 +60,8 @@ __all__ = [
     "log_softmax_backward",
     "logsumexp",
     "logsumexp_backward",
+    "loss_sums",
+    "merge_sums",
     "mse_loss",
     "mse_loss_backward",
     "nll_loss",

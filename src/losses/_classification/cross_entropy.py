@@ -25,7 +25,7 @@ from .._core.checks import (
 )
 from .._core.panels import Panels, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._core.targets import is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
 from .kernels import Losses, losses_at_labels, losses_under_probabilities
 
 
@@ -115,9 +115,9 @@ def cross_entropy(
     >>> losses.cross_entropy([[80.0, 0.0]], [0], reduction="none")
     array([1.80485139e-35])
     """
-    return _evaluate(
-        _checked(logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers)
-    )
+    reduction_name(reduction)
+    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
+    return _evaluate(problem, reduction, problem.divisor(reduction))
 
 
 def cross_entropy_backward(
@@ -183,13 +183,12 @@ def cross_entropy_backward(
     >>> losses.cross_entropy_backward(1.0, [80.0, 0.0], 0)
     array([-1.80485139e-35,  1.80485139e-35])
     """
-    problem = _checked(
-        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
-    )
-    plan = problem.plan
-    grads = reduce_backward(grad_output, reduction, problem.divisor, plan.samples, plan.dtype)
+    reduction_name(reduction)
+    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
+    plan, divisor = problem.plan, problem.divisor(reduction)
+    grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
     grad_logits = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
-    _evaluate(problem, grads, grad_logits)
+    _evaluate(problem, reduction, divisor, grads, grad_logits)
     return grad_logits
 
 
@@ -250,66 +249,69 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
-    problem = _checked(
-        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers
-    )
-    grads = unit_backward(reduction, problem.divisor, problem.plan.dtype)
+    reduction_name(reduction)
+    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
+    divisor = problem.divisor(reduction)
+    grads = unit_backward(reduction, divisor, problem.plan.dtype)
     grad_logits = gradient_array(
         out, problem.inputs[-1], logits=logits, target=target, weight=weight
     )
-    return _evaluate(problem, grads, grad_logits), grad_logits
+    return _evaluate(problem, reduction, divisor, grads, grad_logits), grad_logits
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
     """The arguments of cross_entropy, checked, and the kernel for its kind of target."""
 
     inputs: list[Array]  # the logits, after the probabilities if the target holds them
     plan: Panels
     losses_of: Losses
-    divisor: Any
-    reduction: Reduction
+    labels: Labels | None
     workers: int
 
+    def divisor(self, reduction: Reduction) -> Any:
+        """Return what the mean divides by."""
+        if self.labels is None:
+            return prod(self.plan.samples)
+        return self.labels.divisor(self.plan.blocks, reduction)
 
-def _checked(
+
+def checked(
     logits: ArrayLike,
     target: ArrayLike,
     weight: ArrayLike | None,
     ignore_index: int,
-    reduction: Reduction,
     label_smoothing: float,
     axis: int | None,
     workers: int | None,
-) -> _Problem:
-    reduction_name(reduction)
+) -> Problem:
+    """Return the problem once every argument is right."""
     epsilon, threads = smoothing(label_smoothing), worker_count(workers)
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(axis, logits, "logits")
-    plan, inputs = panels(logits, axis), [logits]
+    plan = panels(logits, axis)
     epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
         not_a_class(ignore_index)
-        weights = class_weight(weight, plan.classes)
-        losses_of = losses_under_probabilities(plan, weights, epsilon)
-        divisor: Any = prod(plan.samples)
-        inputs.insert(0, target)
-    else:
-        labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
-        losses_of = losses_at_labels(plan, labels, epsilon)
-        divisor = labels.divisor(plan.blocks, reduction)
-    return _Problem(inputs, plan, losses_of, divisor, reduction, threads)
+        losses_of = losses_under_probabilities(plan, class_weight(weight, plan.classes), epsilon)
+        return Problem([target, logits], plan, losses_of, None, threads)
+    labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
+    return Problem([logits], plan, losses_at_labels(plan, labels, epsilon), labels, threads)
 
 
 def _evaluate(
-    problem: _Problem, grads: Array | None = None, grad_logits: Array | None = None
+    problem: Problem,
+    reduction: Reduction,
+    divisor: Any,
+    grads: Array | None = None,
+    grad_logits: Array | None = None,
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write that of the logits."""
     plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
-    losses = losses_for(problem.reduction, plan.samples, dtype)
+    losses = losses_for(reduction, plan.samples, dtype)
 
     def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
         grad = None if grads is None else part(grads, block)
         return keep(losses, block, problem.losses_of(block, panels, grad, out, spare))
 
     sums = plan.run(compute, problem.inputs, grad_logits, problem.workers)
-    return reduce(losses, sums, problem.reduction, problem.divisor, dtype)
+    return reduce(losses, sums, reduction, divisor, dtype)

@@ -237,7 +237,7 @@ def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) 
     for turn, samples in enumerate(problem.samples(count)):
         some = _labelled(problem, samples)
         state = _state(problem, some, shards, memory)
-        each = loss_of(state, some.labels, some.weight)
+        each = loss_of(state)
         if losses is None:
             sums.append(total(each))
         else:

@@ -22,7 +22,7 @@ class Shard(NamedTuple):
     """What the target asks of some classes: a label of a weight, a mass for each class, or both.
 
     `first` is the index of the first of these classes; `mass` is one number for each of them, or a
-    panel. A label may lie in another shard.
+    panel. A label may lie in another shard, and counts nothing here.
     """
 
     first: int
@@ -38,6 +38,7 @@ class State(NamedTuple):
     top: Array  # the class of the maximum
     others: Array  # q, or nan where every logit is -inf, which merge leaves out
     label_logit: Array  # -inf if the label is another class
+    label_mass: Array  # the weight of the label, 0 if it is another class
     mass: Array  # V, the sum of the masses v
     other_mass: Array  # that of the classes other than the top
     cost: Array  # the sum of v (x - m), or of v x where m is -inf
@@ -46,9 +47,11 @@ class State(NamedTuple):
 def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -> State:
     """Return the state of a panel; out and spare are memory to work in."""
     label_logit = np.full(logits.shape[1 - axis], -np.inf, logits.dtype)
+    label_mass = np.zeros_like(label_logit)
     if shard.labels is not None:
         here, at = _here(shard.labels, shard.first, logits, axis)
         label_logit[here] = logits.take(at)
+        label_mass[here] = 1 if shard.weight is None else shard.weight[here]
     maxima, top = shift(logits, axis, spare)
     top = largest(logits, axis) if top is None else top
     empty = np.isneginf(maxima)
@@ -65,12 +68,14 @@ def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -
     exps = exp_shifted(spare, maxima, out)
     q = np.where(empty, np.nan, others(exps, axis, top if axis else None, spare))
     top_class = shard.first + (top % logits.shape[1] if axis else top // logits.shape[1])
-    return State(maxima, top_class, q, label_logit, mass, other_mass, cost)
+    return State(maxima, top_class, q, label_logit, label_mass, mass, other_mass, cost)
 
 
 def merge(a: State, b: State) -> State:
     """Return the state of two sets of classes together."""
-    first = (a.maximum >= b.maximum) | np.isnan(a.maximum)
+    # Of equal maxima that of the first class, so that the order of merges does not matter.
+    level = (a.maximum == b.maximum) & (a.top < b.top)
+    first = (a.maximum > b.maximum) | level | np.isnan(a.maximum)
     maximum, smaller = np.where(first, (a.maximum, b.maximum), (b.maximum, a.maximum))
     q, fewer = np.where(first, (a.others, b.others), (b.others, a.others))
     more = np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))
@@ -81,42 +86,42 @@ def merge(a: State, b: State) -> State:
         np.where(first, a.top, b.top),
         q + more,
         np.maximum(a.label_logit, b.label_logit),
+        a.label_mass + b.label_mass,
         a.mass + b.mass,
         np.where(first, a.other_mass + b.mass, b.other_mass + a.mass),
         costs[0] + costs[1],
     )
 
 
-def loss_of(state: State, labels: Array | None, weight: Array | None) -> Array:
+def loss_of(state: State) -> Array:
     """Return each sample's loss from the state of all the classes."""
     log_sum = np.log1p(state.others)
-    spread: Array = state.mass * log_sum - state.cost
-    if labels is None:
-        return spread
-    return times(weight, log_sum - (state.label_logit - state.maximum)) + spread
+    spread = state.mass * log_sum - state.cost
+    loss: Array = times(state.label_mass, log_sum - (state.label_logit - state.maximum)) + spread
+    return loss
 
 
 def gradient_of(
     axis: int, logits: Array, shard: Shard, state: State, grads: Array, out: Array, spare: Array
 ) -> None:
     """Write the gradient of a panel, given the state of all the classes."""
-    maxima, q = state.maximum, state.others
-    np.subtract(logits, across(maxima, axis), out=spare)
-    exp_shifted(spare, maxima, out)
-    label_mass, other_mass = np.ones_like(q), state.other_mass
-    if shard.labels is None:
-        label_mass = np.zeros_like(q)
-    elif shard.weight is not None:
-        label_mass = shard.weight
-    scale = (state.mass + label_mass) * grads / (1 + q)
-    out *= across(scale, axis)
-    if shard.mass is not None:
-        out -= np.multiply(across_classes(shard.mass, axis), across(grads, axis), out=spare)
-    flat = out.reshape(-1)
+    q = state.others
+    np.subtract(logits, across(state.maximum, axis), out=spare)
+    exps = exp_shifted(spare, state.maximum, out)
+    scale = (state.mass + state.label_mass) * grads / (1 + q)
+    flat, other_mass = out.reshape(-1), state.other_mass
     if shard.labels is not None:
         here, at = _here(shard.labels, shard.first, logits, axis)
-        flat[at] -= (label_mass * grads)[here]
-        other_mass = other_mass + np.where(shard.labels == state.top, 0, label_mass)
+        label_exps = exps.take(at)
+        other_mass = other_mass + np.where(shard.labels == state.top, 0, state.label_mass)
+    out *= across(scale, axis)
+    if shard.mass is None:
+        # p - 1 of the label is minus the others' share: both e - 1 and -q are at most 0.
+        flat[at] = ((label_exps - 1) - q[here]) * scale[here]
+        return
+    out -= np.multiply(across_classes(shard.mass, axis), across(grads, axis), out=spare)
+    if shard.labels is not None:
+        flat[at] -= (state.label_mass * grads)[here]
     # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
     here, at = _here(state.top, shard.first, logits, axis)
     flat[at] = (other_mass * grads - q * scale)[here]

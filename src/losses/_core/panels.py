@@ -208,10 +208,12 @@ def entries(labels: Array, panel: Array, axis: int) -> Array:
 
 
 def largest(panel: Array, axis: int) -> Array:
-    """Return the flat position of each sample's largest class, or of one of them."""
+    """Return the flat position of each sample's largest class, the first of them."""
     if axis:
         return entries(panel.argmax(axis=1), panel, axis)
-    # Columns are few, and argmax takes ten times as long: the largest c with x_c = max x.
+    # Columns are few, and argmax takes ten times as long: C - 1 less the largest C - 1 - c with
+    # x_c = max x.
+    last = len(panel) - 1
     found = (panel == np.maximum.reduce(panel, axis=0)).view(np.uint8)
-    found *= np.arange(len(panel), dtype=np.uint8)[:, None]
-    return entries(np.maximum.reduce(found, axis=0).astype(np.intp), panel, axis)
+    found *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
+    return entries(last - np.maximum.reduce(found, axis=0).astype(np.intp), panel, axis)

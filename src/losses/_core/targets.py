@@ -69,14 +69,14 @@ class Labels(NamedTuple):
         sums, seen = [], False
         with np.errstate(all="ignore"):
             for block in blocks:
-                weight = self._counted(block)
+                weight = self.counted_weight(block)
                 seen = seen or bool(weight.any())
                 sums.append(total(weight))
             # Where every weight is 0 the mean is nan, also under smoothing, whose sum is not 0.
             return total(np.asarray(sums)) if seen else np.nan
 
-    def _counted(self, block: Block) -> Array:
-        """Return the weight of each sample of a block in the mean."""
+    def counted_weight(self, block: Block) -> Array:
+        """Return the weight of each sample of a block in the mean, 0 if it is ignored."""
         labels, ignored, weight = self.of(block)
         weight = np.ones(labels.size) if weight is None else weight
         return weight if ignored is None else np.where(ignored, 0, weight)

@@ -1,0 +1,366 @@
+"""The sums that means over samples are made of: of any batches, in any order, they merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.blocks import Block
+from .._core.checks import Array, floating, real, same_shape
+from .._core.compensated import Compensated, add, compensated
+from .._core.panels import entries, largest
+from .cross_entropy import Problem, checked
+
+CHUNK = 1 << 16  # losses are added so many at a time, so that the sum needs no memory of their size
+
+
+class LossSums(NamedTuple):
+    """The sums that the mean of a loss over some samples is made of.
+
+    Without arguments it is that of no samples, which any other merges with unchanged.
+
+    Parameters
+    ----------
+    total : Compensated
+        The sum of the losses: a number `high`, in float64 or wider, and what its rounding left
+        out, `low`.
+    divisor : Compensated
+        What the mean divides by: the sum of the weights of the samples that count.
+    counted : int
+        How many samples count.
+    ignored : int
+        How many do not, for their target is `ignore_index`.
+    weighted : int
+        How many of those that count have a weight other than 0. If there are none, the mean is nan.
+    correct : int or None
+        How many of those that count have their largest logit, the first of equal ones, at the
+        target; None if that is not known, as for class probabilities.
+
+    See Also
+    --------
+    cross_entropy_sums, loss_sums, merge_sums, Evaluator
+
+    Examples
+    --------
+    >>> import losses
+    >>> sums = losses.LossSums()
+    >>> for logits, target in [([[2.0, 0.0], [0.0, 1.0]], [0, 0]), ([[3.0, 0.0]], [0])]:
+    ...     sums = losses.merge_sums(sums, losses.cross_entropy_sums(logits, target))
+    >>> sums.mean.round(4), sums.accuracy
+    (np.float64(0.4963), 0.6666666666666666)
+    """
+
+    total: Compensated = Compensated()
+    divisor: Compensated = Compensated()
+    counted: int = 0
+    ignored: int = 0
+    weighted: int = 0
+    correct: int | None = 0
+
+    @property
+    def sum(self) -> Any:
+        """The sum of the losses, in float64 or wider."""
+        return np.asarray(self.total.high)[()]
+
+    @property
+    def mean(self) -> Any:
+        """The sum of the losses over that of the weights; nan where no sample has a weight."""
+        with np.errstate(all="ignore"):
+            return self.sum / (self.divisor.high if self.weighted else np.nan)
+
+    @property
+    def perplexity(self) -> Any:
+        """The exponential of the mean: among so many equal classes a guess costs as much."""
+        with np.errstate(all="ignore"):
+            return np.exp(self.mean)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of samples with the largest logit at the target; nan where it is unknown."""
+        known = self.correct is not None and self.counted
+        return (self.correct or 0) / self.counted if known else float("nan")
+
+
+def cross_entropy_sums(
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+) -> LossSums:
+    r"""Sums that the mean of `cross_entropy` is made of, for one of many batches.
+
+    .. math::
+        \Big( \sum_i m_i \ell_i, \; \sum_i m_i w_{t_i}, \; \dots \Big), \qquad
+        \text{mean} = \frac{\sum_i m_i \ell_i}{\sum_i m_i w_{t_i}},
+
+    each over all the batches. The mean of the batches' means is another number wherever the
+    batches differ in size, in weights or in ignored samples.
+
+    Parameters
+    ----------
+    logits, target : array_like
+        As in `cross_entropy`.
+    weight, ignore_index, label_smoothing, axis, workers : optional
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    LossSums
+        Of the losses as ``cross_entropy(..., reduction='none')`` computes them, those of float16
+        before they are rounded. With class probabilities every sample has a weight of 1.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `cross_entropy`.
+
+    See Also
+    --------
+    merge_sums, Evaluator, cross_entropy, cross_entropy_shard
+
+    Notes
+    -----
+    The rounding of a sum is kept beside it and merged too. So the mean over any batches, merged in
+    any order, is the quotient of the exact sums to within 2 ulp, up to a billion samples and
+    beyond, unless losses of both signs (from negative weights) cancel: a sum after k additions in
+    a row errs by about ``(k u)**2`` times the sum of the absolute values, with
+    :math:`u = 2^{-53}`, and k grows with the merges and the logarithm of a batch.
+
+    References
+    ----------
+    T. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", SIAM Journal on Scientific
+    Computing 26 (2005).
+
+    Examples
+    --------
+    >>> import losses
+    >>> sums = losses.cross_entropy_sums([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, -100])
+    >>> sums.mean.round(2), sums.counted, sums.ignored, sums.correct
+    (np.float64(0.46), 1, 1, 1)
+    """
+    return sums_of(
+        checked(logits, target, weight, ignore_index, label_smoothing, axis, workers), None
+    )
+
+
+def sums_of(problem: Problem, losses: Array | None) -> LossSums:
+    """Return the sums; given an array for them, fill in the losses of the samples too."""
+    plan, labels = problem.plan, problem.labels
+
+    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> LossSums:
+        size = block.stop - block.start
+        top = None if labels is None else largest(panels[-1], plan.axis)
+        each = problem.losses_of(block, panels, None, out, spare)
+        if losses is not None:
+            losses.reshape(-1)[block.start : block.stop] = each
+        total = compensated(each)
+        if labels is None:
+            return LossSums(total, Compensated(float(size)), size, 0, size, None)
+        classes, ignored, _ = labels.of(block)
+        weight = labels.counted_weight(block)
+        correct = (entries(classes, out, plan.axis) == top) & ~np.isnan(each)
+        none = 0
+        if ignored is not None:
+            none = int(np.count_nonzero(ignored))
+            correct &= ~ignored
+        return LossSums(
+            total,
+            compensated(weight),
+            size - none,
+            none,
+            int(np.count_nonzero(weight)),
+            int(np.count_nonzero(correct)),
+        )
+
+    return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers))
+
+
+def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossSums:
+    r"""Sums that the mean of any loss is made of, from the losses of single samples or entries.
+
+    .. math:: \Big( \sum_i \ell_i, \; \sum_i w_i, \; \dots \Big)
+
+    Parameters
+    ----------
+    losses : array_like, any shape
+        What a loss returned with ``reduction='none'``, with its weights in it.
+    weight : array_like, the shape of `losses`, optional
+        What each loss counts in the divisor of the mean; 1 by default.
+
+    Returns
+    -------
+    LossSums
+        All samples count, and what is correct is not known.
+
+    Raises
+    ------
+    TypeError
+        If an array is complex, masked or not numeric.
+    ValueError
+        If the shapes differ.
+
+    See Also
+    --------
+    merge_sums, cross_entropy_sums
+
+    Notes
+    -----
+    The error is that of `cross_entropy_sums`.
+
+    Examples
+    --------
+    >>> import losses
+    >>> batches = [([1.0, 2.0], [0.0, 2.5]), ([3.0], [1.0])]
+    >>> each = [losses.mse_loss(x, t, reduction="none") for x, t in batches]
+    >>> losses.merge_sums(*map(losses.loss_sums, each)).mean
+    np.float64(1.75)
+    """
+    each = floating(losses=losses)
+    found = [each] if weight is None else [each, real(weight=weight)]
+    if weight is not None:
+        same_shape(losses=each, weight=found[1])
+    sums = []
+    for start in range(0, each.size, CHUNK):
+        loss, *weights = (np.asarray(array.flat[start : start + CHUNK]) for array in found)
+        size = loss.size
+        divisor = compensated(*weights) if weights else Compensated(float(size))
+        weighted = int(np.count_nonzero(*weights)) if weights else size
+        sums.append(LossSums(compensated(loss), divisor, size, 0, weighted, None))
+    return merge_sums(*sums)
+
+
+def merge_sums(*sums: LossSums) -> LossSums:
+    r"""Sums over the samples of several batches together.
+
+    .. math:: \Big( \sum_b S_b, \; \sum_b D_b, \; \dots \Big)
+
+    Parameters
+    ----------
+    *sums : LossSums
+        Those of the batches. Of none the result is that of no samples.
+
+    Returns
+    -------
+    LossSums
+        What is correct is known if it is for all of them.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no LossSums.
+
+    See Also
+    --------
+    cross_entropy_sums, loss_sums, Evaluator
+
+    Notes
+    -----
+    Neither the order nor the nesting matters: the sums differ by about ``(k u)**2`` of the sum of
+    the absolute values after k merges, see `cross_entropy_sums`, and the counts not at all.
+
+    Examples
+    --------
+    >>> import losses
+    >>> monday = losses.cross_entropy_sums([[1.0, 2.0, 0.5]], [1])
+    >>> tuesday = losses.cross_entropy_sums([[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]], [1, 2])
+    >>> losses.merge_sums(monday, tuesday).mean.round(4)
+    np.float64(3.9306)
+    """
+    for one in sums:
+        if not isinstance(one, LossSums):
+            raise TypeError(f"sums: expected LossSums, got {type(one).__name__}")
+    return reduce(_both, sums, LossSums())
+
+
+def _both(a: LossSums, b: LossSums) -> LossSums:
+    known = a.correct is not None and b.correct is not None
+    return LossSums(
+        add(a.total, b.total),
+        add(a.divisor, b.divisor),
+        a.counted + b.counted,
+        a.ignored + b.ignored,
+        a.weighted + b.weighted,
+        (a.correct or 0) + (b.correct or 0) if known else None,
+    )
+
+
+class Evaluator:
+    """The mean of `cross_entropy` over a stream of batches, to be read at any time.
+
+    Parameters
+    ----------
+    weight, ignore_index, label_smoothing, axis, workers : optional
+        As in `cross_entropy`, for every batch.
+
+    Attributes
+    ----------
+    sums : LossSums
+        Those of all the batches so far. They can be merged with those of another evaluator, saved,
+        or set to take up where another left off.
+
+    See Also
+    --------
+    cross_entropy_sums, merge_sums
+
+    Examples
+    --------
+    >>> import losses
+    >>> evaluator = losses.Evaluator(ignore_index=0)
+    >>> evaluator.update([[1.0, 2.0, 0.5]], [1])
+    >>> evaluator.update([[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]], [0, 2])
+    >>> evaluator.loss.round(4), evaluator.perplexity.round(2), evaluator.count
+    (np.float64(2.3955), np.float64(10.97), 2)
+    >>> evaluator.accuracy
+    0.5
+    """
+
+    def __init__(
+        self,
+        *,
+        weight: ArrayLike | None = None,
+        ignore_index: int = -100,
+        label_smoothing: float = 0.0,
+        axis: int | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.sums = LossSums()
+        self._options: dict[str, Any] = {
+            "weight": weight,
+            "ignore_index": ignore_index,
+            "label_smoothing": label_smoothing,
+            "axis": axis,
+            "workers": workers,
+        }
+
+    def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
+        """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
+        self.sums = merge_sums(self.sums, cross_entropy_sums(logits, target, **self._options))
+
+    @property
+    def loss(self) -> Any:
+        """The mean loss so far; nan before a sample counts."""
+        return self.sums.mean
+
+    @property
+    def perplexity(self) -> Any:
+        """The exponential of the mean loss."""
+        return self.sums.perplexity
+
+    @property
+    def count(self) -> int:
+        """The number of samples that count."""
+        return self.sums.counted
+
+    @property
+    def accuracy(self) -> float:
+        """The share of these whose largest logit is at the target; nan with probabilities."""
+        return self.sums.accuracy
