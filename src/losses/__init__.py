@@ -18,6 +18,12 @@ from ._classification.cross_entropy import (
     cross_entropy_backward,
     cross_entropy_value_and_grad,
 )
+from ._classification.cross_entropy_shards import (
+    ShardState,
+    cross_entropy_shard,
+    cross_entropy_shard_backward,
+    merge_shards,
+)
 from ._classification.cross_entropy_sums import (
     Evaluator,
     LossSums,
@@ -40,6 +46,7 @@ __all__ = [
     "Evaluator",
     "LinearGrads",
     "LossSums",
+    "ShardState",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
@@ -47,6 +54,8 @@ __all__ = [
     "binary_cross_entropy_with_logits_value_and_grad",
     "cross_entropy",
     "cross_entropy_backward",
+    "cross_entropy_shard",
+    "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
     "l1_loss",
@@ -61,6 +70,7 @@ __all__ = [
     "logsumexp",
     "logsumexp_backward",
     "loss_sums",
+    "merge_shards",
     "merge_sums",
     "mse_loss",
     "mse_loss_backward",
