@@ -117,7 +117,7 @@ def cross_entropy(
     """
     reduction_name(reduction)
     problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    return _evaluate(problem, reduction, problem.divisor(reduction))
+    return evaluate(problem, reduction, problem.divisor(reduction))
 
 
 def cross_entropy_backward(
@@ -188,7 +188,7 @@ def cross_entropy_backward(
     plan, divisor = problem.plan, problem.divisor(reduction)
     grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
     grad_logits = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
-    _evaluate(problem, reduction, divisor, grads, grad_logits)
+    evaluate(problem, reduction, divisor, grads, grad_logits)
     return grad_logits
 
 
@@ -256,7 +256,7 @@ def cross_entropy_value_and_grad(
     grad_logits = gradient_array(
         out, problem.inputs[-1], logits=logits, target=target, weight=weight
     )
-    return _evaluate(problem, reduction, divisor, grads, grad_logits), grad_logits
+    return evaluate(problem, reduction, divisor, grads, grad_logits), grad_logits
 
 
 class Problem(NamedTuple):
@@ -298,7 +298,7 @@ def checked(
     return Problem([logits], plan, losses_at_labels(plan, labels, epsilon), labels, threads)
 
 
-def _evaluate(
+def evaluate(
     problem: Problem,
     reduction: Reduction,
     divisor: Any,

@@ -127,6 +127,19 @@ def gradient_of(
     flat[at] = (other_mass * grads - q * scale)[here]
 
 
+def softmax_of(axis: int, logits: Array, state: State, out: Array, spare: Array) -> None:
+    """Write the probabilities of a panel, given the state of all the classes."""
+    np.subtract(logits, across(state.maximum, axis), out=spare)
+    exp_shifted(spare, state.maximum, out)
+    out /= across(1 + state.others, axis)
+
+
+def log_softmax_of(axis: int, logits: Array, state: State, out: Array, _: Array) -> None:
+    """Write the log-probabilities of a panel, given the state of all the classes."""
+    np.subtract(logits, across(state.maximum, axis), out=out)
+    out -= across(np.log1p(state.others), axis)
+
+
 def _here(classes: Array, first: int, panel: Array, axis: int) -> tuple[Array, Array]:
     """Return which samples' classes a panel holds, and the flat positions of these."""
     here = (classes >= first) & (classes < first + panel.shape[axis])

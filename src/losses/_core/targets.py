@@ -113,8 +113,16 @@ def labels_for(
 ) -> Labels:
     """Return the labels of scores (called `name` in messages), checked, with their weights."""
     ignore = whole_number(ignore_index=ignore_index)
+    samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
+    weights = class_weight(weight, classes)
+    target = target.reshape(samples)
+    ignored = _check_range(target, classes, ignore)
+    return Labels(target, ignore, ignored, weights, computation_dtype(scores))
+
+
+def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int, ...]:
+    """Return the shape of the labels of scores, once the target's shape and dtype are right."""
     samples = scores.shape[:axis] + scores.shape[axis + 1 :]
-    classes = scores.shape[axis]
     if target.dtype.kind == "b" and target.shape == scores.shape:
         raise ValueError(_wrong_shape(target, scores, samples, name))
     if target.dtype.kind not in "iu":
@@ -125,10 +133,7 @@ def labels_for(
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))
-    weights = class_weight(weight, classes)
-    target = target.reshape(samples)
-    ignored = _check_range(target, classes, ignore)
-    return Labels(target, ignore, ignored, weights, computation_dtype(scores))
+    return samples
 
 
 def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:

@@ -1,0 +1,460 @@
+"""Any split of the samples or of the classes, merged in any order and nesting, is the whole."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cases import labelled, with_probabilities
+
+import losses
+
+calls = st.one_of(labelled(smoothed=True), with_probabilities())
+U = 2.0**-53
+
+
+def merged(values, merge, rng):
+    """Merge values in a random order and nesting."""
+    values = list(values)
+    rng.shuffle(values)
+    while len(values) > 1:
+        count = rng.randint(2, len(values))
+        group, values = values[:count], values[count:]
+        values.insert(rng.randint(0, len(values)), merge(*group))
+    return values[0]
+
+
+def parts(size, rng):
+    """Cut range(size) into slices, of which some may be empty."""
+    ends = sorted(rng.choices(range(size + 1), k=rng.randint(0, 4)))
+    return [slice(low, high) for low, high in zip([0, *ends], [*ends, size], strict=True)]
+
+
+def matrix(call):
+    """Return a call of cross_entropy with its samples along one axis: scores, target, options."""
+    options = {name: call.options[name] for name in call.options if name != "reduction"}
+    axis, (target,) = options.pop("axis"), call.rest
+    axis = min(1, call.first.ndim - 1) if axis is None else axis
+    classes = call.first.shape[axis]
+    scores = np.moveaxis(call.first, axis, -1).reshape(-1, classes)
+    if target.shape == call.first.shape:
+        target = np.moveaxis(target, axis, -1).reshape(-1, classes)
+    else:
+        target = target.reshape(-1)
+    return scores, target, options
+
+
+def exact(values):
+    """Return the sum of numbers, exactly."""
+    return sum(map(Fraction, np.ravel(values).tolist()), Fraction(0))
+
+
+# ---- over samples --------------------------------------------------------------------------------
+
+
+@given(calls, st.randoms(use_true_random=False))
+def test_the_sums_of_any_batches_are_those_of_the_whole(call, rng):
+    scores, target, options = matrix(call)
+    order = rng.sample(range(len(scores)), len(scores))
+    batches = [order[part] for part in parts(len(scores), rng)]
+    sums = (losses.cross_entropy_sums(scores[i], target[i], **options) for i in batches)
+    found = merged(sums, losses.merge_sums, rng)
+    whole = losses.cross_entropy_sums(scores, target, **options)
+    assert found[2:] == whole[2:]
+    each = losses.cross_entropy(scores, target, **options, reduction="none")
+    # Beside the rounding of the result: k additions in a row err by (k u)^2, k < 64 here.
+    total = exact(each)
+    bound = Fraction(U) * abs(total) + Fraction((64 * U) ** 2) * exact(np.abs(each))
+    assert abs(Fraction(float(found.sum)) - total) <= bound
+    np.testing.assert_allclose(found.mean, whole.mean, rtol=6 * U, equal_nan=True)
+    mean = losses.cross_entropy(scores, target, **options)
+    np.testing.assert_allclose(found.mean, mean, rtol=(len(scores) + 4) * 2 * U, equal_nan=True)
+
+
+def test_a_merge_after_a_large_sum_loses_nothing():
+    """A sum of doubles would stay at 2**53, whatever is added 1 at a time."""
+    sums, one = losses.loss_sums([2.0**53]), losses.loss_sums([1.0])
+    for _ in range(1000):
+        sums = losses.merge_sums(sums, one)
+    assert sums.sum == 2.0**53 + 1000
+    assert sums.divisor.high == 1001
+
+
+def test_a_batch_loses_nothing_beside_a_large_loss():
+    each = np.ones(100_000)
+    each[[3, 70_000]] = 2.0**70, -(2.0**70)
+    assert losses.loss_sums(each).sum == 99_998
+
+
+def test_a_billion_samples_lose_nothing():
+    """Merged in pairs thirty times over, of a loss that is no multiple of a power of two."""
+    sums = losses.loss_sums([0.1, 0.7, 1e-9])
+    third = exact([0.1, 0.7, 1e-9])
+    for _ in range(30):
+        sums = losses.merge_sums(sums, sums, losses.loss_sums([0.1]))
+        third = 2 * third + Fraction(0.1)
+    assert sums.sum == float(third)
+    assert sums.counted == 3 * 2**30 + 2**30 - 1
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_sums_are_float64_or_wider(dtype):
+    sums = losses.cross_entropy_sums(np.array([[1.0, 2.0]], dtype), [1])
+    wide = np.longdouble if dtype == np.longdouble else np.float64
+    assert sums.mean.dtype == sums.sum.dtype == sums.perplexity.dtype == wide
+
+
+def test_float16_is_summed_before_it_is_rounded():
+    logits, target = np.array([[1.0, 2.0, 0.5]], np.float16), [1]
+    narrow = losses.cross_entropy_sums(logits, target)
+    assert narrow == losses.cross_entropy_sums(logits.astype(np.float32), target)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_an_infinite_or_undefined_loss_makes_the_sum_so_and_no_other(value):
+    each = np.ones(1000)
+    each[500] = value
+    sums = losses.loss_sums(each)
+    np.testing.assert_equal(float(sums.mean), value)
+    np.testing.assert_equal(float(losses.merge_sums(losses.loss_sums([1.0]), sums).sum), value)
+    np.testing.assert_equal(float(losses.loss_sums([np.inf, -np.inf]).sum), np.nan)
+
+
+def test_what_does_not_count_counts_nowhere():
+    logits, target = [[np.nan, 0.0], [0.0, 1.0], [2.0, 0.0]], [-100, 0, 1]
+    sums = losses.cross_entropy_sums(logits, target, weight=[2.0, 0.0])
+    assert (sums.counted, sums.ignored, sums.weighted, sums.correct) == (2, 1, 1, 0)
+    assert sums.divisor.high == 2
+    assert sums.mean == losses.cross_entropy([[0.0, 1.0]], [0])
+
+
+def test_the_mean_of_nothing_is_nan_and_its_sum_0():
+    none = losses.LossSums()
+    for sums in (
+        none,
+        losses.merge_sums(),
+        losses.loss_sums([]),
+        losses.cross_entropy_sums(np.ones((0, 3)), np.ones(0, int)),
+        losses.cross_entropy_sums(np.ones((2, 3)), [-100, -100]),
+        losses.cross_entropy_sums(np.ones((2, 3)), [0, 0], weight=[0.0, 1.0, 1.0]),
+    ):
+        assert sums.sum == 0
+        assert math.isnan(sums.mean)
+        assert math.isnan(sums.perplexity)
+    assert math.isnan(none.accuracy)
+
+
+def test_under_smoothing_weights_of_0_have_no_mean():
+    weight = [0.0, 1.0, 1.0]
+    sums = losses.cross_entropy_sums(np.ones((2, 3)), [0, 0], weight=weight, label_smoothing=0.1)
+    assert sums.sum > 0
+    assert math.isnan(sums.mean)
+
+
+@pytest.mark.parametrize("classes", [3, 70])
+def test_accuracy_is_that_of_argmax(classes):
+    rng = np.random.default_rng(0)
+    logits = rng.integers(0, 3, (500, classes)).astype(np.float32)  # with many ties
+    target = rng.integers(0, classes, 500)
+    target[:250] = logits[:250].argmax(1)
+    sums = losses.cross_entropy_sums(logits, target)
+    assert sums.correct == np.count_nonzero(logits.argmax(1) == target)
+    assert losses.cross_entropy_sums([[np.nan, 0.0]], [0]).correct == 0
+
+
+def test_accuracy_is_unknown_where_no_class_is_named():
+    known = losses.cross_entropy_sums([[1.0, 0.0]], [0])
+    assert known.accuracy == 1
+    for unknown in (losses.cross_entropy_sums([[1.0, 0.0]], [[1.0, 0.0]]), losses.loss_sums([1.0])):
+        assert unknown.correct is None
+        assert math.isnan(unknown.accuracy)
+        assert losses.merge_sums(known, unknown).correct is None
+
+
+def test_sums_of_any_loss_have_its_weights_in_the_divisor():
+    sums = losses.loss_sums([[1.0, 4.0]], weight=[[0.5, 2.0]])
+    assert sums.mean == 2
+    many = np.arange(200_001.0)
+    assert losses.loss_sums(many, weight=many).mean == 1
+    assert losses.loss_sums(many, weight=many).weighted == 200_000
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: losses.loss_sums([1.0], weight=[1.0, 2.0]), ValueError, "losses .*weight"),
+        (lambda: losses.loss_sums([1j]), TypeError, "losses"),
+        (lambda: losses.loss_sums([1.0], weight=["a"]), TypeError, "weight"),
+        (lambda: losses.merge_sums(0.5), TypeError, "sums: expected LossSums, got float"),
+        (lambda: losses.cross_entropy_sums([[1.0]], [1]), IndexError, "target"),
+        (lambda: losses.cross_entropy_sums([[1.0]], [0], axis=2), ValueError, "axis"),
+    ],
+)
+def test_what_is_wrong_is_named(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+@given(calls, st.randoms(use_true_random=False))
+def test_an_evaluator_reads_what_the_batches_so_far_have(call, rng):
+    scores, target, options = matrix(call)
+    evaluator, sums = losses.Evaluator(**options), losses.LossSums()
+    for part in parts(len(scores), rng):
+        evaluator.update(scores[part], target[part])
+        batch = losses.cross_entropy_sums(scores[part], target[part], **options)
+        sums = losses.merge_sums(sums, batch)
+        assert evaluator.sums == sums
+        read = [evaluator.loss, evaluator.perplexity, evaluator.count, evaluator.accuracy]
+        np.testing.assert_equal(read, [sums.mean, sums.perplexity, sums.counted, sums.accuracy])
+
+
+def test_a_batch_that_is_refused_changes_nothing():
+    evaluator = losses.Evaluator()
+    evaluator.update([[1.0, 2.0]], [1])
+    before = evaluator.sums
+    with pytest.raises(IndexError, match="target"):
+        evaluator.update([[1.0, 2.0]], [2])
+    assert evaluator.sums == before
+    assert evaluator.perplexity == np.exp(evaluator.loss)
+
+
+# ---- over classes --------------------------------------------------------------------------------
+
+
+def shards_of(scores, target, options, cuts):
+    """Return the arguments of each shard, cut from scores with their classes last."""
+    for part in cuts:
+        own = {**options, "first_class": part.start, "classes": scores.shape[-1], "axis": -1}
+        if options.get("weight") is not None:
+            own["weight"] = options["weight"][part]
+        labels = target.shape != scores.shape
+        yield scores[..., part], target if labels else target[..., part], own
+
+
+def states_of(shards):
+    return [losses.cross_entropy_shard(x, t, **options) for x, t, options in shards]
+
+
+def allowed(scores, merges):
+    """Return how many eps the results of two ways may differ by, see cross_entropy_shard.
+
+    Each errs by 4 + max(m - x) ulp, and by half an ulp for each addition of the sum; a merge
+    adds 4.
+    """
+    finite = np.where(np.isfinite(scores), scores, 0)
+    gap = np.ptp(finite.astype(np.float64), axis=-1, keepdims=True)
+    return 2 * (6 + gap) + scores.shape[-1] + 4 * merges
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(calls, st.randoms(use_true_random=False), st.sampled_from([1, 20]))
+def test_shards_of_the_classes_are_the_whole(dtype, call, rng, scale):
+    scores, target, options = matrix(call)
+    scores = (scores * scale).astype(dtype)
+    cuts = parts(scores.shape[1], rng)
+    shards = list(shards_of(scores, target, options, cuts))
+    state = merged(states_of(shards), losses.merge_shards, rng)
+    ulps = allowed(scores, len(cuts)) * np.finfo(dtype).eps
+    each = losses.cross_entropy(scores, target, **options, reduction="none")
+    assert state.losses.dtype == dtype
+    assert (np.abs(state.losses - each) <= ulps[:, 0] * np.abs(each)).all()
+    whole = losses.cross_entropy_sums(scores, target, **options)
+    assert state.sums[2:] == whole[2:]
+    assert state.sums.divisor == whole.divisor
+    assert abs(state.sums.sum - whole.sum) <= (ulps[:, 0] * np.abs(each)).sum() * (1 + U)
+
+
+@given(calls, st.randoms(use_true_random=False), st.sampled_from([1, 20]), st.booleans())
+def test_the_gradient_of_each_shard_is_its_slice_of_the_whole(call, rng, scale, one_for_all):
+    scores, target, options = matrix(call)
+    scores = scores * scale
+    cuts = parts(scores.shape[1], rng)
+    shards = list(shards_of(scores, target, options, cuts))
+    state = merged(states_of(shards), losses.merge_shards, rng)
+    grads = np.full(len(scores), 0.7) if one_for_all else np.linspace(-1, 1, len(scores))
+    backward = losses.cross_entropy_backward
+    expected = backward(grads, scores, target, **options, reduction="none")
+    given = 0.7 if one_for_all else grads
+    found = [losses.cross_entropy_shard_backward(given, state, x, t, **own) for x, t, own in shards]
+    found = np.concatenate(found, axis=1)
+    # With a mass in every class the error is relative to the terms p V + v, see its Notes.
+    size = np.abs(expected)
+    if target.shape == scores.shape or options["label_smoothing"]:
+        masses = state.state.mass + state.state.label_mass
+        weight = 1 if options["weight"] is None else options["weight"]
+        own = target if target.shape == scores.shape else np.eye(scores.shape[1])[target.clip(0)]
+        terms = losses.softmax(scores) * masses[:, None] + weight * (own + 1)
+        size = size + np.abs(grads)[:, None] * terms
+    bound = allowed(scores, len(cuts)) * np.finfo(float).eps * size
+    assert (np.abs(found - expected) <= bound).all()
+    if target.ndim == 1:
+        assert not found[target == options["ignore_index"]].any()
+
+
+SPECIAL = st.sampled_from([0.0, 1.0, -np.inf, -np.inf, np.inf, np.nan, 1e300])
+
+
+@given(st.data(), st.randoms(use_true_random=False))
+def test_special_logits_are_special_in_any_shard(data, rng):
+    """Shards of nothing but -inf, without the target, of one class, with nan or +inf."""
+    classes = data.draw(st.integers(1, 5))
+    draw = [[data.draw(SPECIAL) for _ in range(classes)] for _ in range(3)]
+    scores = np.array(draw)
+    target = np.array([data.draw(st.integers(-1, classes - 1)) for _ in range(3)])
+    if data.draw(st.booleans()):
+        mass = st.sampled_from([0.0, 0.0, 0.5])
+        target = np.array([[data.draw(mass) for _ in range(classes)] for _ in range(3)])
+    options = {
+        "ignore_index": -1,
+        "label_smoothing": data.draw(st.sampled_from([0.0, 0.0, 0.1])),
+        "weight": data.draw(st.sampled_from([None, np.arange(classes) * 1.0])),
+    }
+    shards = list(shards_of(scores, target, options, parts(classes, rng)))
+    state = merged(states_of(shards), losses.merge_shards, rng)
+    each = losses.cross_entropy(scores, target, **options, reduction="none")
+    np.testing.assert_allclose(state.losses, each, rtol=1e-14)
+    expected = losses.cross_entropy_backward(
+        np.ones(3), scores, target, **options, reduction="none"
+    )
+    found = [losses.cross_entropy_shard_backward(1, state, x, t, **own) for x, t, own in shards]
+    np.testing.assert_allclose(np.concatenate(found, axis=1), expected, rtol=1e-14, atol=1e-15)
+
+
+@given(labelled(smoothed=True), st.randoms(use_true_random=False))
+def test_shards_have_any_axis_and_the_shape_of_the_samples(call, rng):
+    options = {name: call.options[name] for name in call.options if name != "reduction"}
+    axis = options["axis"]
+    place = min(1, call.first.ndim - 1) if axis is None else axis % call.first.ndim
+    states = []
+    for part in parts(call.first.shape[place], rng):
+        own = {**options, "first_class": part.start, "classes": call.first.shape[place]}
+        if own["weight"] is not None:
+            own["weight"] = own["weight"][part]
+        here = call.first[(slice(None),) * place + (part,)]
+        states.append(losses.cross_entropy_shard(here, call.rest[0], **own))
+    found = losses.merge_shards(*states).losses
+    each = losses.cross_entropy(call.first, call.rest[0], **options, reduction="none")
+    assert np.shape(found) == np.shape(each)
+    np.testing.assert_allclose(found, each, rtol=1e-13)
+
+
+def test_a_confident_prediction_keeps_its_tail_across_shards():
+    shards = list(shards_of(np.array([[80.0, 0.0, -1.0]]), np.array([0]), {}, parts_of_one(3)))
+    state = losses.merge_shards(*states_of(shards))
+    expected = losses.cross_entropy([[80.0, 0.0, -1.0]], [0], reduction="none")
+    np.testing.assert_allclose(state.losses, expected, rtol=1e-15)
+    assert 2e-35 < state.losses[0] < 3e-35
+    first = losses.cross_entropy_shard_backward(1.0, state, *shards[0][:2], **shards[0][2])
+    np.testing.assert_allclose(first, -expected[None], rtol=1e-15)
+
+
+def parts_of_one(classes):
+    return [slice(c, c + 1) for c in range(classes)]
+
+
+def test_float16_is_computed_in_float32_and_its_gradient_rounded_once():
+    x, target = np.array([[1.0, 2.0, 0.5]], np.float16), np.array([1])
+    (shard,) = shards_of(x, target, {}, [slice(0, 3)])
+    (state,) = states_of([shard])
+    assert state.losses.dtype == np.float32
+    found = losses.cross_entropy_shard_backward(1.0, state, *shard[:2], **shard[2])
+    expected = losses.cross_entropy_backward([1.0], x, target, reduction="none")
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_workers_change_no_bit_of_a_state_or_a_gradient():
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal((30_000, 20)), rng.integers(0, 40, 30_000)
+    options = {"first_class": 10, "classes": 40}
+    rest = [(x[:, :10], 0), (x[:, :10], 30)]
+    others = [losses.cross_entropy_shard(y, target, first_class=c, classes=40) for y, c in rest]
+    found = []
+    for workers in (1, 3):
+        state = losses.cross_entropy_shard(x, target, **options, workers=workers)
+        whole = losses.merge_shards(state, *others)
+        grad = losses.cross_entropy_shard_backward(
+            1.0, whole, x, target, **options, workers=workers
+        )
+        found.append([*state.state, grad])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "classes": 6}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"classes": 4}, ValueError, r"first_class: expected 3 classes within \[0, 4\)"),
+        ({"first_class": -1}, ValueError, "first_class"),
+        ({"first_class": 0.5}, TypeError, "first_class"),
+        ({"classes": 0, "first_class": 0, "logits": np.ones((2, 0))}, ValueError, "classes"),
+        ({"target": [0, 6]}, IndexError, r"outside \[0, 6\)"),
+        ({"target": [0]}, ValueError, "target"),
+        ({"target": np.ones((2, 6))}, ValueError, "target"),
+        ({"target": np.ones((2, 3)), "ignore_index": 1}, ValueError, "ignore_index"),
+        ({"weight": np.ones(6)}, ValueError, "weight"),
+        ({"label_smoothing": 2}, ValueError, "label_smoothing"),
+        ({"workers": 0}, ValueError, "workers"),
+    ],
+)
+def test_what_is_wrong_with_a_shard_is_named(changes, error, words):
+    arguments = {**FITTING, **changes}
+    logits, target = arguments.pop("logits"), arguments.pop("target")
+    with pytest.raises(error, match=words):
+        losses.cross_entropy_shard(logits, target, **arguments)
+
+
+def shard(first, stop, classes=6, target=(0, 5), samples=2):
+    x = np.ones((samples, stop - first))
+    return losses.cross_entropy_shard(x, target, first_class=first, classes=classes)
+
+
+def test_shards_that_do_not_fit_one_another_are_refused():
+    state = shard(0, 2)
+    for other, words in [
+        (shard(1, 4), "class 1 is in two"),
+        (shard(2, 4, classes=5, target=(0, 4)), "one number of classes, got 6 and 5"),
+        (shard(2, 4, target=(0, 4)), "one target"),
+        (shard(2, 4, target=(0, 4, 1), samples=3), r"one shape, got \(2,\) and \(3,\)"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            losses.merge_shards(state, other)
+    mass = losses.cross_entropy_shard(np.ones((2, 4)), np.ones((2, 4)), first_class=2, classes=6)
+    with pytest.raises(ValueError, match="one kind of target, got labels and mass"):
+        losses.merge_shards(state, mass)
+    with pytest.raises(TypeError, match="states: expected ShardStates, got tuple"):
+        losses.merge_shards(state, ())
+    with pytest.raises(ValueError, match="at least one"):
+        losses.merge_shards()
+
+
+def test_a_loss_of_some_of_the_classes_is_refused():
+    state = losses.merge_shards(shard(1, 2), shard(3, 5))
+    words = r"all 6 classes, but \[0, 1\) and \[2, 3\) and \[5, 6\) are not merged"
+    for read in (
+        lambda: state.losses,
+        lambda: state.sums,
+        lambda: losses.cross_entropy_shard_backward(
+            1.0, state, np.ones((2, 1)), [0, 5], first_class=0, classes=6
+        ),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read()
+    assert losses.merge_shards(state, shard(0, 1), shard(2, 3), shard(5, 6)).held == ((0, 6),)
+
+
+def test_the_gradient_wants_the_state_of_its_samples_and_one_number_or_one_each():
+    state = shard(0, 6)
+    arguments = {"first_class": 0, "classes": 6}
+    backward = losses.cross_entropy_shard_backward
+    with pytest.raises(ValueError, match="grad_output"):
+        backward(np.ones(3), state, np.ones((2, 6)), [0, 5], **arguments)
+    with pytest.raises(ValueError, match="one target"):
+        backward(1.0, state, np.ones((2, 6)), [0, 4], **arguments)
+    with pytest.raises(ValueError, match="one shape"):
+        backward(1.0, state, np.ones((1, 6)), [0], **arguments)
