@@ -1,0 +1,350 @@
+"""Losses of Dask arrays: what NumPy arrays give, for any chunks, on threads and on processes."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cases import along_axis, labelled, with_probabilities
+
+import losses
+from losses.extra import dask as lazy
+
+THREADS = {"scheduler": "threads", "num_workers": 2}
+
+
+@st.composite
+def chunked(draw, array, whole=None):
+    """Draw a Dask array of an array, in one chunk along one axis if that is given."""
+    chunks = []
+    for axis, size in enumerate(array.shape):
+        ends = draw(st.sets(st.integers(1, size - 1), max_size=3)) if size > 1 else set()
+        ends = [0, *(() if axis == whole else sorted(ends)), size]
+        chunks.append(tuple(np.diff(ends).tolist()))
+    return da.from_array(array, chunks=tuple(chunks))
+
+
+def computed(*arrays):
+    return dask.compute(*arrays, **THREADS)
+
+
+def class_axis(call):
+    axis = call.options["axis"]
+    return min(1, call.first.ndim - 1) if axis is None else axis % call.first.ndim
+
+
+def ulps(call, axis, chunks):
+    """Return how many eps apart results may be, see cross_entropy_shard, of few merges."""
+    return 2 * (6 + np.ptp(call.first)) + call.first.shape[axis] + 4 * chunks
+
+
+def assert_near(found, expected, ulps, size=0.0):
+    """Assert a shape, a dtype, and a difference relative to the result and what it is made of."""
+    assert np.shape(found) == np.shape(expected)
+    assert found.dtype == expected.dtype
+    eps = np.finfo(expected.dtype).eps
+    wide = np.abs(np.float64(expected))
+    assert (np.abs(np.float64(found) - expected) <= ulps * eps * (wide + size)).all()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@given(st.data())
+def test_a_function_along_an_axis_is_that_of_numpy(name, data):
+    call = data.draw(along_axis())
+    (axis,) = call.rest
+    x = data.draw(chunked(call.first))
+    lazily = getattr(lazy, name)(x, axis)
+    assert lazily.chunks == x.chunks
+    (found,) = computed(lazily)
+    expected = getattr(losses, name)(call.first, axis)
+    assert lazily.dtype == found.dtype
+    if x.numblocks[axis] == 1:
+        np.testing.assert_array_equal(found, expected)
+    assert_near(found, expected, ulps(call, axis, 4))
+
+
+@given(st.data())
+def test_nll_loss_is_that_of_numpy(data):
+    call = data.draw(labelled())
+    log_probs, target = data.draw(chunked(call.first)), call.rest[0]
+    if data.draw(st.booleans()):
+        target = data.draw(chunked(target))
+    lazily = lazy.nll_loss(log_probs, target, **call.options)
+    (found,) = computed(lazily)
+    expected = losses.nll_loss(call.first, call.rest[0], **call.options)
+    if call.options["reduction"] == "none":
+        np.testing.assert_array_equal(found, expected)
+    if np.isnan(expected).any():
+        assert np.isnan(found)
+        return
+    # Losses of both signs may cancel in the sum; each is at most 3 times 2.
+    samples = call.rest[0].size
+    assert_near(found, expected, samples, 6 * samples)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@given(st.data())
+def test_cross_entropy_and_its_gradient_are_those_of_numpy(dtype, data):
+    call = data.draw(st.one_of(labelled(smoothed=True), with_probabilities()))
+    call = call.at(call.first.astype(dtype))
+    axis, target = class_axis(call), call.rest[0]
+    whole = data.draw(st.sampled_from([None, axis]))
+    logits = data.draw(chunked(call.first, whole))
+    if data.draw(st.booleans()):
+        target = data.draw(chunked(target))
+    loss, grad = lazy.cross_entropy_value_and_grad(logits, target, **call.options)
+    alone = lazy.cross_entropy(logits, target, **call.options)
+    assert grad.chunks == logits.chunks
+    assert (loss.shape, loss.dtype, grad.dtype) == (alone.shape, dtype, dtype)
+    found_loss, found_grad, found_alone = computed(loss, grad, alone)
+    np.testing.assert_array_equal(found_loss, found_alone)
+    both = losses.cross_entropy_value_and_grad
+    expected_loss, expected_grad = both(call.first, call.rest[0], **call.options)
+    if logits.numblocks[axis] == 1:
+        np.testing.assert_array_equal(found_grad, expected_grad)
+        if call.options["reduction"] == "none":
+            np.testing.assert_array_equal(found_loss, expected_loss)
+    if np.isnan(expected_loss).any():  # the mean of no sample, or of none with a weight
+        assert np.isnan(found_loss)
+        np.testing.assert_array_equal(np.isnan(found_grad), np.isnan(expected_grad))
+        return
+    budget = ulps(call, axis, 4)
+    assert_near(found_loss, expected_loss, budget + call.first.size)
+    # With a mass in every class the gradient is a difference of terms of at most 70 times 2.
+    masses = call.rest[0].shape == call.first.shape or call.options.get("label_smoothing")
+    size = (140.0 if masses else 0.0) + np.finfo(dtype).smallest_subnormal
+    assert_near(found_grad, expected_grad, budget, size)
+
+
+# ---- what the graph is like ----------------------------------------------------------------------
+
+ONE = np.ones(())
+SHAPE, CHUNKS = (48, 600), (12, 60)
+
+
+def made_in_chunks(shape=SHAPE, chunks=CHUNKS):
+    """Return logits of which no task has more than one chunk."""
+
+    def chunk(block_info=None):
+        (rows, columns) = block_info[None]["array-location"]
+        i, k = np.arange(*rows)[:, None], np.arange(*columns)
+        return np.cos(3 * i + 7 * k).astype(np.float32)
+
+    chunks = da.core.normalize_chunks(chunks, shape)
+    return da.map_blocks(chunk, chunks=chunks, dtype=np.float32)
+
+
+TARGET = np.arange(SHAPE[0]) * 11 % SHAPE[1]
+LAZILY = {
+    "softmax": lambda x: [lazy.softmax(x)],
+    "log_softmax": lambda x: [lazy.log_softmax(x)],
+    "nll_loss": lambda x: [lazy.nll_loss(x, TARGET)],
+    "cross_entropy": lambda x: [lazy.cross_entropy(x, TARGET)],
+    "one loss each": lambda x: [lazy.cross_entropy(x, TARGET, reduction="none")],
+    "value and gradient": lambda x: lazy.cross_entropy_value_and_grad(x, TARGET),
+    "of probabilities": lambda x: lazy.cross_entropy_value_and_grad(
+        x, abs(made_in_chunks()), weight=np.ones(SHAPE[1])
+    ),
+}
+
+
+def size(result):
+    """Return the bytes of the arrays in what a task returned."""
+    if isinstance(result, tuple | list):
+        return sum(map(size, result))
+    return result.nbytes if isinstance(result, np.ndarray) else 0
+
+
+class Sizes(dask.callbacks.Callback):
+    """The largest result of any task."""
+
+    largest = 0
+
+    def _posttask(self, _key, result, *_):
+        self.largest = max(self.largest, size(result))
+
+
+@pytest.mark.parametrize("make", LAZILY.values(), ids=LAZILY)
+def test_no_task_holds_more_than_a_chunk_or_the_states_of_its_samples(make):
+    lazily = [
+        da.store(a, np.empty(a.shape), compute=False) if a.ndim else a
+        for a in make(made_in_chunks())
+    ]
+    with Sizes() as sizes:
+        dask.compute(*lazily, scheduler="sync", optimize_graph=False)
+    chunk, state = 4 * CHUNKS[0] * CHUNKS[1], 80 * CHUNKS[0]
+    assert chunk <= sizes.largest <= chunk + state < 4 * SHAPE[0] * SHAPE[1] / 10
+
+
+def dependencies(lazily):
+    """Return what each task of a graph needs."""
+    return lazily.__dask_graph__().get_all_dependencies().values()
+
+
+@pytest.mark.parametrize("make", LAZILY.values(), ids=LAZILY)
+def test_no_task_takes_two_chunks_of_the_logits(make):
+    logits = made_in_chunks()
+    chunks = set(dask.core.flatten(logits.__dask_keys__()))
+    needed = [chunks & keys for lazily in make(logits) for keys in dependencies(lazily)]
+    assert chunks == set().union(*needed)
+    assert max(map(len, needed)) == 1
+
+
+def test_states_and_sums_are_merged_along_trees():
+    logits = made_in_chunks((64, 64), (1, 1))
+    assert max(map(len, dependencies(lazy.cross_entropy(logits, np.arange(64))))) <= 4
+
+
+def test_nothing_is_computed_before_it_is_asked_for():
+    def fail(_):
+        raise RuntimeError("computed")
+
+    logits = made_in_chunks().map_blocks(fail, meta=np.empty((0, 0), np.float32))
+    (loss, _) = lazy.cross_entropy_value_and_grad(logits, TARGET)
+    with pytest.raises(RuntimeError, match="computed"):
+        loss.compute(scheduler="sync")
+
+
+def test_each_chunk_is_read_once_for_value_and_gradient():
+    read = []
+
+    def reading(block, block_id=None):
+        read.append(block_id)
+        return block
+
+    for chunks in (CHUNKS, (12, 600)):
+        read.clear()
+        logits = made_in_chunks(SHAPE, chunks).map_blocks(reading, dtype=np.float32, meta=ONE)
+        dask.compute(*lazy.cross_entropy_value_and_grad(logits, TARGET), scheduler="sync")
+        assert len(read) == len(set(read)) == logits.npartitions
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+def test_what_is_no_dask_array_becomes_one():
+    logits, target = [[1, 2, 0], [0, 0, 3]], [1, 0]
+    expected = losses.cross_entropy(logits, target)
+    assert lazy.cross_entropy(logits, target).compute() == expected
+    assert lazy.cross_entropy(da.from_array(logits, chunks=(2, 1)), target).dtype == np.float64
+    assert lazy.softmax(da.ones((), chunks=())).compute() == 1
+
+
+def test_scores_without_samples_are_one():
+    logits = da.from_array(np.array([1.0, 2.0, 0.5]), chunks=2)
+    for reduction in ("none", "mean"):
+        loss, grad = lazy.cross_entropy_value_and_grad(logits, 1, reduction=reduction)
+        assert loss.shape == ()
+        assert grad.chunks == ((2, 1),)
+        np.testing.assert_allclose(loss, losses.cross_entropy([1.0, 2.0, 0.5], 1), rtol=1e-15)
+    probabilities = np.array([0.5, 0.5, 0.0])
+    found = lazy.cross_entropy(logits, probabilities)
+    np.testing.assert_allclose(found, losses.cross_entropy([1.0, 2.0, 0.5], probabilities))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"target": [0]}, ValueError, r"target: expected shape \(4,\)"),
+        ({"target": np.zeros(4)}, TypeError, "target: expected integer class indices"),
+        ({"target": np.zeros((4, 5))}, ValueError, "target: expected class probabilities"),
+        ({"target": np.zeros((4, 6), int)}, ValueError, "one-hot"),
+        ({"target": np.zeros((4, 6)), "ignore_index": 2}, ValueError, "ignore_index"),
+        ({"ignore_index": 0.5}, TypeError, "ignore_index"),
+        ({"weight": np.ones(5)}, ValueError, "weight"),
+        ({"axis": 2}, ValueError, "axis"),
+        ({"reduction": "average"}, ValueError, "reduction"),
+        ({"label_smoothing": 1.5}, ValueError, "label_smoothing"),
+        ({"workers": 0}, ValueError, "workers"),
+        ({"logits": da.ones((4, 6), dtype=complex)}, TypeError, "logits"),
+        ({"logits": da.ones(())}, ValueError, "logits"),
+    ],
+)
+def test_what_shapes_and_options_tell_is_an_error_at_once(changes, error, words):
+    arguments = {"logits": da.ones((4, 6), chunks=3), "target": [0, 1, 2, 3], **changes}
+    logits, target = arguments.pop("logits"), arguments.pop("target")
+    for function in (lazy.cross_entropy, lazy.cross_entropy_value_and_grad):
+        with pytest.raises(error, match=words):
+            function(logits, target, **arguments)
+
+
+def test_the_other_functions_name_their_own_arguments():
+    with pytest.raises(ValueError, match=r"axis 2 is out of bounds"):
+        lazy.softmax(da.ones((2, 3)), 2)
+    with pytest.raises(TypeError, match="x: expected real numbers"):
+        lazy.log_softmax(da.ones((2, 3), dtype=complex))
+    with pytest.raises(ValueError, match="log_probs of shape"):
+        lazy.nll_loss(da.ones((2, 3)), [0])
+    with pytest.raises(ValueError, match="reduction"):
+        lazy.nll_loss(da.ones((2, 3)), [0, 1], reduction="average")
+
+
+@pytest.mark.parametrize("function", [lazy.softmax, lambda x: lazy.cross_entropy(x, [0, 1])])
+def test_chunks_of_unknown_size_are_an_error_that_says_what_to_do(function):
+    x = da.ones((4, 3), chunks=2)
+    with pytest.raises(ValueError, match=r"known sizes, got .*nan.*compute_chunk_sizes"):
+        function(x[da.ones(4, chunks=2) > 0])
+
+
+@pytest.mark.parametrize("chunks", [(3, 4), (3, 2)])
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_a_label_outside_the_classes_says_which_chunk_it_is_in(name, chunks):
+    target = [0, 1, 2, 3, 4, -100]
+    function = getattr(lazy, name)
+    for reduction in ("none", "mean"):
+        lazily = function(da.ones((6, 4), chunks=chunks), target, reduction=reduction)
+        words = r"1 of 3 labels outside \[0, 4\), .*\(1,\): 4; .*counted from \(3,\)"
+        with pytest.raises(IndexError, match=words):
+            lazily.compute(scheduler="sync")
+
+
+def test_no_classes_and_no_samples():
+    for shape, target in (((0, 3), np.empty(0, int)), ((2, 0), np.full(2, -100))):
+        logits = da.ones(shape, chunks=2)
+        loss, grad = computed(*lazy.cross_entropy_value_and_grad(logits, target))
+        assert np.isnan(loss)
+        assert grad.shape == shape
+        assert (
+            lazy.cross_entropy(logits, target, reduction="sum", weight=np.ones(shape[1])).compute()
+            == 0
+        )
+    assert lazy.softmax(da.ones((2, 0))).compute().shape == (2, 0)
+
+
+# ---- processes -----------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_killed_changes_no_result(tmp_path):
+    """A process of a real cluster dies, with what it holds, at its fourth chunk of logits."""
+    marker = str(tmp_path / "killed")
+
+    def fragile(block):
+        import os
+        import signal
+
+        count = os.environ["CHUNKS"] = os.environ.get("CHUNKS", "") + "I"
+        if count == "IIII":
+            try:
+                os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return block
+            os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal((400, 300)), rng.integers(-1, 300, 400)
+    logits = da.from_array(x, chunks=(100, 100)).map_blocks(fragile, meta=np.empty((0, 0)))
+    options = {"ignore_index": -1, "label_smoothing": 0.1}
+    distributed = pytest.importorskip("dask.distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        loss, grad = dask.compute(*lazy.cross_entropy_value_and_grad(logits, target, **options))
+    assert (tmp_path / "killed").exists()
+    expected_loss, expected_grad = losses.cross_entropy_value_and_grad(x, target, **options)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-13)
+    np.testing.assert_allclose(grad, expected_grad, rtol=1e-12, atol=1e-17)
