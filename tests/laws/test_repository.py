@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import losses
+from losses.extra import dask as lazy
 
 SOURCE = Path(losses.__file__).parent
 FUNCTIONS = [f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))]
@@ -29,12 +30,25 @@ DIFFERENTIABLE = [
     "sigmoid",
     "softmax",
 ]
+MERGING = [  # partial results of cross_entropy, which merge, and their types
+    "Evaluator",
+    "LossSums",
+    "ShardState",
+    "cross_entropy_shard",
+    "cross_entropy_shard_backward",
+    "cross_entropy_sums",
+    "loss_sums",
+    "merge_shards",
+    "merge_sums",
+]
 MAY_IMPORT = {
     "_core": {"_core"},
     "_activations": {"_core", "_activations"},
     "_regression": {"_core", "_regression"},
     "_classification": {"_core", "_activations", "_classification"},
 }
+LAZY = [lazy.cross_entropy, lazy.cross_entropy_value_and_grad, lazy.nll_loss]
+LAZY += [lazy.softmax, lazy.log_softmax]
 MODULES = [path for path in sorted(SOURCE.rglob("*.py")) if path.parent.name in MAY_IMPORT]
 
 
@@ -54,6 +68,7 @@ def test_the_public_names_are_the_differentiable_functions_and_their_gradients()
         *DIFFERENTIABLE,
         *(f"{name}_backward" for name in DIFFERENTIABLE),
         *(f"{name}_value_and_grad" for name in fused),
+        *MERGING,
         "set_workers",
         "LinearGrads",
     ]
@@ -92,6 +107,12 @@ def test_an_option_has_one_default_in_the_whole_library():
             assert found.setdefault(name, default) == default, (function, name)
 
 
+@pytest.mark.parametrize("function", LAZY, ids=named)
+def test_a_function_of_dask_arrays_has_the_options_of_that_of_numpy_arrays(function):
+    numpys = getattr(losses, function.__name__)
+    assert options(function) == {k: v for k, v in options(numpys).items() if k != "out"}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=named)
 def test_arrays_come_before_the_slash(function):
     kinds = {
@@ -112,7 +133,7 @@ def test_arrays_come_before_the_slash(function):
         assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=named)
+@pytest.mark.parametrize("function", [*FUNCTIONS, *LAZY], ids=named)
 def test_each_docstring_is_whole(function):
     text = inspect.getdoc(function)
     assert re.match(r"[A-Z][^\n]+\.\n\n", text), "a summary of one line"
@@ -124,8 +145,30 @@ def test_each_docstring_is_whole(function):
     places = [text.index(f"\n{name}\n{'-' * len(name)}\n") for name in sections]
     assert places == sorted(places)
     for name in inspect.signature(function).parameters:
-        assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", text, re.MULTILINE), name
+        assert re.search(rf"^(\w+, )*\*?{name}(, \w+)* : ", text, re.MULTILINE), name
     assert ">>> " in text
+
+
+@pytest.mark.parametrize("kind", [losses.Evaluator, losses.LossSums, losses.ShardState])
+def test_each_docstring_of_a_type_is_whole(kind):
+    text = inspect.getdoc(kind)
+    assert re.match(r"[A-Z][^\n]+\.\n\n", text), "a summary of one line"
+    for name in ("Parameters", "See Also", "Examples"):
+        assert f"\n{name}\n{'-' * len(name)}\n" in text
+    for name in inspect.signature(kind).parameters:
+        assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", text, re.MULTILINE), name
+    for name, member in vars(kind).items():
+        if isinstance(member, property) or inspect.isfunction(member):
+            assert name.startswith("_") or inspect.getdoc(member), name
+
+
+def test_a_door_to_another_library_is_named_after_it_and_opened_by_nothing_inside():
+    doors = {path.stem for path in (SOURCE / "extra").glob("*.py")} - {"__init__"}
+    assert doors == {"dask"}
+    for path in sorted(set(SOURCE.rglob("*.py")) - set((SOURCE / "extra").rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert "extra" not in (node.module or "").split("."), path
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: f"{p.parent.name}/{p.name}")
