@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import accuracy, bar, linear, parts, summary, values
+from . import accuracy, bar, linear, parts, scale, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .processes import run_pinned
@@ -60,7 +60,7 @@ def partial(options: argparse.Namespace) -> bool:
 def plot(path: Path) -> int:
     """Draw the plot of saved results beside them."""
     try:
-        from .plot import draw, draw_accuracy, draw_linear
+        from .plot import draw, draw_accuracy, draw_linear, draw_scale
     except ImportError:
         print("no plot: matplotlib is not installed")
         return 0
@@ -68,6 +68,8 @@ def plot(path: Path) -> int:
         draw_accuracy(accuracy.load(path), path.with_suffix(""))
     elif "linear" in path.stem:
         draw_linear(linear.load(path), path.with_suffix(""))
+    elif "scale" in path.stem:
+        draw_scale(scale.load(path), path.with_suffix(""))
     elif not draw(Results.load(path), path.with_suffix("")):
         return 0
     print(f"drew {path.with_suffix('.svg')} and .png")
@@ -79,7 +81,9 @@ def table(path: Path) -> int:
     if "linear" in path.stem:
         print("\n".join(linear.everything(linear.load(path))))
         return 0
-    if "accuracy" in path.stem:
+    if "scale" in path.stem:
+        tables = scale.tables(scale.load(path))
+    elif "accuracy" in path.stem:
         tables = accuracy.tables(accuracy.load(path))
     else:
         tables = summary.tables(Results.load(path))
@@ -90,7 +94,8 @@ def table(path: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "linear", "list"]
+    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "linear"]
+    commands += ["scale", "list"]
     parser.add_argument("command", nargs="?", default="run", choices=commands)
     parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
     parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
@@ -117,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return plot(accuracy.report())
     if options.command == "linear":
         return plot(linear.report(options.threads, options.rounds, options.name))
+    if options.command == "scale":
+        return plot(scale.report(options.name))
     if options.command == "bar":
         lines, whole = bar.report(Results.load(saved))
         print("\n".join(lines))

@@ -228,6 +228,60 @@ def draw_linear(results: dict[str, Any], stem: Path) -> None:
     plt.close(figure)
 
 
+def draw_scale(results: dict[str, Any], stem: Path) -> None:
+    """Write stem.svg and stem.png: errors against samples, memory against a file's size."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    ways = {
+        "float32": (*STYLES["torch"][:2], "one running sum, float32"),
+        "float64": (*STYLES["JAX"][:2], "one running sum, float64"),
+        "merged": (*STYLES["losses"][:2], "losses.merge_sums"),
+    }
+    with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.6))
+        for way, (marker, colour, label) in ways.items():
+            left.plot(
+                [record["samples"] for record in results["samples"]],
+                [record[way] for record in results["samples"]],
+                marker=marker,
+                markersize=11 if way == "merged" else 7,
+                color=colour,
+                label=label,
+            )
+        left.set_ylim(1e-19, 1e3)
+        left.set_xlabel("samples")
+        left.set_title("relative error of the mean", fontsize=11.5)
+        left.legend(frameon=False, loc="upper left")
+        files = [record for record in results["files"] if record["workers"] == 1]
+        sizes = [record["bytes"] / 1e6 for record in files]
+        right.plot(sizes, sizes, color="0.5", linestyle=":", label="the file itself")
+        right.plot(
+            sizes,
+            [record["peak"] / 1e6 for record in files],
+            marker=STYLES["losses"][0],
+            markersize=11,
+            color=STYLES["losses"][1],
+            label="python -m losses score",
+        )
+        right.set_xlabel("size of the logits' file, MB")
+        right.set_title("peak memory of the process, MB", fontsize=11.5)
+        right.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+        right.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        right.legend(frameon=False, loc="upper left")
+        for panel in (left, right):
+            panel.set_xscale("log")
+            panel.set_yscale("log")
+            panel.grid(color="0.92", linewidth=0.8)
+            panel.spines[["top", "right"]].set_visible(False)
+        figure.supxlabel(_versions(results["about"]), fontsize=8.5, color="0.35")
+        figure.tight_layout()
+        _save(figure, stem)
+    plt.close(figure)
+
+
 def _save(figure: Any, stem: Path) -> None:
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None}, facecolor="white")
     figure.savefig(stem.with_suffix(".png"), dpi=150, facecolor="white")

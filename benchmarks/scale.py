@@ -1,0 +1,333 @@
+"""The report of scale: errors and memory against samples, shards, files and worker processes.
+
+Each section is a list of records, which are saved as JSON, and a table of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import losses
+
+from .processes import environment
+from .results import FOLDER, about, cores, seconds
+from .results import load as machine_load
+
+BATCH, BATCHES = 1_000_000, [1, 10, 100, 1000]
+RAGGED = 1000  # batches of which each has another share of ignored samples
+ROWS, CLASSES = 128, 50_257
+SHARDS = [1, 2, 8, 64, 512, 4096]
+FILE_ROWS = [200, 2_000, 20_000]  # of CLASSES float32 logits: 40 MB, 400 MB, 4 GB
+CHUNKS = {"samples": (256, CLASSES), "samples and classes": (512, 12_565)}
+DASK_ROWS = 8192
+MB = 1_000_000
+
+Record = dict[str, Any]
+
+
+# ---- errors against samples ----------------------------------------------------------------------
+
+
+def samples() -> Iterator[Record]:
+    """The mean of many losses: its relative error, by ways to add them."""
+    rng = np.random.default_rng(0)
+    logits = 4 * rng.standard_normal((BATCH, 10), np.float32)
+    target = rng.integers(0, 10, BATCH)
+    each = losses.cross_entropy(logits, target, reduction="none")
+    exact = sum(map(Fraction, each.tolist()), Fraction(0)) / BATCH
+    batch = losses.cross_entropy_sums(logits, target)
+    for batches in BATCHES:
+        ways = {
+            "merged": reduce(losses.merge_sums, [batch] * batches).mean,
+            "float64": _running(each.astype(np.float64), batches),
+            "float32": _running(each, batches),
+        }
+        errors = {
+            name: float(abs(Fraction(float(way)) - exact) / exact) for name, way in ways.items()
+        }
+        yield {"samples": BATCH * batches, **errors}
+
+
+def _running(each: np.ndarray, batches: int) -> float:
+    """The mean by one running sum in the dtype of the losses."""
+    total = each.dtype.type(0)
+    for _ in range(batches):
+        total = np.add.accumulate(np.append(total, each))[-1]
+    return float(total) / (each.size * batches)
+
+
+def ragged() -> Iterator[Record]:
+    """The mean over batches of which each ignores another share, by merging and by averaging."""
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.standard_normal((RAGGED, 64, 10), np.float32)
+    logits *= np.linspace(0.1, 2, RAGGED, dtype=np.float32)[:, None, None]
+    target = rng.integers(0, 10, (RAGGED, 64))
+    target[np.arange(64) < np.linspace(0, 62, RAGGED)[:, None]] = -100
+    whole = losses.cross_entropy(logits.astype(np.float64), target, axis=-1)
+    pairs = list(zip(logits, target, strict=True))
+    means = np.mean([losses.cross_entropy(x, t) for x, t in pairs], dtype=np.float64)
+    merged = losses.merge_sums(*(losses.cross_entropy_sums(x, t) for x, t in pairs)).mean
+    for name, mean in (("merged sums", merged), ("the mean of the batches' means", means)):
+        yield {"way": name, "error": float(abs(mean - whole) / whole)}
+
+
+# ---- errors against shards -----------------------------------------------------------------------
+
+
+def shards() -> Iterator[Record]:
+    """The loss and gradient of classes in shards: errors in ulp, time and size of the states."""
+    rng = np.random.default_rng(0)
+    logits = 4 * rng.standard_normal((ROWS, CLASSES), np.float32)
+    target = rng.integers(0, CLASSES, ROWS)
+    wide = logits.astype(np.float64)
+    exact = losses.cross_entropy(wide, target, reduction="none")
+    exact_grad = losses.cross_entropy_backward(np.ones(ROWS), wide, target, reduction="none")
+    unsharded = _fastest(lambda: losses.cross_entropy_value_and_grad(logits, target))
+    for count in SHARDS:
+        cuts = np.linspace(0, CLASSES, count + 1).astype(int).tolist()
+        parts = [
+            (first, np.ascontiguousarray(logits[:, first:stop])) for first, stop in pairwise(cuts)
+        ]
+
+        def states(parts: Any = parts) -> list[losses.ShardState]:
+            return [
+                losses.cross_entropy_shard(x, target, first_class=first, classes=CLASSES)
+                for first, x in parts
+            ]
+
+        def both(parts: Any = parts) -> tuple[Any, list[np.ndarray]]:
+            state = losses.merge_shards(*states(parts))
+            return state.losses, [
+                losses.cross_entropy_shard_backward(
+                    1.0, state, x, target, first_class=first, classes=CLASSES
+                )
+                for first, x in parts
+            ]
+
+        found, grads = both()
+        tree = _tree(states())
+        yield {
+            "shards": count,
+            "in_a_row": _ulp(found, exact),
+            "as_a_tree": _ulp(tree.losses, exact),
+            "gradient": _ulp(np.concatenate(grads, axis=1), exact_grad),
+            "time": _fastest(both) / unsharded,
+            "bytes": len(pickle.dumps(tree, protocol=5)) / ROWS,
+        }
+
+
+def _tree(states: list[losses.ShardState]) -> losses.ShardState:
+    while len(states) > 1:
+        states = [losses.merge_shards(*states[i : i + 4]) for i in range(0, len(states), 4)]
+    return states[0]
+
+
+def _ulp(found: np.ndarray, exact: np.ndarray) -> float:
+    """The largest error in units of the last place of float32."""
+    spacing = np.spacing(np.abs(exact).astype(np.float32)).astype(np.float64)
+    return float((np.abs(found.astype(np.float64) - exact) / spacing).max())
+
+
+def _fastest(call: Any, rounds: int = 3) -> float:
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def files() -> Iterator[Record]:
+    """Scoring files from the command line: the peak of the process's memory, and its time."""
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        for rows in FILE_ROWS:
+            logits, target = Path(folder, "logits.npy"), Path(folder, "target.npy")
+            size = _write(logits, target, rows)
+            for workers in range(1, min(2, cores()) + 1):
+                yield {"bytes": size, "workers": workers} | _score(logits, target, workers)
+
+
+def _write(logits: Path, target: Path, rows: int) -> int:
+    """Write logits and labels; return the bytes of the logits."""
+    rng = np.random.default_rng(0)
+    np.save(target, rng.integers(0, CLASSES, rows))
+    to = np.lib.format.open_memmap(logits, "w+", np.float32, (rows, CLASSES))
+    for first in range(0, rows, 200):
+        to[first : first + 200] = rng.standard_normal((min(200, rows - first), CLASSES), np.float32)
+    to.flush()
+    return logits.stat().st_size
+
+
+def _score(logits: Path, target: Path, workers: int) -> Record:
+    command = [sys.executable, "-m", "losses", "score", str(logits), str(target), "--json"]
+    command += ["--workers", str(workers)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(workers))
+    assert process.stdout is not None
+    printed = json.loads(process.stdout.read())
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    elapsed = time.perf_counter() - start
+    assert process.returncode == 0
+    return {"peak": usage.ru_maxrss * 1024, "seconds": elapsed, "loss": printed["loss"]}
+
+
+# ---- worker processes ----------------------------------------------------------------------------
+
+
+def cluster() -> Iterator[Record]:
+    """The loss of logits that no process holds whole, on one and on two worker processes."""
+    import dask.array as da
+    from dask.distributed import Client, LocalCluster
+
+    from losses.extra import dask as lazy
+
+    def chunk(block_info: Any = None) -> np.ndarray:
+        rows, columns = block_info[None]["array-location"]
+        i, k = np.arange(*rows, dtype=np.float32), np.arange(*columns, dtype=np.float32)
+        return np.sin(i)[:, None] * np.float32(3) + np.cos(7 * k)
+
+    def peak() -> int:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    target = np.arange(DASK_ROWS) * 31 % CLASSES
+    shape = (DASK_ROWS, CLASSES)
+    for cut, size in CHUNKS.items():
+        chunks = da.core.normalize_chunks(size, shape)
+        logits = da.map_blocks(chunk, chunks=chunks, dtype=np.float32)
+        for workers in range(1, min(2, cores()) + 1):
+            with (
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                ) as made,
+                Client(made) as client,
+            ):
+                before = max(client.run(peak).values())
+                start = time.perf_counter()
+                loss = float(lazy.cross_entropy(logits, target).compute())
+                elapsed = time.perf_counter() - start
+                extra = max(client.run(peak).values()) - before
+            yield {
+                "cut": cut,
+                "chunk": int(4 * np.prod([size[0], min(size[1], CLASSES)])),
+                "workers": workers,
+                "seconds": elapsed,
+                "peak": extra,
+                "loss": loss,
+            }
+
+
+# ---- what is written of it -----------------------------------------------------------------------
+
+SECTIONS = {
+    "samples": samples,
+    "ragged": ragged,
+    "shards": shards,
+    "files": files,
+    "cluster": cluster,
+}
+
+
+def report(name: str | None = None) -> Path:
+    """Measure every section; print and save it."""
+    results: dict[str, Any] = {"about": about()}
+    for section, measure in SECTIONS.items():
+        results[section] = list(measure())
+        print("\n".join([f"{section}\n", *tables(results)[section], ""]), flush=True)
+    results["about"]["load_at_end"] = machine_load()
+    path = FOLDER / f"{name or 'scale'}.json"
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"saved {path.name}")
+    return path
+
+
+def load(path: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(path.read_text())
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, list[str]]:
+    """The lines of a Markdown table of each section that was measured."""
+    made = {
+        "samples": (["samples", "merged sums", "running float64", "running float32"], _of_samples),
+        "ragged": (["1,000 batches", "relative error of the mean"], _of_ragged),
+        "shards": (
+            [
+                "shards",
+                "loss, merged in a row",
+                "loss, as a tree",
+                "gradient",
+                "time / unsharded",
+                "bytes per sample",
+            ],
+            _of_shards,
+        ),
+        "files": (["logits", "workers", "peak memory", "time", "read"], _of_files),
+        "cluster": (["chunks", "one chunk", "processes", "peak of each", "time"], _of_cluster),
+    }
+    return {
+        section: [
+            f"| {' | '.join(head)} |",
+            "|---" * len(head) + "|",
+            *(f"| {' | '.join(row(record))} |" for record in results[section]),
+        ]
+        for section, (head, row) in made.items()
+        if section in results
+    }
+
+
+def _of_samples(record: Record) -> Sequence[str]:
+    errors = (record[name] for name in ("merged", "float64", "float32"))
+    return [f"{record['samples']:,}", *(f"{error:.1e}" for error in errors)]
+
+
+def _of_ragged(record: Record) -> Sequence[str]:
+    return [record["way"], f"{record['error']:.1e}"]
+
+
+def _of_shards(record: Record) -> Sequence[str]:
+    errors = (record[name] for name in ("in_a_row", "as_a_tree", "gradient"))
+    rest = f"{record['time']:.2f}", f"{record['bytes']:.0f}"
+    return [f"{record['shards']:,}", *(f"{error:.2g} ulp" for error in errors), *rest]
+
+
+def _of_files(record: Record) -> Sequence[str]:
+    return [
+        f"{record['bytes'] / MB:,.0f} MB",
+        str(record["workers"]),
+        f"{record['peak'] / MB:.0f} MB",
+        seconds(record["seconds"]),
+        f"{record['bytes'] / 1e9 / record['seconds']:.2f} GB/s",
+    ]
+
+
+def _of_cluster(record: Record) -> Sequence[str]:
+    return [
+        record["cut"],
+        f"{record['chunk'] / MB:.0f} MB",
+        str(record["workers"]),
+        f"{record['peak'] / MB:.0f} MB",
+        seconds(record["seconds"]),
+    ]
