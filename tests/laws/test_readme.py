@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, linear, summary
+from benchmarks import accuracy, linear, scale, summary
 from benchmarks.results import Results
 
 import losses
@@ -114,6 +114,14 @@ def test_the_tables_of_the_linear_layer_are_those_of_the_committed_results():
         assert "\n".join(lines) in speed
 
 
+def test_the_tables_of_scale_are_those_of_the_committed_results():
+    found = scale.tables(scale.load(ROOT / "benchmarks" / "results" / "scale.json"))
+    document = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    for lines in found.values():
+        assert "\n".join(lines) in document
+    assert "\n".join(found["files"]) in README
+
+
 def test_the_two_commands_of_the_set_up_are_run_by_ci():
     demonstration, tests = (block.removesuffix("\n") for block in blocks("sh"))
     assert demonstration.endswith(" -m losses")
@@ -123,14 +131,15 @@ def test_the_two_commands_of_the_set_up_are_run_by_ci():
 
 
 def test_every_public_function_is_listed():
-    listed = re.findall(r"\blosses\.(\w+)", section("Functions"))
-    assert sorted(set(listed)) == losses.__all__
+    text = section("Functions") + section("Larger than memory, larger than a machine")
+    listed = set(re.findall(r"\blosses\.(\w+)", text)) - {"extra"}
+    assert sorted(listed) == losses.__all__
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_name_that_a_document_takes_from_losses_exists(document):
     names = re.findall(r"\blosses\.(\w+)", document.read_text(encoding="utf-8"))
-    assert set(names) <= set(losses.__all__)
+    assert set(names) <= {*losses.__all__, "extra"}
 
 
 def test_the_tables_say_what_to_write_instead_of_each_function_and_module():

@@ -129,11 +129,10 @@ def cross_entropy_sums(
 
     Notes
     -----
-    The rounding of a sum is kept beside it and merged too. So the mean over any batches, merged in
-    any order, is the quotient of the exact sums to within 2 ulp, up to a billion samples and
-    beyond, unless losses of both signs (from negative weights) cancel: a sum after k additions in
-    a row errs by about ``(k u)**2`` times the sum of the absolute values, with
-    :math:`u = 2^{-53}`, and k grows with the merges and the logarithm of a batch.
+    The rounding of a sum is kept beside it and merged too. After k merges of batches of n samples
+    a sum errs by half an ulp of its own and ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum
+    of the absolute values: the mean over any batches, merged in any order, is the quotient of the
+    exact sums to within 2 ulp, unless losses of both signs (from negative weights) cancel.
 
     References
     ----------
@@ -264,8 +263,8 @@ def merge_sums(*sums: LossSums) -> LossSums:
 
     Notes
     -----
-    Neither the order nor the nesting matters: the sums differ by about ``(k u)**2`` of the sum of
-    the absolute values after k merges, see `cross_entropy_sums`, and the counts not at all.
+    Neither the order nor the nesting matters, but for the last bit of a sum: see the bound of
+    `cross_entropy_sums`. The counts are exact.
 
     Examples
     --------

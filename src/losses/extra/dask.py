@@ -451,6 +451,7 @@ def _tree(
         axis=tuple(range(states.ndim)) if axis is None else (axis,),
         keepdims=axis is not None,
         concatenate=False,
+        name=merged.__name__,
         dtype=states.dtype,
         meta=np.empty((0,) * ndim, states.dtype),
     )
