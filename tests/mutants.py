@@ -522,10 +522,10 @@ MUTANTS = [
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
-        "the smoothed mean divides by the number of samples",
+        "the mean divides by the number of samples",
         "_classification/cross_entropy.py",
-        "divisor = labels.divisor(plan.blocks, reduction)",
-        "divisor = target.size if epsilon else labels.divisor(plan.blocks, reduction)",
+        "return self.labels.divisor(self.plan.blocks, reduction)",
+        "return self.labels.target.size",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -557,16 +557,17 @@ MUTANTS = [
     Mutant(
         "with probabilities the mean divides by the weights",
         "_classification/cross_entropy.py",
-        "divisor: Any = prod(plan.samples)",
-        "divisor: Any = prod(plan.samples) if weights is None else weights.sum()",
+        "losses_of = losses_under_probabilities(plan, class_weight(weight, plan.classes), epsilon)",
+        "losses_of = losses_under_probabilities("
+        "plan, weight and np.divide(weight, np.mean(weight)), epsilon)",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
     Mutant(
         "the mean over images counts images, not pixels",
         "_classification/cross_entropy.py",
-        "divisor: Any = prod(plan.samples)",
-        "divisor: Any = logits.shape[0]",
+        "return prod(self.plan.samples)",
+        "return self.plan.samples[0]",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_of_images_are_averaged_over_every_pixel",
     ),
@@ -1177,12 +1178,9 @@ MUTANTS = [
     Mutant(
         "out is cleared before the arguments are checked",
         "_classification/cross_entropy.py",
-        "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
-        "    )\n"
-        "    grads = unit_backward(",
-        "        logits, target, weight, ignore_index, reduction, label_smoothing, axis, workers\n"
-        "    ) if out is None or out is logits or out.fill(0) is None else None\n"
-        "    grads = unit_backward(",
+        "divisor = problem.divisor(reduction)\n    grads = unit",
+        "divisor = problem.divisor(reduction)\n"
+        "    if out is not None and out is not logits:\n        out.fill(0)\n    grads = unit",
         "rooms/test_out.py::test_a_wrong_call_writes_nothing",
     ),
     Mutant(
@@ -1375,8 +1373,8 @@ MUTANTS = [
     Mutant(
         "nan before a shard of nothing but -inf is lost",
         "_classification/shards.py",
-        "first = (a.maximum >= b.maximum) | np.isnan(a.maximum)",
-        "first = a.maximum >= b.maximum",
+        "first = (a.maximum > b.maximum) | level | np.isnan(a.maximum)",
+        "first = (a.maximum > b.maximum) | level",
         "rooms/test_linear_cross_entropy.py::"
         "test_masked_classes_and_broken_samples_are_those_of_cross_entropy",
     ),
@@ -1428,6 +1426,182 @@ MUTANTS = [
         "MEMORY_BYTES = 52 * 1024 * 1024",
         "MEMORY_BYTES = 1 << 40",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
+    ),
+    # What merges: sums over samples, states over classes, and Dask's trees of both.
+    Mutant(
+        "the rest of a sum is dropped where sums merge",
+        "_core/compensated.py",
+        "a.low + b.low + error",
+        "error",
+        "laws/test_merging.py::test_a_billion_samples_lose_nothing",
+    ),
+    Mutant(
+        "the errors within a batch are dropped",
+        "_core/compensated.py",
+        "low[:half] + low[half:] + error",
+        "low[:half] + low[half:]",
+        "laws/test_merging.py::test_a_batch_loses_nothing_beside_a_large_loss",
+    ),
+    Mutant(
+        "an infinite sum is nan",
+        "_core/compensated.py",
+        " if np.isfinite(total) else Compensated(high)",
+        "",
+        "laws/test_merging.py::test_an_infinite_or_undefined_loss_makes_the_sum_so_and_no_other",
+    ),
+    Mutant(
+        "ignored samples are counted",
+        "_classification/cross_entropy_sums.py",
+        "size - none,",
+        "size,",
+        "laws/test_merging.py::test_what_does_not_count_counts_nowhere",
+    ),
+    Mutant(
+        "an ignored sample may be correct",
+        "_classification/cross_entropy_sums.py",
+        "correct &= ~ignored",
+        "correct |= False",
+        "laws/test_merging.py::test_what_does_not_count_counts_nowhere",
+    ),
+    Mutant(
+        "a sample with nan may be correct",
+        "_classification/cross_entropy_sums.py",
+        " == top) & ~np.isnan(each)",
+        " == top)",
+        "laws/test_merging.py::test_accuracy_is_that_of_argmax",
+    ),
+    Mutant(
+        "of equal logits the last is the largest",
+        "_core/panels.py",
+        "np.arange(last, -1, -1, dtype=np.uint8)",
+        "np.arange(last + 1, dtype=np.uint8)",
+        "laws/test_merging.py::test_accuracy_is_that_of_argmax",
+    ),
+    Mutant(
+        "weights of 0 have a mean under smoothing",
+        "_classification/cross_entropy_sums.py",
+        "self.divisor.high if self.weighted else np.nan",
+        "self.divisor.high",
+        "laws/test_merging.py::test_under_smoothing_weights_of_0_have_no_mean",
+    ),
+    Mutant(
+        "an unknown accuracy is taken for 0",
+        "_classification/cross_entropy_sums.py",
+        "(a.correct or 0) + (b.correct or 0) if known else None,",
+        "(a.correct or 0) + (b.correct or 0),",
+        "laws/test_merging.py::test_accuracy_is_unknown_where_no_class_is_named",
+    ),
+    Mutant(
+        "the perplexity is to the base 2",
+        "_classification/cross_entropy_sums.py",
+        "np.exp(self.mean)",
+        "np.exp2(self.mean)",
+        "laws/test_merging.py::test_a_batch_that_is_refused_changes_nothing",
+    ),
+    Mutant(
+        "an evaluator keeps the last batch only",
+        "_classification/cross_entropy_sums.py",
+        "merge_sums(self.sums, cross_entropy_sums(",
+        "merge_sums(cross_entropy_sums(",
+        "laws/test_merging.py::test_an_evaluator_reads_what_the_batches_so_far_have",
+    ),
+    Mutant(
+        "smoothing is shared among the classes of a shard",
+        "_classification/cross_entropy_shards.py",
+        "shares(call.smoothing, call.classes, plan.dtype)",
+        "shares(call.smoothing, plan.classes, plan.dtype)",
+        "laws/test_merging.py::test_shards_of_the_classes_are_the_whole",
+    ),
+    Mutant(
+        "an ignored sample's logits go into its state",
+        "_classification/cross_entropy_shards.py",
+        "if call.labels is not None and call.labels.any_ignored:",
+        "if call.labels is None:",
+        "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
+    ),
+    Mutant(
+        "an ignored sample gets a gradient in a shard",
+        "_classification/cross_entropy_shards.py",
+        "            clear(out, ignored, plan.axis)",
+        "            clear(out, ignored & False, plan.axis)",
+        "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
+    ),
+    Mutant(
+        "a class may be merged twice",
+        "_classification/cross_entropy_shards.py",
+        "if held and first < held[-1][1]:",
+        "if held and first < held[-1][0]:",
+        "laws/test_merging.py::test_shards_that_do_not_fit_one_another_are_refused",
+    ),
+    Mutant(
+        "a loss of some of the classes is given",
+        "_classification/cross_entropy_shards.py",
+        "if pair[0] < pair[1]]",
+        "if pair[0] < 0]",
+        "laws/test_merging.py::test_a_loss_of_some_of_the_classes_is_refused",
+    ),
+    Mutant(
+        "the weight of a label is looked up by its class among all",
+        "_classification/cross_entropy_shards.py",
+        "call.weight[label[here] - call.first]",
+        "np.resize(call.weight, call.classes)[label[here]]",
+        "laws/test_merging.py::test_shards_of_the_classes_are_the_whole",
+    ),
+    Mutant(
+        "the gradient of a label in a shard is a subtraction",
+        "_classification/shards.py",
+        "((label_exps - 1) - q[here]) * scale[here]",
+        "label_exps * scale[here] - (state.label_mass * grads)[here]",
+        "laws/test_merging.py::test_a_confident_prediction_keeps_its_tail_across_shards",
+    ),
+    Mutant(
+        "of equal maxima the last merged has the top class",
+        "_classification/shards.py",
+        "level = (a.maximum == b.maximum) & (a.top < b.top)",
+        "level = a.maximum == b.maximum",
+        "laws/test_merging.py::test_shards_of_the_classes_are_the_whole",
+    ),
+    Mutant(
+        "a chunk of classes begins at class 0",
+        "extra/dask.py",
+        '"first_class": first,',
+        '"first_class": 0,',
+        "extra/test_dask.py::test_cross_entropy_and_its_gradient_are_those_of_numpy",
+    ),
+    Mutant(
+        "the gradient of a chunk of classes is that of the sum",
+        "extra/dask.py",
+        'grad = unit_backward("mean", divisor, wide.dtype)',
+        'grad = unit_backward("sum", divisor, wide.dtype)',
+        "extra/test_dask.py::test_cross_entropy_and_its_gradient_are_those_of_numpy",
+    ),
+    Mutant(
+        "the divisor of Dask's gradient counts samples without a weight",
+        "extra/dask.py",
+        "return together.divisor.high if together.weighted else np.nan",
+        "return together.counted",
+        "extra/test_dask.py::test_cross_entropy_and_its_gradient_are_those_of_numpy",
+    ),
+    Mutant(
+        "a label before a chunk of classes wraps",
+        "extra/dask.py",
+        "here = (label >= first) & (label < first + log_probs.shape[axis])",
+        "here = label < first + log_probs.shape[axis]",
+        "extra/test_dask.py::test_nll_loss_is_that_of_numpy",
+    ),
+    Mutant(
+        "Dask's states are merged in one task",
+        "extra/dask.py",
+        "combine=partial(_of_many, merged),",
+        "combine=partial(_of_many, merged),\n        split_every=1 << 20,",
+        "extra/test_dask.py::test_states_and_sums_are_merged_along_trees",
+    ),
+    Mutant(
+        "chunks of unknown size are let through",
+        "extra/dask.py",
+        "if any(np.isnan(size) for sizes in array.chunks for size in sizes):",
+        "if False:",
+        "extra/test_dask.py::test_chunks_of_unknown_size_are_an_error_that_says_what_to_do",
     ),
 ]
 
