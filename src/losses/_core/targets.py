@@ -154,7 +154,7 @@ def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: s
 class Outside(NamedTuple):
     """How many labels are out of range, where the first lies in C order, if any is ignored."""
 
-    count: int = 0
+    number: int = 0
     first: int = 0
     any_ignored: bool = False
 
@@ -172,23 +172,23 @@ def outside(target: Array, classes: int, ignore: int) -> Outside:
 
 
 def _outside_each(target: Array, classes: int, ignore: int) -> Outside:
-    outside, where, ignored = 0, 0, False
+    count, where, ignored = 0, 0, False
     for start in range(0, target.size, CHUNK):
         labels = target.flat[start : start + CHUNK]
         skipped = labels == ignore
         wrong = ((labels < 0) | (labels >= classes)) & ~skipped
         ignored = ignored or bool(skipped.any())
-        if not outside:
+        if not count:
             where = start + int(wrong.argmax())
-        outside += int(np.count_nonzero(wrong))
-    return Outside(outside, where, ignored)
+        count += int(np.count_nonzero(wrong))
+    return Outside(count, where, ignored)
 
 
 def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None:
     """Raise IndexError where a label was found out of range."""
-    if found.count:
+    if found.number:
         position = tuple(int(i) for i in np.unravel_index(found.first, target.shape))
         raise IndexError(
-            f"target: {found.count} of {target.size} labels outside [0, {classes}), the first at "
+            f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
             f"position {position}: {target[position]}; only {ignore} is ignored"
         )
