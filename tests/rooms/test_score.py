@@ -300,7 +300,8 @@ def test_what_does_not_fit_is_one_line_that_names_it(capsys, logits, target, arg
 
 
 def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, monkeypatch):
-    save(target=np.zeros(2, int), objects=np.array([{}, None]), whole=np.zeros(9))
+    many = np.zeros(2, [(f"field {i}", "f8") for i in range(900)])  # a message of two lines
+    save(target=np.zeros(2, int), many=many, objects=np.array([{}, None]), whole=np.zeros(9))
     np.savez("several.npz", np.zeros(2))
     whole = (folder / "whole.npy").read_bytes()
     (folder / "truncated.npy").write_bytes(whole[:-1])
@@ -318,6 +319,7 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, mo
         "several.npz": "expected a .npy file, got a ZIP archive (.npz holds several arrays)",
         "text.npy": "expected a .npy file, got another format",
         "empty.npy": "expected a .npy file, got another format",
+        "many.npy": "cannot be read as a .npy file: Header info length",
         "truncated.npy": "cannot be read as a .npy file: ",
         "header.npy": "cannot be read as a .npy file: ",
         "nonsense.npy": "cannot be read as a .npy file: ",
@@ -493,6 +495,17 @@ def test_where_pages_cannot_be_dropped_nothing_else_differs(capsys, monkeypatch)
     agrees(capsys, *data((9, 5))[:2])
 
 
+def peak(capsys, *arguments):
+    """Return the most memory that a run allocates, after one in which NumPy imports its own."""
+    found(capsys, *arguments)
+    tracemalloc.start()
+    try:
+        found(capsys, *arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 LARGE = {  # shape, class axis, order
     "many classes": ((3_000, 1_000), 1, "C"),
     "many samples": ((600_000, 2), 1, "C"),
@@ -500,6 +513,31 @@ LARGE = {  # shape, class axis, order
     "Fortran order": ((3_000, 1_000), 1, "F"),
     "images": ((4, 21, 128, 256), 1, "C"),
 }
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("f4", 4), ("f2", 2), ("i1", 8)])
+@pytest.mark.parametrize("probabilities", [None, "f8"])
+def test_no_piece_is_larger_than_allowed_also_when_integers_become_floats(
+    monkeypatch, dtype, size, probabilities
+):
+    monkeypatch.setattr(task, "PIECE", 5000)
+    save(logits=np.zeros((300, 20), dtype))
+    save(target=np.zeros(300, int) if probabilities is None else np.zeros((300, 20), probabilities))
+    job = task.prepare(*map(files.open_mapped, ["logits.npy", "target.npy"]), task.Options())
+    size += 0 if probabilities is None else 8
+    counts = [job.logits.array[piece.logits].size for piece in job.pieces()]
+    assert sum(counts) == 300 * 20
+    assert 2500 < max(counts) * size <= 5000
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_integers_are_not_made_floats_all_at_once(capsys, monkeypatch, kind):
+    monkeypatch.setattr(task, "PIECE", MIB)
+    logits = np.zeros((3_000, 1_000), np.int8)
+    save(logits=logits, target=np.zeros(3_000, int))
+    if kind == "probabilities":
+        save(target=logits.astype(np.float16))
+    assert peak(capsys) < 6 * MIB < logits.size * 8
 
 
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
@@ -510,15 +548,8 @@ def test_a_file_takes_the_memory_of_a_few_pieces(capsys, monkeypatch, shape, axi
     logits = np.zeros(shape, np.float32, order)
     target = logits if kind == "probabilities" else np.zeros(np.delete(shape, axis), int)
     save(logits=logits, target=target)
-    found(capsys, "--axis", axis, "--out", "losses.npy")
-    tracemalloc.start()
-    try:
-        found(capsys, "--axis", axis, "--out", "losses.npy")
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
     # Copies of a piece, its losses twice, and the blocks of the schedule: see test_memory.py.
-    assert peak < (1 + 1 + 4) * MIB
+    assert peak(capsys, "--axis", axis, "--out", "losses.npy") < (1 + 1 + 4) * MIB
 
 
 RESIDENT = """

@@ -117,8 +117,6 @@ def _fitting(logits: Mapped, target: Mapped, options: Options) -> Task:
     # Of no classes no label is right; then there is little to read.
     problem = options.problem(like, _stand_in(given, given.dtype) if scores.size else given)
     labelled, samples = problem.labels is not None, problem.plan.samples
-    if labelled:
-        target = target._replace(array=given.reshape(samples))
     axis = class_axis(options.axis, scores, "logits")
     return Task(logits, target, options, axis, samples, labelled, result_dtype(like))
 
