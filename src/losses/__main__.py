@@ -1,8 +1,12 @@
-"""The command line: ``python -m losses`` trains a model on real data and prints what it does."""
+"""The command line: ``python -m losses`` trains a model on real data and prints what it does.
+
+``python -m losses score`` computes the losses of logits in a file.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from ._demo import softmax_regression as demo
@@ -11,6 +15,10 @@ DESCRIPTION = """\
 Train a softmax regression on Fisher's iris with the functions of losses and NumPy, and check
 what it computes with: that cross_entropy equals nll_loss of log_softmax, and that its gradient
 agrees with finite differences. The exit status is 0 if every check passes, and 1 if not."""
+
+SCORE = """\
+python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file, which
+may be larger than the memory; python -m losses score --help says more."""
 
 INTRODUCTION = """\
 Softmax regression on Fisher's iris: from four measurements of a flower, which of
@@ -37,9 +45,24 @@ logits, with f the cross_entropy and h = eps**(1/3), eps = 2.2e-16.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demonstration, or the command that is named first; return the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["score"]:
+        from ._score import command  # of which the demonstration needs nothing
+
+        return command.main(given[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m losses",
+        usage="%(prog)s [-h] [score ...]",
+        description=DESCRIPTION,
+        epilog=SCORE,
+    )
+    parser.parse_args(given)
+    return demonstrate()
+
+
+def demonstrate() -> int:
     """Run the demonstration and print it; return 0 if its checks pass, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m losses", description=DESCRIPTION)
-    parser.parse_args(arguments)
     result = demo.run()
     print(INTRODUCTION.format(held_out=demo.HELD_OUT, batch=demo.BATCH))
     for epoch, loss in enumerate(result.epoch_losses, start=1):

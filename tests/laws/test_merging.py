@@ -146,6 +146,13 @@ def test_the_mean_of_nothing_is_nan_and_its_sum_0():
     assert math.isnan(none.accuracy)
 
 
+def test_without_a_class_each_sample_is_ignored_or_costs_nothing():
+    logits = np.ones((2, 0))
+    assert losses.cross_entropy_sums(logits, [-100, -100]) == losses.LossSums(ignored=2)
+    sums = losses.cross_entropy_sums(logits, np.ones((2, 0)), label_smoothing=0.1)
+    assert (sums.mean, sums.counted) == (losses.cross_entropy(logits, np.ones((2, 0))), 2)
+
+
 def test_under_smoothing_weights_of_0_have_no_mean():
     weight = [0.0, 1.0, 1.0]
     sums = losses.cross_entropy_sums(np.ones((2, 3)), [0, 0], weight=weight, label_smoothing=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -180,6 +181,11 @@ def sums_of(problem: Problem, losses: Array | None) -> LossSums:
             int(np.count_nonzero(correct)),
         )
 
+    if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
+        size = prod(plan.samples)
+        return (
+            LossSums(ignored=size) if labels is not None else loss_sums(np.zeros(size, plan.dtype))
+        )
     return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers))
 
 

@@ -41,8 +41,12 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
     The blocks depend on nothing but these arguments, so sums over blocks are the same bits for
     every memory layout and every number of workers.
     """
+    return cut(shape, max(1, BLOCK_BYTES // (entries * itemsize)))
+
+
+def cut(shape: tuple[int, ...], room: int) -> list[Block]:
+    """Cut samples into blocks of at most so many, one after another in C order."""
     samples = prod(shape)
-    room = max(1, BLOCK_BYTES // (entries * itemsize))
     if samples <= room:
         return [Block((), 0, samples)] if samples else []
     # Trailing dimensions that fit are taken whole, the one before them is sliced, and those

@@ -116,8 +116,9 @@ def labels_for(
     samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
     weights = class_weight(weight, classes)
     target = target.reshape(samples)
-    ignored = _check_range(target, classes, ignore)
-    return Labels(target, ignore, ignored, weights, computation_dtype(scores))
+    found = outside(target, classes, ignore)
+    all_inside(found, target, classes, ignore)
+    return Labels(target, ignore, found.any_ignored, weights, computation_dtype(scores))
 
 
 def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int, ...]:
@@ -155,32 +156,44 @@ def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: s
     return f"{message}; with axis={fitting[-1]} it would fit" if fitting else message
 
 
-def _check_range(target: Array, classes: int, ignore: int) -> bool:
-    """Return whether any label is ignored; raise IndexError where one is out of range."""
+class Outside(NamedTuple):
+    """How many labels are out of range, where the first lies in C order, if any is ignored."""
+
+    number: int = 0
+    first: int = 0
+    any_ignored: bool = False
+
+
+def outside(target: Array, classes: int, ignore: int) -> Outside:
+    """Return which labels are neither classes nor ignored."""
     if not target.size:
-        return False
+        return Outside()
     # As an unsigned number a negative label is larger than any class.
     unsigned = UNSIGNED.get(target.dtype)
     if unsigned is None or 0 <= ignore < classes:
-        return _check_each(target, classes, ignore)
+        return _outside_each(target, classes, ignore)
     in_range = np.maximum.reduce(target.view(unsigned), axis=None) < classes
-    return not in_range and _check_each(target, classes, ignore)
+    return Outside() if in_range else _outside_each(target, classes, ignore)
 
 
-def _check_each(target: Array, classes: int, ignore: int) -> bool:
-    outside, where, ignored = 0, 0, False
+def _outside_each(target: Array, classes: int, ignore: int) -> Outside:
+    count, where, ignored = 0, 0, False
     for start in range(0, target.size, CHUNK):
         labels = target.flat[start : start + CHUNK]
         skipped = labels == ignore
         wrong = ((labels < 0) | (labels >= classes)) & ~skipped
         ignored = ignored or bool(skipped.any())
-        if not outside:
+        if not count:
             where = start + int(wrong.argmax())
-        outside += int(np.count_nonzero(wrong))
-    if outside:
-        position = tuple(int(i) for i in np.unravel_index(where, target.shape))
+        count += int(np.count_nonzero(wrong))
+    return Outside(count, where, ignored)
+
+
+def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None:
+    """Raise IndexError where a label was found out of range."""
+    if found.number:
+        position = tuple(int(i) for i in np.unravel_index(found.first, target.shape))
         raise IndexError(
-            f"target: {outside} of {target.size} labels outside [0, {classes}), the first at "
+            f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
             f"position {position}: {target[position]}; only {ignore} is ignored"
         )
-    return ignored

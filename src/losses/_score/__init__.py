@@ -1,0 +1,1 @@
+"""The command `python -m losses score`: the losses of logits in files, in bounded memory."""

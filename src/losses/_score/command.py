@@ -1,0 +1,178 @@
+"""`python -m losses score`: its options, what it prints, and its exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from .._classification.cross_entropy_sums import LossSums
+from .._core.checks import REDUCTIONS
+from .files import RefusedError, may_write, open_mapped, whole_file
+from .progress import progress
+from .score import score
+from .task import Options, Task, prepare
+
+PROGRAM = "python -m losses score"
+
+DESCRIPTION = """\
+Score logits in a file: print their cross entropy, its perplexity, how many samples count and how
+many are ignored, the top-1 accuracy and the throughput. The files are mapped and read piece by
+piece, so that those larger than the memory do as well; logits whose class axis is the last of an
+array in C order are read fastest."""
+
+FORMATS = """\
+LOGITS.npy holds real numbers (float16, float32, float64, longdouble or integers) of shape (C,),
+(N, C), (N, C, d1, ...) or, with --axis, any other. TARGET.npy holds class indices, integers in the
+shape of the logits without the class axis, or class probabilities, floats in the shape of the
+logits. All files are those of numpy.save; pickled objects are refused. A progress bar is drawn on
+a terminal if tqdm is installed, as by the extra losses[cli].
+
+exit status: 0 if the files were scored; 2, with one line on standard error, if a file or an
+argument is wrong or a sample that counts holds NaN; 130 if interrupted. What is wrong leaves no
+file behind and changes none."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser() -> Parser:
+    """Return the parser of the arguments."""
+    found = Parser(
+        prog=PROGRAM,
+        description=DESCRIPTION,
+        epilog=FORMATS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = found.add_argument
+    add("logits", metavar="LOGITS.npy", help="unnormalised log-probabilities")
+    add("target", metavar="TARGET.npy", help="class indices or class probabilities")
+    add("--axis", type=int, help="the class axis (default: 1, or 0 for 1-D logits)")
+    add("--weight", metavar="W.npy", help="a weight for each class, shape (C,)")
+    add(
+        "--ignore-index",
+        type=int,
+        default=-100,
+        help="samples with this class index do not count (default: %(default)s)",
+    )
+    add(
+        "--label-smoothing",
+        type=float,
+        default=0.0,
+        help="the share in [0, 1] of each target that is spread over the classes (default: 0)",
+    )
+    add(
+        "--reduction",
+        choices=REDUCTIONS,
+        default="mean",
+        help="the loss that is printed; none, which needs --out, prints none (default: mean)",
+    )
+    add("--workers", type=int, help="how many threads; -1 is one for each core (default: 1)")
+    add(
+        "--out",
+        metavar="LOSSES.npy",
+        help="write one loss per sample, in the dtype of the logits; the file appears when whole",
+    )
+    add("--json", action="store_true", help="print one JSON object, in which null is no number")
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score the files and print what was found; return the exit status."""
+    given = parser().parse_args(arguments)
+    try:
+        found = _found(given)
+    except RefusedError as error:
+        return _fail(str(error), 2)
+    except MemoryError:
+        return _fail(f"{given.logits}: a sample takes more memory than there is", 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    if given.json:
+        print(json.dumps({name: _or_none(value) for name, value in found.items()}, allow_nan=False))
+    else:
+        print("\n".join(_lines(found)))
+    return 0
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return status
+
+
+def _found(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what is printed, by name."""
+    if given.reduction == "none" and given.out is None:
+        raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
+    weight = None if given.weight is None else open_mapped(given.weight)
+    options = Options(weight, given.ignore_index, given.label_smoothing, given.axis, given.workers)
+    logits, target = open_mapped(given.logits), open_mapped(given.target)
+    if given.out is not None:
+        inputs = [given.logits, given.target, given.weight]
+        may_write(given.out, [path for path in inputs if path is not None])
+    task = prepare(logits, target, options)
+    before = time.perf_counter()
+    sums, nan_losses = _score(task, given.out)
+    return _summary(task, given.reduction, sums, nan_losses, time.perf_counter() - before)
+
+
+def _score(task: Task, out: str | None) -> tuple[LossSums, int]:
+    with contextlib.ExitStack() as stack:
+        write = None
+        if out is not None:
+            write = stack.enter_context(whole_file(out, task.dtype, task.samples))
+        advance = stack.enter_context(progress(math.prod(task.samples)))
+        return score(task, write or (lambda _: None), advance)
+
+
+def _summary(
+    task: Task, reduction: str, sums: LossSums, nan_losses: int, seconds: float
+) -> dict[str, Any]:
+    seconds = max(seconds, 1e-9)  # a clock may not tick in so short a time
+    return {
+        "reduction": reduction,
+        "loss": {"mean": sums.mean, "sum": sums.sum, "none": None}[reduction],
+        "perplexity": sums.perplexity,
+        "samples_counted": sums.counted,
+        "samples_ignored": sums.ignored,
+        "nan_losses": nan_losses,
+        "top1_accuracy": sums.accuracy,
+        "samples_per_second": math.prod(task.samples) / seconds,
+        "bytes_per_second": task.nbytes / seconds,
+    }
+
+
+def _or_none(value: Any) -> Any:
+    """Return a value as JSON has it, which knows no nan and no inf."""
+    if value is None or isinstance(value, (int, str)):
+        return value
+    return float(value) if math.isfinite(value) else None
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    """Return what a person reads."""
+    loss = "in the file" if found["loss"] is None else f"{found['loss']:.6g}"
+    accuracy, rate = found["top1_accuracy"], found["samples_per_second"]
+    shown = {
+        "loss": f"{loss} ({found['reduction']})",
+        "perplexity": f"{found['perplexity']:.6g}",
+        "samples counted": f"{found['samples_counted']:,}",
+        "samples ignored": f"{found['samples_ignored']:,}",
+        "losses that are nan": f"{found['nan_losses']:,}",
+        "top-1 accuracy": "n/a" if math.isnan(accuracy) else f"{accuracy:.2%}",
+        "throughput": f"{rate:,.0f} samples/s, {found['bytes_per_second'] / 1e6:,.1f} MB/s",
+    }
+    if not found["nan_losses"]:
+        del shown["losses that are nan"]
+    return [f"{name:<20} {value}" for name, value in shown.items()]

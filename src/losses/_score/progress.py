@@ -1,0 +1,23 @@
+"""A bar on a terminal, if tqdm is there to draw it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def progress(samples: int) -> Iterator[Callable[[int], object]]:
+    """Yield a function to be told how many more samples are done."""
+    bar = None
+    if sys.stderr.isatty():
+        with contextlib.suppress(ImportError):
+            from tqdm import tqdm
+
+            bar = tqdm(total=samples, unit=" samples", unit_scale=True, leave=False)
+    if bar is None:
+        yield lambda _: None
+        return
+    with bar:
+        yield bar.update

@@ -1,0 +1,598 @@
+"""python -m losses score: as cross_entropy of the whole arrays, in bounded memory, or one line."""
+
+import contextlib
+import io
+import itertools
+import json
+import math
+import os
+import stat
+import subprocess
+import sys
+import tracemalloc
+import types
+
+import numpy as np
+import pytest
+from tests.layouts import same_bits
+
+import losses
+from losses import __main__ as command_line
+from losses._score import command, files, score, task
+
+MIB = 1 << 20
+WEIGHT = np.array([0.5, 0.0, 2.0, 1.0, 0.25])
+rng = np.random.default_rng(0)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Return an empty directory, in which the test runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(params=[1, 200, 1 << 20], ids="a piece of {} bytes".format)
+def small(request, monkeypatch):
+    """Make pieces small, and their copies smaller, so that a few numbers are several of each."""
+    monkeypatch.setattr(task, "PIECE", request.param)
+    monkeypatch.setattr(files, "ROOM", request.param // 3)
+    monkeypatch.setattr(files, "AROUND", 1)
+
+
+def save(**arrays):
+    for name, array in arrays.items():
+        np.save(f"{name}.npy", array)
+
+
+def data(shape, axis=1, ignored=False):
+    """Return logits, labels and class probabilities."""
+    logits = rng.standard_normal(shape)
+    labels = rng.integers(0, shape[axis], np.delete(shape, axis))
+    if ignored:
+        labels = np.where(rng.random(labels.shape) < 0.3, -100, labels)
+    return logits, labels, rng.random(shape)
+
+
+def run(capsys, *arguments):
+    """Return the status and what was printed on standard output and standard error."""
+    try:
+        status = command_line.main(["score", *map(str, arguments)])
+    except SystemExit as stop:
+        status = stop.code
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def found(capsys, *arguments):
+    """Return what a run that must succeed prints as JSON."""
+    status, out, err = run(capsys, "logits.npy", "target.npy", "--json", *arguments)
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    return json.loads(out, parse_constant=pytest.fail)
+
+
+def refused(capsys, *arguments):
+    """Return the one line that a run that must fail prints, and that it writes nothing."""
+    before = {name: os.stat(name).st_mtime_ns for name in os.listdir()}
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("python -m losses score: ")
+    assert err.count("\n") == 1
+    assert {name: os.stat(name).st_mtime_ns for name in os.listdir()} == before
+    return err.removeprefix("python -m losses score: ").removesuffix("\n")
+
+
+def close(value, expected):
+    """Return whether they are equal but for the last two digits of sums in float64.
+
+    Both are quotients of sums that are exact to 1 ulp each, see cross_entropy_sums.
+    """
+    if expected is None or not math.isfinite(expected):
+        return value is None
+    return abs(value - expected) <= 4 * math.ulp(expected)
+
+
+def agrees(capsys, logits, target, arguments=(), **options):
+    """Assert that the files are scored as cross_entropy scores the whole arrays."""
+    save(logits=logits, target=target)
+    printed = found(capsys, *arguments, "--out", "losses.npy")
+    each = losses.cross_entropy(logits, target, reduction="none", **options)
+    assert same_bits(np.load("losses.npy"), np.asarray(each))
+    sums = losses.cross_entropy_sums(logits, target, **options)
+    assert close(printed["loss"], float(sums.mean))
+    # The exponential multiplies what its argument lacks by the argument.
+    loss = float(sums.mean)
+    if math.isfinite(loss):
+        slack = (4 + 4 * abs(loss)) * math.ulp(math.exp(loss))
+        assert abs(printed["perplexity"] - math.exp(loss)) <= slack
+    assert printed["samples_counted"] == sums.counted
+    assert printed["samples_ignored"] == sums.ignored
+    assert printed["top1_accuracy"] == (None if math.isnan(sums.accuracy) else sums.accuracy)
+    return printed
+
+
+SHAPES = [((5,), 0), ((7, 5), 1), ((5, 7), 0), ((4, 5, 2, 3), 1), ((3, 2, 5), 2), ((3, 5, 1), 1)]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize(("shape", "axis"), SHAPES)
+def test_any_layout_scores_as_the_whole_arrays_do(capsys, shape, axis, order):
+    logits, labels, probabilities = data(shape, axis, ignored=True)
+    for target in (labels, probabilities):
+        arrays = np.asarray(logits, order=order), np.asarray(target, order=order)
+        agrees(capsys, *arrays, ["--axis", axis], axis=axis)
+    if axis == min(1, len(shape) - 1):
+        agrees(capsys, logits, labels)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "g", "i1", "u8", "?"])
+@pytest.mark.parametrize("label", ["i1", "u2", ">i8"])
+def test_any_dtype_scores_as_the_whole_arrays_do(capsys, dtype, label):
+    logits, labels, probabilities = data((9, 5))
+    logits = np.abs(10 * logits).astype(dtype)
+    agrees(capsys, logits, labels.astype(label))
+    agrees(capsys, logits, probabilities.astype(np.float16))
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+@pytest.mark.parametrize("ignore", [-100, 2])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_option_is_that_of_cross_entropy(capsys, smoothing, ignore, workers):
+    logits, labels, probabilities = data((6, 5, 4), ignored=ignore < 0)
+    save(weight=WEIGHT)
+    options = {"weight": WEIGHT, "label_smoothing": smoothing, "workers": workers}
+    arguments = ["--weight", "weight.npy", "--label-smoothing", smoothing, "--workers", workers]
+    agrees(capsys, logits, probabilities, arguments, **options)
+    arguments += ["--ignore-index", ignore]
+    agrees(capsys, logits, labels, arguments, ignore_index=ignore, **options)
+
+
+def test_one_sample_may_have_its_label_in_an_array(capsys):
+    agrees(capsys, rng.standard_normal(5), np.array([3]))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (0, 0), (3, 5, 0)])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_no_samples_have_no_loss(capsys, shape, kind):
+    target = np.zeros(shape) if kind == "probabilities" else np.zeros(np.delete(shape, 1), int)
+    printed = agrees(capsys, np.zeros(shape), target)
+    assert printed["loss"] is None
+
+
+def test_samples_without_classes_are_all_ignored_or_an_error(capsys):
+    agrees(capsys, np.zeros((3, 0)), np.full(3, -100))
+    save(target=np.array([-100, 0, -100]))
+    line = refused(capsys, "logits.npy", "target.npy")
+    assert line.startswith("target.npy: 1 of 3 labels outside [0, 0), the first at position (1,)")
+
+
+def test_the_reduction_chooses_the_loss_that_is_printed(capsys):
+    logits, labels, _ = data((9, 5))
+    save(logits=logits, target=labels)
+    sums = losses.cross_entropy_sums(logits, labels)
+    for reduction, expected in [("mean", sums.mean), ("sum", sums.sum)]:
+        printed = found(capsys, "--reduction", reduction)
+        assert (printed["reduction"], close(printed["loss"], float(expected))) == (reduction, True)
+    assert found(capsys, "--reduction", "none", "--out", "o.npy")["loss"] is None
+    line = refused(capsys, "logits.npy", "target.npy", "--reduction", "none")
+    assert line == "--reduction: none needs --out, a file for one loss per sample"
+
+
+def test_a_person_reads_every_number(capsys):
+    save(logits=np.zeros((4, 2)), target=np.array([0, 1, 0, -100]))
+    status, out, err = run(capsys, "logits.npy", "target.npy")
+    assert (status, err) == (0, "")
+    *lines, throughput = out.splitlines()
+    assert lines == [
+        "loss                 0.693147 (mean)",
+        "perplexity           2",
+        "samples counted      3",
+        "samples ignored      1",
+        "top-1 accuracy       66.67%",
+    ]
+    assert throughput.startswith("throughput           ")
+    assert throughput.endswith("MB/s")
+    save(target=np.full((4, 2), 0.5))
+    out = run(capsys, "logits.npy", "target.npy", "--reduction", "none", "--out", "o.npy")[1]
+    assert out.startswith("loss                 in the file (none)\n")
+    assert "\ntop-1 accuracy       n/a\n" in out
+
+
+@pytest.mark.usefixtures("small")
+def test_infinite_logits_are_no_nan_and_their_losses_are_counted(capsys):
+    logits = np.zeros((6, 3))
+    logits[1], logits[3, 0], logits[4, 2] = -np.inf, np.inf, -np.inf
+    printed = agrees(capsys, logits, np.zeros(6, int))
+    assert printed["nan_losses"] == 2
+    assert printed["loss"] is None
+    assert "\nlosses that are nan  2\n" in run(capsys, "logits.npy", "target.npy")[1]
+    printed = agrees(capsys, logits[4:], np.array([2, 0]))
+    assert (printed["nan_losses"], printed["loss"], printed["perplexity"]) == (0, None, None)
+
+
+def test_a_clock_that_does_not_tick_gives_a_finite_rate(capsys, monkeypatch):
+    save(logits=np.zeros((4, 2)), target=np.zeros(4, int))
+    monkeypatch.setattr(command.time, "perf_counter", lambda: 1.0)
+    printed = found(capsys)
+    assert printed["samples_per_second"] == 4 / 1e-9
+    assert printed["bytes_per_second"] == (4 * 2 * 8 + 4 * 8) / 1e-9
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_nan_logits_are_counted_and_the_first_is_named(capsys, axis):
+    logits, labels, probabilities = data((4, 5, 3), axis)
+    save(weight=np.zeros(logits.shape[axis]))
+    logits[2, 1, 2], logits[3, 0, 1], logits[1, 4, 2] = np.nan, np.nan, np.nan
+    arguments = ["logits.npy", "target.npy", "--axis", axis, "--out", "losses.npy"]
+    said = "NaN logits in samples that count: {}, the first at position {}"
+    for target in (labels, probabilities):
+        save(logits=logits, target=target)
+        for weight in ([], ["--weight", "weight.npy"]):
+            line = refused(capsys, *arguments, *weight)
+            assert line == "logits.npy: " + said.format(3, (1, 4, 2))
+    sample = tuple(np.delete((1, 4, 2), axis))
+    labels[sample] = -100
+    save(target=labels)
+    assert refused(capsys, *arguments) == "logits.npy: " + said.format(2, (2, 1, 2))
+    labels[...] = -100
+    agrees(capsys, logits, labels, ["--axis", axis], axis=axis)
+
+
+@pytest.mark.usefixtures("small")
+def test_nan_in_probabilities_and_weights_are_errors(capsys):
+    logits, labels, probabilities = data((4, 5))
+    probabilities[3, 1] = probabilities[2, 4] = np.nan
+    save(logits=logits, target=probabilities, w=np.array([1, np.nan, 1, 1, np.nan]))
+    line = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
+    assert line == "target.npy: NaN probabilities: 2, the first at position (2, 4)"
+    save(target=labels)
+    line = refused(capsys, "logits.npy", "target.npy", "--weight", "w.npy")
+    assert line == "w.npy: NaN weights: 2, the first at position (1,)"
+
+
+@pytest.mark.usefixtures("small")
+def test_labels_out_of_range_are_counted_over_the_whole_file(capsys):
+    labels = np.zeros((40, 3), np.int32)
+    labels[17, 2], labels[20, 0], labels[39, 2] = 5, -1, 7
+    for order in "CF":
+        save(logits=np.zeros((40, 5, 3)), target=np.asarray(labels, order=order))
+        assert refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy") == (
+            "target.npy: 3 of 120 labels outside [0, 5), the first at position (17, 2): 5; "
+            "only -100 is ignored"
+        )
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "arguments", "line"),
+    [
+        (np.zeros((2, 3)), np.zeros(3, int), [], "target.npy: expected shape (2,) for logits"),
+        (np.zeros((2, 3)), np.zeros((3, 2)), [], "target.npy: expected class probabilities"),
+        (np.zeros((2, 3)), np.zeros(2), [], "target.npy: expected integer class indices"),
+        (np.zeros(()), np.zeros((), int), [], "logits.npy: expected at least one dimension"),
+        (np.zeros((2, 3), complex), np.zeros(2, int), [], "logits.npy: expected real numbers"),
+        (np.zeros(2, "i4,f8"), np.zeros(2, int), [], "logits.npy: expected real numbers"),
+        (np.zeros((2, 3)), np.zeros(2, "M8[s]"), [], "target.npy: expected real numbers"),
+        (np.zeros((2, 3)), np.zeros(2, "U1"), [], "target.npy: expected real numbers"),
+        (None, None, ["--axis", 2], "--axis: axis 2 is out of bounds"),
+        (None, None, ["--workers", 0], "--workers: expected None, -1 or a positive"),
+        (None, None, ["--label-smoothing", "nan"], "--label-smoothing: expected a number in"),
+        (np.zeros((2, 3)), np.zeros((2, 3)), ["--ignore-index", 1], "--ignore-index: expected a"),
+        (None, None, ["--weight", "logits.npy"], "logits.npy: expected one entry for each of"),
+        (None, None, ["--axis", "x"], "argument --axis: invalid int value: 'x'"),
+        (None, None, ["--lab", 0], "unrecognized arguments: --lab 0"),
+        (None, None, ["--reduction", "max"], "argument --reduction: invalid choice: 'max'"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_that_names_it(capsys, logits, target, arguments, line):
+    save(logits=np.zeros((2, 3)) if logits is None else logits)
+    save(target=np.zeros(2, int) if target is None else target)
+    given = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy", *arguments)
+    assert given.startswith(line)
+
+
+def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, monkeypatch):
+    many = np.zeros(2, [(f"field {i}", "f8") for i in range(900)])  # a message of two lines
+    save(target=np.zeros(2, int), many=many, objects=np.array([{}, None]), whole=np.zeros(9))
+    np.savez("several.npz", np.zeros(2))
+    whole = (folder / "whole.npy").read_bytes()
+    (folder / "truncated.npy").write_bytes(whole[:-1])
+    (folder / "header.npy").write_bytes(whole[:20])
+    (folder / "nonsense.npy").write_bytes(whole[:10] + b"\n" * 60 + whole[70:])
+    (folder / "text.npy").write_text("1 2 3")
+    (folder / "empty.npy").touch()
+    (folder / "folder.npy").mkdir()
+    os.mkfifo("pipe.npy")
+    expected = {
+        "missing.npy": "No such file or directory",
+        "folder.npy": "expected a .npy file, got what is not a regular file",
+        "pipe.npy": "expected a .npy file, got what is not a regular file",
+        "objects.npy": "refused, for it holds pickled Python objects",
+        "several.npz": "expected a .npy file, got a ZIP archive (.npz holds several arrays)",
+        "text.npy": "expected a .npy file, got another format",
+        "empty.npy": "expected a .npy file, got another format",
+        "many.npy": "cannot be read as a .npy file: Header info length",
+        "truncated.npy": "cannot be read as a .npy file: ",
+        "header.npy": "cannot be read as a .npy file: ",
+        "nonsense.npy": "cannot be read as a .npy file: ",
+    }
+    for name, what in expected.items():
+        assert refused(capsys, name, "target.npy").startswith(f"{name}: {what}")
+        assert refused(capsys, "whole.npy", name).startswith(f"{name}: {what}")
+
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files, "open", forbidden, raising=False)
+    assert refused(capsys, "whole.npy", "target.npy") == "whole.npy: Permission denied"
+
+
+def test_arguments_that_are_missing_are_one_line(capsys):
+    assert refused(capsys).startswith("the following arguments are required: LOGITS.npy")
+
+
+def scored(capsys, *arguments):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    return found(capsys, "--out", *arguments)
+
+
+def test_the_file_of_losses_is_that_of_numpy_save(folder, capsys):
+    scored(capsys, "losses.npy")
+    save(expected=losses.cross_entropy(np.zeros((2, 3)), [0, 0], reduction="none"))
+    assert (folder / "losses.npy").read_bytes() == (folder / "expected.npy").read_bytes()
+    (folder / "new").touch()
+    mode = stat.S_IMODE((folder / "new").stat().st_mode)
+    assert stat.S_IMODE((folder / "losses.npy").stat().st_mode) == mode
+
+
+def test_a_symbolic_link_stays_and_leads_to_the_losses(folder, capsys):
+    (folder / "there").mkdir()
+    (folder / "link.npy").symlink_to("there/losses.npy")
+    scored(capsys, "link.npy")
+    assert (folder / "link.npy").is_symlink()
+    assert os.listdir("there") == ["losses.npy"]
+
+
+def test_losses_are_not_written_over_an_input_nor_nowhere(folder, capsys):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int), w=np.ones(3))
+    os.link("target.npy", "same.npy")
+    (folder / "folder.npy").mkdir()
+    expected = {
+        "logits.npy": "is an input, logits.npy, and would be overwritten",
+        "same.npy": "is an input, target.npy, and would be overwritten",
+        "./w.npy": "is an input, w.npy, and would be overwritten",
+        "nowhere/losses.npy": "its directory does not exist",
+        "folder.npy": "exists, and is no regular file",
+    }
+    for out, what in expected.items():
+        arguments = ["logits.npy", "target.npy", "--weight", "w.npy", "--out", out]
+        assert refused(capsys, *arguments) == f"{out}: {what}"
+
+
+@pytest.mark.parametrize("before", [None, b"what was there"])
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (OSError(28, "No space left on device"), 2, "losses.npy: No space left on device"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 2, "logits.npy: a sample takes more memory than there is"),
+    ],
+)
+def test_a_run_that_stops_half_way_leaves_no_half_file(
+    folder, capsys, monkeypatch, before, raised, status, line
+):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+    if before is not None:
+        (folder / "losses.npy").write_bytes(before)
+    calls = itertools.count()
+
+    def advance(_):
+        if next(calls) == 1:
+            assert len(os.listdir()) == 3 + (before is not None)  # the temporary one
+            raise raised
+
+    monkeypatch.setattr(task, "PIECE", 1)
+    monkeypatch.setattr(command, "progress", lambda _: contextlib.nullcontext(advance))
+    done = run(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
+    assert done == (status, "", f"python -m losses score: {line}\n")
+    assert len(os.listdir()) == 2 + (before is not None)
+    if before is not None:
+        assert (folder / "losses.npy").read_bytes() == before
+
+
+def test_a_bug_is_no_error_of_the_files(capsys, monkeypatch):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+
+    def wrong(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(score, "sums_of", wrong)
+    with pytest.raises(ZeroDivisionError):
+        run(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
+    assert sorted(os.listdir()) == ["logits.npy", "target.npy"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_progress_if_tqdm_is_there(monkeypatch, terminal):
+    drawn = []
+
+    class Bar(contextlib.AbstractContextManager):
+        def __init__(self, total, **_):
+            drawn.append(total)
+
+        def __exit__(self, *error):
+            drawn.append("closed")
+
+        def update(self, samples):
+            drawn.append(samples)
+
+    save(logits=np.zeros((5, 3)), target=np.zeros(5, int))
+    monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=Bar))
+    monkeypatch.setattr(task, "PIECE", 2 * 8 * 8)
+    monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
+    assert command.main(["logits.npy", "target.npy"]) == 0
+    assert (drawn[0], drawn[-1], sum(drawn[1:-1])) == (5, "closed", 5) if terminal else not drawn
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert command.main(["logits.npy", "target.npy"]) == 0
+    assert sys.stderr.getvalue() == ""
+
+
+def test_the_bound_on_pages_holds_for_any_part(monkeypatch):
+    """Each entry brings in the windows of AROUND bytes that it lies in, wherever they begin."""
+    monkeypatch.setattr(files, "AROUND", 16)
+    memory = np.zeros(5000, "u2")
+    for shape in [(40,), (5, 8), (3, 4, 5), (2, 3, 4, 5), (20, 1, 30)]:
+        for order, stop in itertools.product("CF", [1, 2, 5]):
+            whole = np.ndarray(shape, "u2", memory, order=order)
+            for axis in range(len(shape)):
+                part = whole[(slice(None),) * axis + (slice(1, 1 + stop),)]
+                offsets = np.zeros(part.shape, int)
+                for i, (step, size) in enumerate(zip(part.strides, part.shape, strict=True)):
+                    offsets += step * np.arange(size).reshape((-1,) + (1,) * (part.ndim - 1 - i))
+                for begin in range(16):
+                    windows = {(begin + int(o)) // 16 for o in offsets.ravel()}
+                    assert 16 * len(windows) <= files.pages(part)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_pages_are_dropped_piece_by_piece_and_where_scattered_more_often(axis, monkeypatch):
+    shape = (60, 500)[:: 1 if axis == 0 else -1]
+    save(logits=np.zeros(shape), target=np.zeros(500, int))
+    monkeypatch.setattr(task, "PIECE", 60 * 100 * 8)
+    monkeypatch.setattr(files, "ROOM", 70 * 100 * 8)
+    monkeypatch.setattr(files, "AROUND", 400)
+    drops, copied = [], []
+    copyto = np.copyto
+    monkeypatch.setattr(files.Mapped, "drop", lambda mapped: drops.append(mapped.path))
+    logits, target = files.open_mapped("logits.npy"), files.open_mapped("target.npy")
+    job = task.prepare(logits, target, task.Options(axis=axis))
+    pieces = len(list(job.pieces()))
+    assert drops == ["target.npy"] * pieces
+    drops.clear()
+    monkeypatch.setattr(
+        files.np, "copyto", lambda to, part: (copied.append(files.pages(part)), copyto(to, part))
+    )
+    for piece in job.pieces():
+        logits.read(piece.logits)
+    assert len(copied) == len(drops) == (0 if axis else 2 * pieces)
+    assert all(size <= files.ROOM for size in copied)
+    drops.clear()
+    monkeypatch.setattr(files, "ROOM", 1 << 20)
+    score.score(job, lambda _: None, lambda _: None)
+    assert drops == ["logits.npy", "target.npy"] * pieces
+
+
+def test_where_pages_cannot_be_dropped_nothing_else_differs(capsys, monkeypatch):
+    monkeypatch.delattr(files.mmap, "MADV_DONTNEED", raising=False)
+    agrees(capsys, *data((9, 5))[:2])
+
+
+def peak(capsys, *arguments):
+    """Return the most memory that a run allocates, after one in which NumPy imports its own."""
+    found(capsys, *arguments)
+    tracemalloc.start()
+    try:
+        found(capsys, *arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+LARGE = {  # shape, class axis, order
+    "many classes": ((3_000, 1_000), 1, "C"),
+    "many samples": ((600_000, 2), 1, "C"),
+    "classes first": ((1_000, 3_000), 0, "C"),
+    "Fortran order": ((3_000, 1_000), 1, "F"),
+    "images": ((4, 21, 128, 256), 1, "C"),
+}
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("f4", 4), ("f2", 2), ("i1", 8)])
+@pytest.mark.parametrize("probabilities", [None, "f8"])
+def test_no_piece_is_larger_than_allowed_also_when_integers_become_floats(
+    monkeypatch, dtype, size, probabilities
+):
+    monkeypatch.setattr(task, "PIECE", 5000)
+    save(logits=np.zeros((300, 20), dtype))
+    save(target=np.zeros(300, int) if probabilities is None else np.zeros((300, 20), probabilities))
+    job = task.prepare(*map(files.open_mapped, ["logits.npy", "target.npy"]), task.Options())
+    size += 0 if probabilities is None else 8
+    counts = [job.logits.array[piece.logits].size for piece in job.pieces()]
+    assert sum(counts) == 300 * 20
+    assert 2500 < max(counts) * size <= 5000
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_integers_are_not_made_floats_all_at_once(capsys, monkeypatch, kind):
+    monkeypatch.setattr(task, "PIECE", MIB)
+    logits = np.zeros((3_000, 1_000), np.int8)
+    save(logits=logits, target=np.zeros(3_000, int))
+    if kind == "probabilities":
+        save(target=logits.astype(np.float16))
+    assert peak(capsys) < 6 * MIB < logits.size * 8
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize(("shape", "axis", "order"), LARGE.values(), ids=LARGE)
+def test_a_file_takes_the_memory_of_a_few_pieces(capsys, monkeypatch, shape, axis, order, kind):
+    monkeypatch.setattr(task, "PIECE", MIB)
+    monkeypatch.setattr(files, "ROOM", MIB)
+    logits = np.zeros(shape, np.float32, order)
+    target = logits if kind == "probabilities" else np.zeros(np.delete(shape, axis), int)
+    save(logits=logits, target=target)
+    # Copies of a piece, its losses twice, and the blocks of the schedule: see test_memory.py.
+    assert peak(capsys, "--axis", axis, "--out", "losses.npy") < (1 + 1 + 4) * MIB
+
+
+RESIDENT = """
+import sys
+from losses.__main__ import main
+assert main(["score", *sys.argv[1:]]) == 0
+print(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read as Linux tells it")
+@pytest.mark.parametrize(("shape", "axis"), [((200_000, 500), 1), ((500, 200_000), 0)])
+def test_a_process_stays_below_200_mb_whatever_the_size_of_the_file(shape, axis):
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with open("logits.npy", "wb") as file:  # a hole, which takes no room on the disk
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 4 * math.prod(shape))
+    save(target=np.zeros(200_000, np.int16))
+    command = [sys.executable, "-c", RESIDENT, "logits.npy", "target.npy", "--axis", str(axis)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert 1024 * int(done.stdout.split()[-1]) < 200e6 < os.path.getsize("logits.npy")
+
+
+def test_it_runs_as_a_process_whose_status_tells_how_it_went():
+    save(logits=np.zeros((2, 3)), target=np.array([0, 1]), wrong=np.array([0, 3]))
+    program = [sys.executable, "-W", "error", "-m", "losses", "score", "logits.npy"]
+    done = subprocess.run([*program, "target.npy", "--json"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["samples_counted"] == 2
+    done = subprocess.run([*program, "wrong.npy"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"python -m losses score: wrong.npy: 1 of 2 labels outside")
+
+
+def test_help_explains_the_command_and_each_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["--help"])
+    assert stop.value.code == 0
+    assert "python -m losses score LOGITS.npy TARGET.npy" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    status, out, _ = run(capsys, "--help")
+    assert status == 0
+    for action in command.parser()._actions:
+        assert action.help
+        assert all(option in out for option in action.option_strings)
