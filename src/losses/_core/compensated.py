@@ -1,9 +1,9 @@
 """Sums with twice the digits: a number and what its rounding left out.
 
 The sum s of two numbers a and b and the error of its rounding, which is a number too, are a + b
-exactly (Knuth's two-sum). The errors are added beside the sums, and only their own rounding is lost.
-With the unit roundoff u and S the sum of the absolute values, the rests of n numbers added in
-pairs are at most u S log2 n, so their rounding is at most (u log2 n)**2 S; a merge adds three
+exactly (Knuth's two-sum). The errors are added beside the sums, and only their own rounding is
+lost. With the unit roundoff u and S the sum of the absolute values, the rests of n numbers added
+in pairs are at most u S log2 n, so their rounding is at most (u log2 n)**2 S; a merge adds three
 numbers of at most u S, and loses at most 6 u**2 S.
 """
 
