@@ -1178,9 +1178,11 @@ MUTANTS = [
     Mutant(
         "out is cleared before the arguments are checked",
         "_classification/cross_entropy.py",
-        "divisor = problem.divisor(reduction)\n    grads = unit",
-        "divisor = problem.divisor(reduction)\n"
-        "    if out is not None and out is not logits:\n        out.fill(0)\n    grads = unit",
+        "    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)\n"
+        "    divisor",
+        "    if out is not None and out is not logits:\n        out.fill(0)\n"
+        "    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)\n"
+        "    divisor",
         "rooms/test_out.py::test_a_wrong_call_writes_nothing",
     ),
     Mutant(

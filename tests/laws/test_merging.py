@@ -123,9 +123,9 @@ def test_an_infinite_or_undefined_loss_makes_the_sum_so_and_no_other(value):
 
 
 def test_what_does_not_count_counts_nowhere():
-    logits, target = [[np.nan, 0.0], [0.0, 1.0], [2.0, 0.0]], [-100, 0, 1]
-    sums = losses.cross_entropy_sums(logits, target, weight=[2.0, 0.0])
-    assert (sums.counted, sums.ignored, sums.weighted, sums.correct) == (2, 1, 1, 0)
+    logits = [[np.nan, 0.0], [3.0, 0.0], [0.0, 1.0], [2.0, 0.0]]
+    sums = losses.cross_entropy_sums(logits, [-100, -100, 0, 1], weight=[2.0, 0.0])
+    assert (sums.counted, sums.ignored, sums.weighted, sums.correct) == (2, 2, 1, 0)
     assert sums.divisor.high == 2
     assert sums.mean == losses.cross_entropy([[0.0, 1.0]], [0])
 
