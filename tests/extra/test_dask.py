@@ -1,5 +1,7 @@
 """Losses of Dask arrays: what NumPy arrays give, for any chunks, on threads and on processes."""
 
+import itertools
+
 import dask
 import dask.array as da
 import numpy as np
@@ -115,6 +117,33 @@ def test_cross_entropy_and_its_gradient_are_those_of_numpy(dtype, data):
     masses = call.rest[0].shape == call.first.shape or call.options.get("label_smoothing")
     size = (140.0 if masses else 0.0) + np.finfo(dtype).smallest_subnormal
     assert_near(found_grad, expected_grad, budget, size)
+
+
+GRID = [
+    *itertools.product(
+        ("labels", "probabilities"),
+        (None, np.linspace(0, 2, 30)),
+        (0.0, 0.1),
+        ("none", "mean", "sum"),
+        ((4, 7), (12, 10), (5, 30)),
+    )
+]
+
+
+@pytest.mark.parametrize(("kind", "weight", "smoothing", "reduction", "chunks"), GRID)
+def test_every_option_is_that_of_numpy(kind, weight, smoothing, reduction, chunks):
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((12, 30))
+    target = rng.random((12, 30)) if kind == "probabilities" else rng.integers(-1, 30, 12)
+    options = {"weight": weight, "label_smoothing": smoothing, "reduction": reduction}
+    options["ignore_index"] = -1
+    lazily = lazy.cross_entropy_value_and_grad(
+        da.from_array(logits, chunks=chunks), target, **options
+    )
+    expected = losses.cross_entropy_value_and_grad(logits, target, **options)
+    # A dozen ulp, as in cross_entropy_shard, of terms p V - v with V up to 31.
+    for found, right in zip(computed(*lazily), expected, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-14, atol=31e-15)
 
 
 # ---- what the graph is like ----------------------------------------------------------------------

@@ -274,6 +274,20 @@ def test_shards_of_the_classes_are_the_whole(dtype, call, rng, scale):
     assert abs(state.sums.sum - whole.sum) <= (ulps[:, 0] * np.abs(each)).sum() * (1 + U)
 
 
+def test_weights_and_ties_are_those_of_the_whole_in_any_shard():
+    """Where Hypothesis seldom goes: a label in each shard, and logits that are often equal."""
+    rng = np.random.default_rng(0)
+    scores, target = rng.integers(0, 2, (200, 7)) * 1.0, rng.integers(0, 7, 200)
+    options = {"weight": np.arange(7) + 1.0}
+    cuts = [slice(0, 2), slice(2, 5), slice(5, 7)]
+    states = states_of(shards_of(scores, target, options, cuts))
+    whole = losses.cross_entropy_sums(scores, target, **options)
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        sums = losses.merge_shards(*(states[i] for i in order)).sums
+        assert sums[1:] == whole[1:]
+        assert sums.correct == np.count_nonzero(scores.argmax(1) == target)
+
+
 @given(calls, st.randoms(use_true_random=False), st.sampled_from([1, 20]), st.booleans())
 def test_the_gradient_of_each_shard_is_its_slice_of_the_whole(call, rng, scale, one_for_all):
     scores, target, options = matrix(call)
