@@ -22,7 +22,7 @@ from .contenders import CONTENDERS as PACKAGES
 from .contenders import TEXTBOOK, Call, cross_entropy
 from .measure import clock, error, extra_memory
 from .problems import SMOOTHING, Arrays
-from .processes import run_pinned
+from .processes import run_pinned, status
 from .results import FOLDER, Timing, about, cores, seconds
 from .results import load as machine_load
 
@@ -317,17 +317,12 @@ class Memory(NamedTuple):
         return cls(**cell | {"layer": Layer(*cell["layer"])})
 
 
-def _kibibytes(path: str, field: str) -> int:
-    lines = Path(path).read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
-
-
 def remembered(layer: Layer, name: str) -> Memory:
     """Measure what a call needs beyond its arguments and results, in this process."""
     if not Path("/proc/self/clear_refs").exists():
         return Memory(layer, name, None, None, "no /proc")
     needed = 4 * layer.classes * (COPIES.get(name, 0) * layer.samples + 4 * layer.features)
-    free = _kibibytes("/proc/meminfo", "MemAvailable")
+    free = status("MemAvailable", "/proc/meminfo")
     if needed > MEMORY_SHARE * free:
         return Memory(layer, name, None, None, f"needs {needed >> 30} of {free >> 30} GiB")
     build = CONTENDERS[name].build
@@ -337,9 +332,9 @@ def remembered(layer: Layer, name: str) -> Memory:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # freed pages that the call would use again
     Path("/proc/self/clear_refs").write_text("5")  # the peak is what there is now
-    before = _kibibytes("/proc/self/status", "VmRSS")
+    before = status("VmRSS")
     answer = call()
-    peak = _kibibytes("/proc/self/status", "VmHWM")
+    peak = status("VmHWM")
     results = sum(part.nbytes for part in answer)
     del answer
     traced = extra_memory(call) - results if name == LOSSES else None

@@ -6,7 +6,6 @@ Each section is a list of records, which are saved as JSON, and a table of them.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -23,7 +22,7 @@ import numpy as np
 
 import losses
 
-from .processes import environment
+from .processes import environment, status
 from .results import FOLDER, about, cores, seconds
 from .results import load as machine_load
 
@@ -175,18 +174,26 @@ def _write(logits: Path, target: Path, rows: int) -> int:
     return logits.stat().st_size
 
 
+SCORE = """
+import sys
+from benchmarks.processes import status
+from losses.__main__ import main
+
+code = main(["score", *sys.argv[1:]])
+print(status("VmHWM"))
+sys.exit(code)
+"""
+
+
 def _score(logits: Path, target: Path, workers: int) -> Record:
-    command = [sys.executable, "-m", "losses", "score", str(logits), str(target), "--json"]
+    """Run the command in a process that also tells its peak of memory."""
+    command = [sys.executable, "-c", SCORE, str(logits), str(target), "--json"]
     command += ["--workers", str(workers)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(workers))
-    assert process.stdout is not None
-    printed = json.loads(process.stdout.read())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    done = subprocess.run(command, env=environment(workers), capture_output=True, check=True)
     elapsed = time.perf_counter() - start
-    assert process.returncode == 0
-    return {"peak": usage.ru_maxrss * 1024, "seconds": elapsed, "loss": printed["loss"]}
+    printed, peak = done.stdout.splitlines()
+    return {"peak": int(peak), "seconds": elapsed, "loss": json.loads(printed)["loss"]}
 
 
 # ---- worker processes ----------------------------------------------------------------------------
@@ -204,11 +211,6 @@ def cluster() -> Iterator[Record]:
         i, k = np.arange(*rows, dtype=np.float32), np.arange(*columns, dtype=np.float32)
         return np.sin(i)[:, None] * np.float32(3) + np.cos(7 * k)
 
-    def peak() -> int:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
     target = np.arange(DASK_ROWS) * 31 % CLASSES
     shape = (DASK_ROWS, CLASSES)
     for cut, size in CHUNKS.items():
@@ -224,11 +226,11 @@ def cluster() -> Iterator[Record]:
                 ) as made,
                 Client(made) as client,
             ):
-                before = max(client.run(peak).values())
+                before = max(client.run(status, "VmHWM").values())
                 start = time.perf_counter()
                 loss = float(lazy.cross_entropy(logits, target).compute())
                 elapsed = time.perf_counter() - start
-                extra = max(client.run(peak).values()) - before
+                extra = max(client.run(status, "VmHWM").values()) - before
             yield {
                 "cut": cut,
                 "chunk": int(4 * np.prod([size[0], min(size[1], CLASSES)])),

@@ -1,6 +1,7 @@
 """Any split of the samples or of the classes, merged in any order and nesting, is the whole."""
 
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_the_mean_of_nothing_is_nan_and_its_sum_0():
         assert sums.sum == 0
         assert math.isnan(sums.mean)
         assert math.isnan(sums.perplexity)
+        assert math.isnan(sums.denominator)
     assert math.isnan(none.accuracy)
 
 
@@ -216,6 +218,23 @@ def test_an_evaluator_reads_what_the_batches_so_far_have(call, rng):
         assert evaluator.sums == sums
         read = [evaluator.loss, evaluator.perplexity, evaluator.count, evaluator.accuracy]
         np.testing.assert_equal(read, [sums.mean, sums.perplexity, sums.counted, sums.accuracy])
+
+
+def test_an_evaluator_keeps_the_weights_it_was_given_and_refuses_options_at_once():
+    weight = np.array([1.0, 2.0])
+    evaluator = losses.Evaluator(weight=weight)
+    weight[:] = 7
+    evaluator.update([[1.0, 2.0]], [1])
+    assert evaluator.sums.denominator == 2
+    for option, wrong in [
+        ("weight", ["a"]),
+        ("ignore_index", 0.5),
+        ("label_smoothing", 5),
+        ("axis", "last"),
+        ("workers", 0),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=option):
+            losses.Evaluator(**{option: wrong})
 
 
 def test_a_batch_that_is_refused_changes_nothing():
@@ -315,7 +334,8 @@ def test_the_gradient_of_each_shard_is_its_slice_of_the_whole(call, rng, scale, 
         assert not found[target == options["ignore_index"]].any()
 
 
-SPECIAL = st.sampled_from([0.0, 1.0, -np.inf, -np.inf, np.inf, np.nan, 1e300])
+LARGEST = np.finfo(float).max
+SPECIAL = st.sampled_from([0.0, 1.0, -np.inf, -np.inf, np.inf, np.nan, 1e300, LARGEST, -LARGEST])
 
 
 @given(st.data(), st.randoms(use_true_random=False))
@@ -389,6 +409,17 @@ def test_float16_is_computed_in_float32_and_its_gradient_rounded_once():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_states_are_values_that_nothing_changes():
+    state = shard(0, 6)
+    whole = losses.merge_shards(shard(2, 6), shard(0, 2))
+    for one in (state, whole, pickle.loads(pickle.dumps(whole))):
+        np.testing.assert_array_equal(one.losses, state.losses)
+    for one in (state, whole):
+        for array in (one.label, one.weight, *one.state):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 1
+
+
 def test_workers_change_no_bit_of_a_state_or_a_gradient():
     rng = np.random.default_rng(0)
     x, target = rng.standard_normal((30_000, 20)), rng.integers(0, 40, 30_000)
@@ -433,9 +464,9 @@ def test_what_is_wrong_with_a_shard_is_named(changes, error, words):
         losses.cross_entropy_shard(logits, target, **arguments)
 
 
-def shard(first, stop, classes=6, target=(0, 5), samples=2):
+def shard(first, stop, classes=6, target=(0, 5), samples=2, **options):
     x = np.ones((samples, stop - first))
-    return losses.cross_entropy_shard(x, target, first_class=first, classes=classes)
+    return losses.cross_entropy_shard(x, target, first_class=first, classes=classes, **options)
 
 
 def test_shards_that_do_not_fit_one_another_are_refused():
@@ -451,7 +482,13 @@ def test_shards_that_do_not_fit_one_another_are_refused():
     mass = losses.cross_entropy_shard(np.ones((2, 4)), np.ones((2, 4)), first_class=2, classes=6)
     with pytest.raises(ValueError, match="one kind of target, got labels and mass"):
         losses.merge_shards(state, mass)
-    with pytest.raises(TypeError, match="states: expected ShardStates, got tuple"):
+    for options in ({"label_smoothing": 0.1}, {"weight": np.ones(2)}):
+        other = shard(2, 4, **options)
+        with pytest.raises(
+            ValueError, match=r"one label_smoothing|weights of all classes or of no"
+        ):
+            losses.merge_shards(state, other)
+    with pytest.raises(TypeError, match="state: expected a ShardState, got tuple"):
         losses.merge_shards(state, ())
     with pytest.raises(ValueError, match="at least one"):
         losses.merge_shards()
@@ -480,5 +517,10 @@ def test_the_gradient_wants_the_state_of_its_samples_and_one_number_or_one_each(
         backward(np.ones(3), state, np.ones((2, 6)), [0, 5], **arguments)
     with pytest.raises(ValueError, match="one target"):
         backward(1.0, state, np.ones((2, 6)), [0, 4], **arguments)
+    with pytest.raises(TypeError, match="state: expected a ShardState, got NoneType"):
+        backward(1.0, None, np.ones((2, 6)), [0, 5], **arguments)
+    for option in ({"label_smoothing": 0.1}, {"weight": np.ones(6)}):
+        with pytest.raises(ValueError, match=r"label_smoothing|weights"):
+            backward(1.0, state, np.ones((2, 6)), [0, 5], **arguments, **option)
     with pytest.raises(ValueError, match="one shape"):
         backward(1.0, state, np.ones((1, 6)), [0], **arguments)

@@ -378,3 +378,14 @@ def test_states_for_another_pass_are_made_again_where_they_would_be_too_many():
             patch.setattr(linear_chunks, "KEPT_SAMPLES", kept)
             results.append(both(inputs, linear_weight, rng.integers(0, 40, 9) * 0)[:3])
     assert_same(*results)
+
+
+@ways
+def test_logits_at_the_ends_of_the_range_are_those_of_cross_entropy(way):
+    largest = np.finfo(float).max
+    linear_weight = np.array([[largest], [0.0], [-largest], [1.0]])
+    with going(way):
+        loss = losses.linear_cross_entropy(
+            np.ones((3, 1)), linear_weight, [0, 1, 2], reduction="none"
+        )
+    np.testing.assert_array_equal(loss, [0, largest, np.inf])

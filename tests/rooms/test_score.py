@@ -6,9 +6,11 @@ import itertools
 import json
 import math
 import os
+import signal
 import stat
 import subprocess
 import sys
+import threading
 import tracemalloc
 import types
 
@@ -18,9 +20,10 @@ from tests.layouts import same_bits
 
 import losses
 from losses import __main__ as command_line
-from losses._score import command, files, score, task
+from losses._score import command, files, progress, score, task
 
 MIB = 1 << 20
+ENDING = ["SIGTERM", "SIGHUP"]
 WEIGHT = np.array([0.5, 0.0, 2.0, 1.0, 0.25])
 rng = np.random.default_rng(0)
 
@@ -216,6 +219,8 @@ def test_infinite_logits_are_no_nan_and_their_losses_are_counted(capsys):
     assert "\nlosses that are nan  2\n" in run(capsys, "logits.npy", "target.npy")[1]
     printed = agrees(capsys, logits[4:], np.array([2, 0]))
     assert (printed["nan_losses"], printed["loss"], printed["perplexity"]) == (0, None, None)
+    assert printed["infinite_losses"] == 1
+    assert "\nlosses that are inf  1\n" in run(capsys, "logits.npy", "target.npy")[1]
 
 
 def test_a_clock_that_does_not_tick_gives_a_finite_rate(capsys, monkeypatch):
@@ -319,10 +324,10 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, mo
         "several.npz": "expected a .npy file, got a ZIP archive (.npz holds several arrays)",
         "text.npy": "expected a .npy file, got another format",
         "empty.npy": "expected a .npy file, got another format",
-        "many.npy": "cannot be read as a .npy file: Header info length",
-        "truncated.npy": "cannot be read as a .npy file: ",
-        "header.npy": "cannot be read as a .npy file: ",
-        "nonsense.npy": "cannot be read as a .npy file: ",
+        "many.npy": "cannot be read as a .npy file: a broken header",
+        "truncated.npy": "cannot be read as a .npy file: it is shorter than its header says",
+        "header.npy": "cannot be read as a .npy file: a broken header",
+        "nonsense.npy": "cannot be read as a .npy file: a broken header",
     }
     for name, what in expected.items():
         assert refused(capsys, name, "target.npy").startswith(f"{name}: {what}")
@@ -371,10 +376,13 @@ def test_losses_are_not_written_over_an_input_nor_nowhere(folder, capsys):
         "./w.npy": "is an input, w.npy, and would be overwritten",
         "nowhere/losses.npy": "its directory does not exist",
         "folder.npy": "exists, and is no regular file",
+        "losses/": "is no name of a file",
     }
     for out, what in expected.items():
         arguments = ["logits.npy", "target.npy", "--weight", "w.npy", "--out", out]
         assert refused(capsys, *arguments) == f"{out}: {what}"
+    nameless = refused(capsys, "logits.npy", "target.npy", "--out", "")
+    assert nameless == "--out: is no name of a file"
 
 
 @pytest.mark.parametrize("before", [None, b"what was there"])
@@ -406,6 +414,55 @@ def test_a_run_that_stops_half_way_leaves_no_half_file(
     assert len(os.listdir()) == 2 + (before is not None)
     if before is not None:
         assert (folder / "losses.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [name for name in ENDING if hasattr(signal, name)])
+def test_a_signal_that_ends_the_process_leaves_nothing_behind(capsys, monkeypatch, name):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+    number, before = getattr(signal, name), signal.getsignal(getattr(signal, name))
+
+    def advance(_):
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(command, "progress", lambda _: contextlib.nullcontext(advance))
+    done = run(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
+    assert done == (128 + number, "", "")
+    assert sorted(os.listdir()) == ["logits.npy", "target.npy"]
+    assert signal.getsignal(number) is before
+
+
+def test_a_thread_scores_without_handlers_of_its_own(capsys):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+    statuses = []
+    arguments = ["score", "logits.npy", "target.npy"]
+    thread = threading.Thread(target=lambda: statuses.append(command_line.main(arguments)))
+    thread.start()
+    thread.join()
+    assert statuses == [0]
+    assert "samples counted      9\n" in capsys.readouterr().out
+
+
+def test_an_output_that_takes_nothing_is_one_line(capsys, monkeypatch):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+        def fileno(self):
+            return elsewhere.fileno()
+
+    with open("elsewhere", "wb") as elsewhere:
+        monkeypatch.setattr(sys, "stdout", Full())
+        assert command_line.main(["score", "logits.npy", "target.npy"]) == 2
+    line = "python -m losses score: standard output: No space left on device\n"
+    assert capsys.readouterr().err == line
+
+
+def test_no_standard_error_is_no_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with progress.progress(3) as advance:
+        assert advance(3) is None
 
 
 def test_a_bug_is_no_error_of_the_files(capsys, monkeypatch):

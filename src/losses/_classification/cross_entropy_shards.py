@@ -32,7 +32,7 @@ from .._core.reduction import part, scalar_or_array
 from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
 from .cross_entropy_sums import LossSums, loss_sums
 from .kernels import evenly, shares, smoothed
-from .shards import Shard, State, gradient_of, loss_of, merge, state_of
+from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of
 
 
 class ShardState(NamedTuple):
@@ -47,6 +47,10 @@ class ShardState(NamedTuple):
         The number of all classes.
     held : tuple of (int, int)
         The ranges of classes in this state, [first, stop), in order and apart.
+    label_smoothing : float
+        The share that is spread over all classes.
+    weighted : bool
+        Whether classes have weights.
     label : ndarray of int or None
         The class index of each sample, -1 where it is ignored; None with class probabilities.
     weight : ndarray or None
@@ -76,6 +80,8 @@ class ShardState(NamedTuple):
 
     classes: int
     held: tuple[tuple[int, int], ...]
+    label_smoothing: float
+    weighted: bool
     label: Array | None
     weight: Array | None
     state: State
@@ -83,7 +89,7 @@ class ShardState(NamedTuple):
     @property
     def losses(self) -> Floating:
         """The loss of each sample, once every class is held; ValueError before."""
-        self._check_whole()
+        self.check_whole()
         with np.errstate(all="ignore"):
             each = loss_of(State(*map(np.atleast_1d, self.state)))
         return scalar_or_array(each.reshape(self.state.maximum.shape))
@@ -109,7 +115,8 @@ class ShardState(NamedTuple):
             int(np.count_nonzero(correct)),
         )
 
-    def _check_whole(self) -> None:
+    def check_whole(self) -> None:
+        """Raise ValueError unless every class is held."""
         ends = [0, *(end for pair in self.held for end in pair), self.classes]
         gaps = [pair for pair in zip(ends[::2], ends[1::2], strict=True) if pair[0] < pair[1]]
         if gaps:
@@ -184,7 +191,7 @@ def cross_entropy_shard(
     A merge adds a few roundings to q, a sum of what is not negative, and each exponential is
     shifted once more: the shifts add up to :math:`m - x`. So the loss from k merges one after
     another is within ``4 + 4 k + max(m - x)`` ulp, as that of `cross_entropy` is within
-    ``4 + max(m - x)``.
+    ``4 + max(m - x)``, where all the masses have one sign.
 
     References
     ----------
@@ -214,7 +221,7 @@ def cross_entropy_shard(
         # Whatever their logits are: a loss of 0 under no mass, and finite after any merge.
         for field in found.state:
             field[call.labels.target == call.labels.ignore_index] = 0
-    return found
+    return _fixed(found)
 
 
 def merge_shards(*states: ShardState) -> ShardState:
@@ -238,8 +245,8 @@ def merge_shards(*states: ShardState) -> ShardState:
     TypeError
         If an argument is no ShardState.
     ValueError
-        If there is none, if two hold the same class, or if their samples, numbers of classes or
-        kinds of target differ.
+        If there is none, if two hold the same class, or if their samples, numbers of classes,
+        kinds of target, `label_smoothing` or having weights differ.
 
     See Also
     --------
@@ -259,8 +266,7 @@ def merge_shards(*states: ShardState) -> ShardState:
     np.float64(0.46)
     """
     for one in states:
-        if not isinstance(one, ShardState):
-            raise TypeError(f"states: expected ShardStates, got {type(one).__name__}")
+        _check_type(one)
     if not states:
         raise ValueError("states: expected at least one ShardState, got none")
     return reduce(_both, states)
@@ -292,7 +298,7 @@ def cross_entropy_shard_backward(
     ----------
     grad_output : array_like, scalar or one entry per sample
         The gradient with respect to each sample's loss. For the mean over all the samples it is
-        one over the divisor of all their sums, ``1 / sums.divisor.high``; for their sum it is 1.
+        one over that of all their sums, ``1 / sums.denominator``; for their sum it is 1.
     state : ShardState
         The state of all the classes, merged.
     logits, target : array_like
@@ -338,8 +344,9 @@ def cross_entropy_shard_backward(
         logits, target, first_class, classes, weight, ignore_index, label_smoothing, axis, workers
     )
     plan = call.plan
+    _check_type(state)
     _check_same(_nothing(call), state)
-    state._check_whole()
+    state.check_whole()
     shape = real(grad_output=grad_output).shape and plan.samples
     grads = cast(upstream(grad_output, shape), plan.dtype)
     result = np.empty_like(call.logits, result_dtype(call.logits))
@@ -405,20 +412,16 @@ def _checked(
 
 def _nothing(call: _Call) -> ShardState:
     """Return the state of these samples before any class, with the weights of their labels."""
-    shape, dtype = call.plan.samples, call.plan.dtype
-    numbers = {name: np.zeros(shape, dtype) for name in State._fields}
-    numbers["top"] = np.full(shape, call.first)
-    numbers["others"][...] = np.nan
-    for name in ("maximum", "label_logit"):
-        numbers[name][...] = -np.inf
     label = weight = None
     if call.labels is not None:
         label = call.labels.target.astype(np.intp)
         label[call.labels.target == call.labels.ignore_index] = -1
-        weight = _label_weights(call, label)
+        weight = np.asarray(_label_weights(call, label))
     stop = call.first + call.plan.classes
     held = ((call.first, stop),) if call.plan.classes else ()
-    return ShardState(call.classes, held, label, weight, State(**numbers))
+    weighted = call.weight is not None
+    state = nothing(call.plan.samples, call.first, call.plan.dtype)
+    return ShardState(call.classes, held, call.smoothing, weighted, label, weight, state)
 
 
 def _label_weights(call: _Call, label: Array) -> Array:
@@ -466,10 +469,25 @@ def _both(a: ShardState, b: ShardState) -> ShardState:
         if held and first == held[-1][1]:
             first = held.pop()[0]
         held.append((first, stop))
-    weight = None if a.weight is None or b.weight is None else a.weight + b.weight
+    weight = None if a.weight is None or b.weight is None else np.asarray(a.weight + b.weight)
     with np.errstate(all="ignore"):  # infinities and nan are answers here
-        together = State(*map(np.asarray, merge(a.state, b.state)))
-    return ShardState(a.classes, tuple(held), a.label, weight, together)
+        together = merge(*(State(*map(np.atleast_1d, one.state)) for one in (a, b)))
+    shape = a.state.maximum.shape
+    state = State(*(field.reshape(shape) for field in together))
+    return _fixed(a._replace(held=tuple(held), weight=weight, state=state))
+
+
+def _fixed(state: ShardState) -> ShardState:
+    """Return the state, whose arrays are not to be written any more."""
+    for array in (state.label, state.weight, *state.state):
+        if array is not None:
+            array.flags.writeable = False
+    return state
+
+
+def _check_type(state: object) -> None:
+    if not isinstance(state, ShardState):
+        raise TypeError(f"state: expected a ShardState, got {type(state).__name__}")
 
 
 def _check_same(a: ShardState, b: ShardState) -> None:
@@ -477,6 +495,8 @@ def _check_same(a: ShardState, b: ShardState) -> None:
     for name, came in (
         ("samples of one shape", [one.state.maximum.shape for one in (a, b)]),
         ("one number of classes", [one.classes for one in (a, b)]),
+        ("one label_smoothing", [one.label_smoothing for one in (a, b)]),
+        ("weights of all classes or of none", [one.weighted for one in (a, b)]),
         ("one kind of target", ["labels" if one.label is not None else "mass" for one in (a, b)]),
     ):
         if came[0] != came[1]:

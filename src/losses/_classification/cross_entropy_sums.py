@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block
-from .._core.checks import Array, floating, real, same_shape
+from .._core.blocks import Block, worker_count
+from .._core.checks import Array, floating, real, same_shape, smoothing, whole_number
 from .._core.compensated import Compensated, add, compensated
 from .._core.panels import entries, largest
 from .cross_entropy import Problem, checked
@@ -68,10 +68,15 @@ class LossSums(NamedTuple):
         return np.asarray(self.total.high)[()]
 
     @property
+    def denominator(self) -> Any:
+        """The sum of the weights, of which the gradient of the mean is a part; nan if all are 0."""
+        return np.asarray(self.divisor.high if self.weighted else np.nan)[()]
+
+    @property
     def mean(self) -> Any:
         """The sum of the losses over that of the weights; nan where no sample has a weight."""
         with np.errstate(all="ignore"):
-            return self.sum / (self.divisor.high if self.weighted else np.nan)
+            return self.sum / self.denominator
 
     @property
     def perplexity(self) -> Any:
@@ -130,10 +135,11 @@ def cross_entropy_sums(
 
     Notes
     -----
-    The rounding of a sum is kept beside it and merged too. After k merges of batches of n samples
-    a sum errs by half an ulp of its own and ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum
-    of the absolute values: the mean over any batches, merged in any order, is the quotient of the
-    exact sums to within 2 ulp, unless losses of both signs (from negative weights) cancel.
+    The rounding of a sum is kept beside it and merged too. After k merges of n samples each (a
+    batch is merged from blocks of up to 65,536) a sum errs by half an ulp of its own and
+    ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum of the absolute values: the mean over
+    any batches, merged in any order, is the quotient of the exact sums to within 2 ulp, unless
+    losses of both signs (from negative weights) cancel.
 
     References
     ----------
@@ -306,6 +312,11 @@ class Evaluator:
     weight, ignore_index, label_smoothing, axis, workers : optional
         As in `cross_entropy`, for every batch.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is none of those that `cross_entropy` takes.
+
     Attributes
     ----------
     sums : LossSums
@@ -339,11 +350,11 @@ class Evaluator:
     ) -> None:
         self.sums = LossSums()
         self._options: dict[str, Any] = {
-            "weight": weight,
-            "ignore_index": ignore_index,
-            "label_smoothing": label_smoothing,
-            "axis": axis,
-            "workers": workers,
+            "weight": None if weight is None else real(weight=weight).copy(),
+            "ignore_index": whole_number(ignore_index=ignore_index),
+            "label_smoothing": smoothing(label_smoothing),
+            "axis": None if axis is None else whole_number(axis=axis),
+            "workers": worker_count(workers),
         }
 
     def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:

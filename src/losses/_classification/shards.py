@@ -8,7 +8,7 @@ gradient of each is a formula of its own logit.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,16 @@ class State(NamedTuple):
     mass: Array  # V, the sum of the masses v
     other_mass: Array  # that of the classes other than the top
     cost: Array  # the sum of v (x - m), or of v x where m is -inf
+
+
+def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State:
+    """Return the state of no classes, to be filled in; `first` would be the first of them."""
+    arrays = {name: np.zeros(samples, dtype) for name in State._fields}
+    arrays["top"] = np.full(samples, first)
+    arrays["others"][...] = np.nan
+    for name in ("maximum", "label_logit"):
+        arrays[name][...] = -np.inf
+    return State(**arrays)
 
 
 def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -> State:
@@ -80,7 +90,8 @@ def merge(a: State, b: State) -> State:
     q, fewer = np.where(first, (a.others, b.others), (b.others, a.others))
     more = np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))
     reference = _finite(maximum)
-    costs = [s.cost + s.mass * (_finite(s.maximum) - reference) for s in (a, b)]
+    # 0 * inf is 0: a difference of huge maxima overflows.
+    costs = [s.cost + times(s.mass, _finite(s.maximum) - reference) for s in (a, b)]
     return State(
         maximum,
         np.where(first, a.top, b.top),

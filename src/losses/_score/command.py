@@ -6,16 +6,18 @@ import argparse
 import contextlib
 import json
 import math
+import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from .._classification.cross_entropy_sums import LossSums
 from .._core.checks import REDUCTIONS
 from .files import RefusedError, may_write, open_mapped, whole_file
 from .progress import progress
-from .score import score
+from .score import Scored, score
 from .task import Options, Task, prepare
 
 PROGRAM = "python -m losses score"
@@ -99,10 +101,20 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(f"{given.logits}: a sample takes more memory than there is", 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
+    lines = _lines(found)
     if given.json:
-        print(json.dumps({name: _or_none(value) for name, value in found.items()}, allow_nan=False))
-    else:
-        print("\n".join(_lines(found)))
+        numbers = {name: _or_none(value) for name, value in found.items()}
+        lines = [json.dumps(numbers, allow_nan=False)]
+    return _print(lines)
+
+
+def _print(lines: list[str]) -> int:
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:  # a reader that is gone, a disk that is full
+        # What could not be written would be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(f"standard output: {error.strerror}", 2)
     return 0
 
 
@@ -123,12 +135,13 @@ def _found(given: argparse.Namespace) -> dict[str, Any]:
         may_write(given.out, [path for path in inputs if path is not None])
     task = prepare(logits, target, options)
     before = time.perf_counter()
-    sums, nan_losses = _score(task, given.out)
-    return _summary(task, given.reduction, sums, nan_losses, time.perf_counter() - before)
+    scored = _score(task, given.out)
+    return _summary(task, given.reduction, scored, time.perf_counter() - before)
 
 
-def _score(task: Task, out: str | None) -> tuple[LossSums, int]:
+def _score(task: Task, out: str | None) -> Scored:
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_ended_by_signals())
         write = None
         if out is not None:
             write = stack.enter_context(whole_file(out, task.dtype, task.samples))
@@ -136,9 +149,26 @@ def _score(task: Task, out: str | None) -> tuple[LossSums, int]:
         return score(task, write or (lambda _: None), advance)
 
 
-def _summary(
-    task: Task, reduction: str, sums: LossSums, nan_losses: int, seconds: float
-) -> dict[str, Any]:
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let the signals that end a process do so as an interrupt does: it leaves nothing behind."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        names = []  # where Python lets no handler be set
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict[str, Any]:
+    sums = scored.sums
     seconds = max(seconds, 1e-9)  # a clock may not tick in so short a time
     return {
         "reduction": reduction,
@@ -146,7 +176,8 @@ def _summary(
         "perplexity": sums.perplexity,
         "samples_counted": sums.counted,
         "samples_ignored": sums.ignored,
-        "nan_losses": nan_losses,
+        "nan_losses": scored.nan_losses,
+        "infinite_losses": scored.infinite_losses,
         "top1_accuracy": sums.accuracy,
         "samples_per_second": math.prod(task.samples) / seconds,
         "bytes_per_second": task.nbytes / seconds,
@@ -170,9 +201,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "samples counted": f"{found['samples_counted']:,}",
         "samples ignored": f"{found['samples_ignored']:,}",
         "losses that are nan": f"{found['nan_losses']:,}",
+        "losses that are inf": f"{found['infinite_losses']:,}",
         "top-1 accuracy": "n/a" if math.isnan(accuracy) else f"{accuracy:.2%}",
         "throughput": f"{rate:,.0f} samples/s, {found['bytes_per_second'] / 1e6:,.1f} MB/s",
     }
-    if not found["nan_losses"]:
-        del shown["losses that are nan"]
+    for name, kind in (("nan_losses", "nan"), ("infinite_losses", "inf")):
+        if not found[name]:
+            del shown[f"losses that are {kind}"]
     return [f"{name:<20} {value}" for name, value in shown.items()]

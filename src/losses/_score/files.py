@@ -90,12 +90,15 @@ def open_mapped(path: str) -> Mapped:
     except Exception as error:  # whatever NumPy raises at a header, the file is what is wrong
         if "Python objects" in str(error):
             raise RefusedError(path, "refused, for it holds pickled Python objects") from None
-        raise RefusedError(path, f"cannot be read as a .npy file: {error}") from None
+        wrong = "it is shorter than its header says" if "mmap" in str(error) else "a broken header"
+        raise RefusedError(path, f"cannot be read as a .npy file: {wrong}") from None
     return Mapped(path, np.asarray(array), array.base)
 
 
 def may_write(path: str, inputs: list[str]) -> None:
     """Refuse a path at which there can be no new file, or at which there is an input."""
+    if not os.path.basename(path):
+        raise RefusedError(path or "--out", "is no name of a file")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
         raise RefusedError(path, "its directory does not exist")
     if os.path.exists(path) and not os.path.isfile(path):
@@ -111,8 +114,8 @@ def whole_file(
 ) -> Iterator[Callable[[Array], object]]:
     """Yield a function that appends entries to a .npy file, which takes its name once whole."""
     real = os.path.realpath(path)  # what a symbolic link leads to is replaced, not the link
-    folder, name = os.path.split(real)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    folder = os.path.dirname(real)
+    temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     try:
         with open(temporary, "xb") as file:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 def progress(samples: int) -> Iterator[Callable[[int], object]]:
     """Yield a function to be told how many more samples are done."""
     bar = None
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():  # a daemon may have none
         with contextlib.suppress(ImportError):
             from tqdm import tqdm
 

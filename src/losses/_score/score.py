@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,14 +13,20 @@ from .files import RefusedError
 from .task import NaN, Piece, Task
 
 
-def score(
-    task: Task, write: Callable[[Array], object], advance: Callable[[int], object]
-) -> tuple[LossSums, int]:
-    """Return the sums and how many losses are nan; each piece's losses are given to write.
+class Scored(NamedTuple):
+    """The sums over all samples, and how many losses are no finite numbers."""
+
+    sums: LossSums
+    nan_losses: int
+    infinite_losses: int
+
+
+def score(task: Task, write: Callable[[Array], object], advance: Callable[[int], object]) -> Scored:
+    """Return what the samples sum to; each piece's losses are given to write.
 
     NaN in what counts is an error, at the end of the files, so that all of it is counted.
     """
-    sums, nan_losses = LossSums(), 0
+    sums, nan_losses, infinite_losses = LossSums(), 0, 0
     found = NaN(), NaN()
     for piece in task.pieces():
         logits, target = task.logits.read(piece.logits), task.target.read(piece.target)
@@ -29,13 +36,14 @@ def score(
         if wrong.any():  # and only then: the loss of a sample that counts and holds NaN is nan
             nan_losses += int(np.count_nonzero(wrong))
             found = _with(found, task, piece, (logits, target), wrong)
+        infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
         task.logits.drop()
         task.target.drop()
         advance(losses.size)
     _refuse(task.logits.path, "logits in samples that count", found[0])
     _refuse(task.target.path, "probabilities", found[1])
-    return sums, nan_losses
+    return Scored(sums, nan_losses, infinite_losses)
 
 
 def _with(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, reduce
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import dask.array as da
@@ -32,6 +33,7 @@ from .._classification.shards import (
     State,
     log_softmax_of,
     merge,
+    nothing,
     softmax_of,
     state_of,
 )
@@ -53,6 +55,8 @@ from .._core.checks import (
 from .._core.panels import panels
 from .._core.reduction import unit_backward
 from .._core.targets import is_probabilities, label_shape, labels_for, not_a_class
+
+__all__ = ["cross_entropy", "cross_entropy_value_and_grad", "log_softmax", "nll_loss", "softmax"]
 
 DaskArray: TypeAlias = Any  # dask.array.Array, which has no types
 Chunk: TypeAlias = Any  # of an array; or, of states and sums, one of these
@@ -225,7 +229,8 @@ def cross_entropy(
     weight, ignore_index, reduction, label_smoothing, axis : optional
         As in `losses.cross_entropy`. `weight` is no Dask array, for every task has it.
     workers : int, optional
-        How many threads share the work of each task, by default 1; Dask runs tasks side by side.
+        How many threads share the work of each task, by default that of `losses.set_workers` now,
+        else 1; Dask runs tasks side by side.
 
     Returns
     -------
@@ -309,7 +314,8 @@ def cross_entropy_value_and_grad(
     Compute both together, ``dask.compute(loss, grad_logits)``, and each chunk is read once. The
     gradient is larger than any memory where the logits are: store it, as with
     ``dask.array.store``. If the classes are one chunk it has the same bits as from
-    `losses.cross_entropy_value_and_grad`, else see `losses.cross_entropy_shard_backward`.
+    `losses.cross_entropy_value_and_grad`, but for the mean under weights, of which the sum may
+    have another last bit; else see `losses.cross_entropy_shard_backward`.
 
     Examples
     --------
@@ -385,6 +391,10 @@ def _checked(
         label_shape(like, axis, target_like, name)
     else:
         not_a_class(ignore_index)
+    if isinstance(weight, da.Array):
+        raise TypeError(
+            "weight: expected an array in memory, which every task has, got a Dask array"
+        )
     weights = class_weight(weight, like.shape[axis])
     scores = _floating(scores)
     single = like.ndim == 1
@@ -393,7 +403,7 @@ def _checked(
         target = target.reshape(1) if labels else target[None]
     chunks = list(scores.chunks)
     if labels:
-        target, chunks[axis] = da.expand_dims(target, axis), (1,)
+        target, chunks[axis] = target[(*(slice(None),) * axis, None)], (1,)
     classes, dtype = scores.shape[axis], result_dtype(scores)
     options = _Options(axis, classes, dtype, weights, ignore_index, epsilon, threads, name)
     return _Call(scores, target.rechunk(tuple(chunks)), labels, single, options)
@@ -414,6 +424,7 @@ def _known(**argument: DaskArray) -> DaskArray:
 def _like(**argument: DaskArray) -> Array:
     """Return an array of the shape and dtype of the one named argument, in no memory."""
     ((name, array),) = argument.items()
+    real(**{name: array._meta})  # a masked array tells here that it is one
     return real(**{name: np.broadcast_to(np.zeros((), array.dtype), array.shape)})
 
 
@@ -523,12 +534,15 @@ def _state_of_scores(options: _Options, scores: Array, block_info: Any = None) -
     """Return the state of some classes for softmax: no target asks anything of them."""
     plan = panels(scores, options.axis)
     shard = Shard(_place(block_info)[options.axis], None, None, None)
+    found = nothing((prod(plan.samples),), shard.first, plan.dtype)
 
-    def compute(_: Block, views: Any, out: Array, spare: Array) -> State:
-        return state_of(plan.axis, views[0], shard, out, spare)
+    def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
+        state = state_of(plan.axis, views[0], shard, out, spare)
+        for whole, field in zip(found, state, strict=True):
+            whole[block.start : block.stop] = field
 
-    states = plan.run(compute, [scores], None, 1)
-    return State(*map(np.concatenate, zip(*states, strict=True)))
+    plan.run(compute, [scores], None, 1)
+    return found
 
 
 def _merge_states(*states: State) -> State:
@@ -604,7 +618,7 @@ def _second(_: _Options, both: tuple[Array, Array]) -> Array:
 def _state_of_chunk(
     options: _Options, logits: Array, target: Array, block_info: Any = None
 ) -> ShardState:
-    target, given = _shard(options, logits, target, block_info)
+    target, given = _arguments(options, logits, target, block_info)
     with _located(options, block_info):
         return cross_entropy_shard(_wide(logits), target, **given)
 
@@ -621,7 +635,7 @@ def _gradient_of_chunk(
     divisor: Any,
     block_info: Any = None,
 ) -> Array:
-    target, given = _shard(options, logits, target, block_info)
+    target, given = _arguments(options, logits, target, block_info)
     wide = _wide(logits)
     grad = unit_backward("mean", divisor, wide.dtype)
     return cast(cross_entropy_shard_backward(grad, state, wide, target, **given), options.dtype)
@@ -653,8 +667,7 @@ def _sum(options: _Options, *sums: LossSums) -> Any:
 
 def _divisor_of(*sums: LossSums) -> Any:
     """Return the divisor of the mean: nan where no sample has a weight."""
-    together = merge_sums(*sums)
-    return together.divisor.high if together.weighted else np.nan
+    return merge_sums(*sums).denominator
 
 
 def _rounded(options: _Options, losses: Array) -> Array:
@@ -714,7 +727,7 @@ def _problem(options: _Options, logits: Array, target: Array, block_info: Any) -
         )
 
 
-def _shard(
+def _arguments(
     options: _Options, scores: Array, target: Array, block_info: Any
 ) -> tuple[Array, dict[str, Any]]:
     """Return the target of a chunk of some classes, and the options of its cross entropy."""
