@@ -251,7 +251,7 @@ def draw_scale(results: dict[str, Any], stem: Path) -> None:
                 color=colour,
                 label=label,
             )
-        left.set_ylim(1e-19, 1e3)
+        left.set_ylim(1e-19, 1e9)  # room for the legend
         left.set_xlabel("samples")
         left.set_title("relative error of the mean", fontsize=11.5)
         left.legend(frameon=False, loc="upper left")

@@ -1,8 +1,10 @@
 """The benchmarks: contenders agree, a wrong one is not timed, results survive the journey."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from benchmarks import accuracy, bar, linear, measure, summary, values
+from benchmarks import accuracy, bar, linear, measure, scale, summary, values
 from benchmarks.contenders import CONTENDERS, Contender, textbook
 from benchmarks.problems import PROBLEMS, Problem, arrays
 from benchmarks.results import Cell, Results, Timing, seconds, table
@@ -251,3 +253,29 @@ def test_the_plot_of_the_layers_memory_is_drawn(layer_report, tmp_path):
     draw_linear(layer_report, tmp_path / "linear")
     assert (tmp_path / "linear.png").stat().st_size > 1000
     assert (tmp_path / "linear.svg").read_text().startswith("<?xml")
+
+
+def test_the_report_of_scale_measures_errors_memory_and_time(monkeypatch, tmp_path):
+    """Of few numbers, and without the processes of Dask, which another test starts."""
+    monkeypatch.setattr(scale, "BATCH", 1000)
+    monkeypatch.setattr(scale, "BATCHES", [1, 4])
+    monkeypatch.setattr(scale, "RAGGED", 10)
+    monkeypatch.setattr(scale, "ROWS", 4)
+    monkeypatch.setattr(scale, "CLASSES", 300)
+    monkeypatch.setattr(scale, "SHARDS", [1, 6])
+    monkeypatch.setattr(scale, "FILE_ROWS", [50])
+    monkeypatch.setattr(scale, "FOLDER", tmp_path)
+    sections = {name: scale.SECTIONS[name] for name in ("samples", "ragged", "shards")}
+    if Path("/proc/self/status").exists():
+        sections["files"] = scale.files
+    monkeypatch.setattr(scale, "SECTIONS", sections)
+    results = scale.load(scale.report())
+    assert all(record["merged"] <= 2 * np.finfo(float).eps for record in results["samples"])
+    merged, averaged = (record["error"] for record in results["ragged"])
+    assert merged < 1e-6 < averaged
+    assert all(record["in_a_row"] < 40 for record in results["shards"])
+    for record in results.get("files", []):
+        assert record["peak"] > record["bytes"] > 4 * 50 * 300
+    for name, lines in scale.tables(results).items():
+        assert len(lines) == 2 + len(results[name])
+        assert len({line.count("|") for line in lines}) == 1
