@@ -1381,7 +1381,7 @@ MUTANTS = [
     Mutant(
         "the costs of shards are relative to their own maxima",
         "_classification/shards.py",
-        "costs = [s.cost + s.mass * (_finite(s.maximum) - reference) for s in (a, b)]",
+        "costs = [s.cost + times(s.mass, _finite(s.maximum) - reference) for s in (a, b)]",
         "costs = [s.cost for s in (a, b)]",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
@@ -1428,6 +1428,41 @@ MUTANTS = [
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
     # What merges: sums over samples, states over classes, and Dask's trees of both.
+    Mutant(
+        "a difference of huge maxima is infinite, times a mass of 0",
+        "_classification/shards.py",
+        "s.cost + times(s.mass, _finite(s.maximum) - reference)",
+        "s.cost + s.mass * (_finite(s.maximum) - reference)",
+        "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
+    ),
+    Mutant(
+        "shards of another smoothing are merged",
+        "_classification/cross_entropy_shards.py",
+        '        ("one label_smoothing", [one.label_smoothing for one in (a, b)]),\n',
+        "",
+        "laws/test_merging.py::test_shards_that_do_not_fit_one_another_are_refused",
+    ),
+    Mutant(
+        "half a file of losses is left behind",
+        "_score/files.py",
+        "os.unlink(temporary)",
+        "os.path.exists(temporary)",
+        "rooms/test_score.py::test_a_run_that_stops_half_way_leaves_no_half_file",
+    ),
+    Mutant(
+        "a file of losses has its name before it is whole",
+        "_score/files.py",
+        'temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")',
+        "temporary = real + secrets.token_hex(0)",
+        "rooms/test_score.py::test_a_run_that_stops_half_way_leaves_no_half_file",
+    ),
+    Mutant(
+        "the NaN in a piece hide those in the next",
+        "_score/task.py",
+        "return NaN(self.number + int(np.count_nonzero(found)), first)",
+        "return NaN(int(np.count_nonzero(found)), first)",
+        "rooms/test_score.py::test_nan_logits_are_counted_and_the_first_is_named",
+    ),
     Mutant(
         "the rest of a sum is dropped where sums merge",
         "_core/compensated.py",
@@ -1578,8 +1613,8 @@ MUTANTS = [
     Mutant(
         "the divisor of Dask's gradient counts samples without a weight",
         "extra/dask.py",
-        "return together.divisor.high if together.weighted else np.nan",
-        "return together.counted",
+        "return merge_sums(*sums).denominator",
+        "return merge_sums(*sums).counted",
         "extra/test_dask.py::test_every_option_is_that_of_numpy",
     ),
     Mutant(
