@@ -1433,7 +1433,7 @@ MUTANTS = [
         "_classification/shards.py",
         "s.cost + times(s.mass, _finite(s.maximum) - reference)",
         "s.cost + s.mass * (_finite(s.maximum) - reference)",
-        "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
+        "extra/test_dask.py::test_special_logits_are_special_in_any_chunks",
     ),
     Mutant(
         "shards of another smoothing are merged",
