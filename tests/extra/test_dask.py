@@ -7,13 +7,15 @@ import dask.array as da
 import numpy as np
 import pytest
 from dask import distributed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cases import along_axis, labelled, with_probabilities
 
 import losses
 from losses.extra import dask as lazy
 
+# A graph takes ten times as long as what it computes here.
+few = settings(max_examples=settings().max_examples // 2)
 THREADS = {"scheduler": "threads", "num_workers": 2}
 
 
@@ -52,6 +54,7 @@ def assert_near(found, expected, ulps, size=0.0):
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@few
 @given(st.data())
 def test_a_function_along_an_axis_is_that_of_numpy(name, data):
     call = data.draw(along_axis())
@@ -67,6 +70,7 @@ def test_a_function_along_an_axis_is_that_of_numpy(name, data):
     assert_near(found, expected, ulps(call, axis, 4))
 
 
+@few
 @given(st.data())
 def test_nll_loss_is_that_of_numpy(data):
     call = data.draw(labelled())
@@ -87,6 +91,7 @@ def test_nll_loss_is_that_of_numpy(data):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@few
 @given(st.data())
 def test_cross_entropy_and_its_gradient_are_those_of_numpy(dtype, data):
     call = data.draw(st.one_of(labelled(smoothed=True), with_probabilities()))
