@@ -399,3 +399,75 @@ def test_linear_cross_entropy_agrees(
     for ours, gradient in zip(grads, wanted, strict=False):
         assert_close(ours, gradient, precision, terms)
     assert biased or grads.linear_bias is None
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("probabilities", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("shape", [(7, 5), (2, 70, 3)])
+def test_second_derivatives_of_cross_entropy_agree(
+    reduction, probabilities, weighted, smoothing, shape
+):
+    rng = np.random.default_rng(0)
+    logits, vector = rng.standard_normal((2, *shape))
+    target = rng.random(shape)
+    if not probabilities:
+        target = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+        target.reshape(-1)[0] = -100
+    weight = rng.random(shape[1]) if weighted else None
+
+    def theirs(x):
+        return torch.nn.functional.cross_entropy(
+            x,
+            torch.from_numpy(target),
+            weight=None if weight is None else torch.from_numpy(weight),
+            reduction=reduction,
+            label_smoothing=smoothing,
+        )
+
+    options = {"weight": weight, "reduction": reduction, "label_smoothing": smoothing}
+    both_agree("cross_entropy", theirs, vector, logits, target, options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_second_derivatives_of_binary_and_squared_losses_agree(reduction, weighted):
+    rng = np.random.default_rng(0)
+    logits, vector, weight = rng.standard_normal((3, 6, 4))
+    target = rng.random((6, 4))
+    positive = np.array([0.5, 1.0, 2.0, 3.0])
+    functional = torch.nn.functional
+
+    def binary(x):
+        return functional.binary_cross_entropy_with_logits(
+            x,
+            torch.from_numpy(target),
+            weight=torch.from_numpy(weight**2) if weighted else None,
+            pos_weight=torch.from_numpy(positive) if weighted else None,
+            reduction=reduction,
+        )
+
+    options = {"reduction": reduction}
+    if weighted:
+        options |= {"weight": weight**2, "pos_weight": positive}
+    both_agree("binary_cross_entropy_with_logits", binary, vector, logits, target, options)
+
+    def squared(x):
+        return functional.mse_loss(x, torch.from_numpy(target), reduction=reduction)
+
+    both_agree("mse_loss", squared, vector, logits, target, {"reduction": reduction})
+
+
+def both_agree(name, theirs, vector, logits, target, options):
+    """Assert that the product and the diagonal are those of PyTorch's automatic derivatives."""
+    x = torch.from_numpy(logits)
+    _, expected = torch.autograd.functional.hvp(theirs, x, torch.from_numpy(vector))
+    found = getattr(losses, f"{name}_hvp")(vector, logits, target, **options)
+    # Sums of up to 70 terms of at most |u| V, each rounded a few times on both sides.
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-13, atol=1e-13)
+    hessian = torch.autograd.functional.hessian(theirs, x).reshape(x.numel(), x.numel())
+    found = getattr(losses, f"{name}_hessian_diagonal")(logits, target, **options)
+    np.testing.assert_allclose(
+        found.reshape(-1), hessian.diagonal().numpy(), rtol=1e-13, atol=1e-15
+    )

@@ -28,8 +28,11 @@ from losses._core import blocks, products
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
-# Partial results merge to what these return: test_merging holds them against it.
-FUNCTIONS = sorted(set(losses.__all__) - {"set_workers", "LinearGrads", *MERGING})
+# Partial results merge to what these return, and second derivatives are those of these gradients:
+# test_merging and test_curvature hold them against it.
+OTHERS = {"set_workers", "LinearGrads", *MERGING}
+OTHERS |= {name for name in losses.__all__ if name.endswith(("_hvp", "_hessian_diagonal"))}
+FUNCTIONS = sorted(set(losses.__all__) - OTHERS)
 MANY = 1000  # calls of each function in a deep profile: 27,000 in ten minutes
 DRAWN = Counter()
 

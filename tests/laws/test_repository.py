@@ -30,6 +30,7 @@ DIFFERENTIABLE = [
     "sigmoid",
     "softmax",
 ]
+CURVED = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss"]
 MERGING = [  # partial results of cross_entropy, which merge, and their types
     "Evaluator",
     "LossSums",
@@ -70,6 +71,7 @@ def test_the_public_names_are_the_differentiable_functions_and_their_gradients()
         *DIFFERENTIABLE,
         *(f"{name}_backward" for name in DIFFERENTIABLE),
         *(f"{name}_value_and_grad" for name in fused),
+        *(f"{name}_{what}" for name in CURVED for what in ("hvp", "hessian_diagonal")),
         *MERGING,
         "set_workers",
         "LinearGrads",
@@ -91,6 +93,16 @@ def test_each_backward_lives_with_its_forward_and_has_its_options(backward):
     assert options(backward) == options(forward)
     first, *_ = inspect.signature(backward).parameters
     assert first == "grad_output"
+
+
+@pytest.mark.parametrize("name", CURVED)
+@pytest.mark.parametrize("what", ["hvp", "hessian_diagonal"])
+def test_each_second_derivative_lives_with_its_forward_and_has_its_options(name, what):
+    forward, second = getattr(losses, name), getattr(losses, f"{name}_{what}")
+    assert inspect.getmodule(second) is inspect.getmodule(forward)
+    assert options(second) == options(forward)
+    arrays = [*inspect.signature(second).parameters][: 2 + (what == "hvp")]
+    assert arrays == ["vector"] * (what == "hvp") + [*inspect.signature(forward).parameters][:2]
 
 
 @pytest.mark.parametrize("fused", FUSED, ids=named)
@@ -130,6 +142,7 @@ def test_arrays_come_before_the_slash(function):
         "predictions",
         "target",
         "grad_output",
+        "vector",
     }
     for name in arrays & kinds.keys():
         assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
