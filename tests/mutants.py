@@ -1638,6 +1638,63 @@ MUTANTS = [
         "if False:",
         "extra/test_dask.py::test_chunks_of_unknown_size_are_an_error_that_says_what_to_do",
     ),
+    # Second derivatives.
+    Mutant(
+        "the curvature of a sure class is a subtraction",
+        "_classification/kernels.py",
+        "out.reshape(-1)[top] = top_probs * rest",
+        "out.reshape(-1)[top] += 0 * top_probs * rest",
+        "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
+    ),
+    Mutant(
+        "a vector is not shifted to 0 at the sure class",
+        "_classification/kernels.py",
+        "np.subtract(vector, across(vector.take(top), axis), out=spare)",
+        "np.copyto(spare, vector)",
+        "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
+    ),
+    Mutant(
+        "the mass that smoothing spreads has no curvature",
+        "_classification/kernels.py",
+        "return share * mass + whole, ignored",
+        "return share * mass, ignored",
+        "laws/test_curvature.py::test_the_mass_of_a_sample_is_what_counts_and_not_where_it_lies",
+    ),
+    Mutant(
+        "an ignored sample has curvature",
+        "_classification/cross_entropy.py",
+        "            clear(out, ignored, plan.axis)\n",
+        "            clear(out, ignored & False, plan.axis)\n",
+        "laws/test_curvature.py::test_special_logits_have_the_curvature_of_their_limits",
+    ),
+    Mutant(
+        "the Hessian of the mean is that of the sum",
+        "_classification/cross_entropy.py",
+        "grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)",
+        'grad = unit_backward("sum", problem.divisor(reduction), plan.dtype)',
+        "laws/test_curvature.py::test_the_mean_has_the_hessian_of_the_sum_over_one_divisor_and_none_that_of_the_sum",
+    ),
+    Mutant(
+        "the binary curvature is e / (1 + e)",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "small / np.square(1 + small)",
+        "small / (1 + small)",
+        "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
+    ),
+    Mutant(
+        "pos_weight weighs the curvature of both sides",
+        "_classification/binary_cross_entropy_with_logits.py",
+        "curvature *= (1 - target) + pos_weight * target",
+        "curvature *= pos_weight",
+        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+    ),
+    Mutant(
+        "the curvature of a square is its weight",
+        "_regression/squared_error.py",
+        "else 2 * weight * grads",
+        "else weight * grads",
+        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+    ),
 ]
 
 

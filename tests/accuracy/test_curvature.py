@@ -1,0 +1,66 @@
+"""The Hessians' diagonals, and their products with a vector, against the formulas in decimals."""
+
+import numpy as np
+import pytest
+from tests.accuracy import exact
+from tests.accuracy.budgets import EXP, assert_within, roundings
+from tests.accuracy.parameters import in_both_precisions, in_every_regime
+from tests.accuracy.regimes import problems
+
+import losses
+
+
+@exact.exactly
+def diagonal(x, weight=1):
+    return [weight * p * (1 - p) for p in exact.softmax(x)]
+
+
+@exact.exactly
+def product(u, x):
+    p = exact.softmax(x)
+    inner = exact.dot(p, u)
+    return [p_c * (u_c - inner) for p_c, u_c in zip(p, u, strict=True)]
+
+
+@in_every_regime
+@in_both_precisions
+def test_every_entry_of_the_diagonal_keeps_its_relative_accuracy(regime, dtype):
+    """p is e / (1 + q): `n.exps`, `n.q` and two. Of a class other than the largest 1 - p errs by
+    as much again at most, and one; of the largest it is q / (1 + q): twice `n.q` and two. Then
+    two products, one of them with the mass, which is a rounded quotient for none of these.
+    """
+    for logits, target in problems(regime, dtype):
+        found = losses.cross_entropy_hessian_diagonal(logits, target, reduction="none")
+        for x, row in zip(logits, found, strict=True):
+            n = roundings(x)
+            assert_within(2 * (n.exps + n.q + 2) + n.q + 4, row, diagonal(x))
+
+
+@in_every_regime
+@in_both_precisions
+def test_a_column_of_the_hessian_keeps_its_relative_accuracy(regime, dtype):
+    """Times the unit vector of the largest class: -p_c p_m off the diagonal, which needs sum p d
+    = 1 - p_m as a sum over the others, of as many roundings as q, and each p.
+    """
+    for logits, target in problems(regime, dtype):
+        top = logits.argmax(axis=1)
+        unit = np.zeros_like(logits)
+        unit[np.arange(len(top)), top] = 1
+        found = losses.cross_entropy_hvp(unit, logits, target, reduction="none")
+        for x, u, row in zip(logits, unit, found, strict=True):
+            n = roundings(x)
+            # d_c - sum p d = -1 + (1 - p_m) is -p_m, which may be as small as 1 / C.
+            lost = len(x) * (n.exps.max() + n.q + 4)
+            budget = np.where(u == 1, 3 * (n.exps.max() + n.q) + 8, 2 * (n.exps + n.q) + lost + 8)
+            assert_within(budget, row, product(u, x))
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-20, 0.5, 3.0, 20.0, 80.0])
+@in_both_precisions
+def test_the_binary_diagonal_keeps_its_relative_accuracy(dtype, x):
+    """e / (1 + e)^2: the exponential, a sum, a square and a quotient."""
+    for logit in (dtype(x), dtype(-x)):
+        found = losses.binary_cross_entropy_with_logits_hessian_diagonal(
+            np.array([logit]), [1], reduction="none"
+        )
+        assert_within(EXP[dtype] + 4, found[0], diagonal(np.array([logit, dtype(0)]))[0])
