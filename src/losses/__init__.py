@@ -11,11 +11,15 @@ from ._classification.binary_cross_entropy import (
 from ._classification.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_hessian_diagonal,
+    binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
 from ._classification.cross_entropy import (
     cross_entropy,
     cross_entropy_backward,
+    cross_entropy_hessian_diagonal,
+    cross_entropy_hvp,
     cross_entropy_value_and_grad,
 )
 from ._classification.cross_entropy_shards import (
@@ -40,7 +44,12 @@ from ._classification.linear_cross_entropy import (
 from ._classification.nll import nll_loss, nll_loss_backward
 from ._core.blocks import set_workers
 from ._regression.absolute_error import l1_loss, l1_loss_backward
-from ._regression.squared_error import mse_loss, mse_loss_backward
+from ._regression.squared_error import (
+    mse_loss,
+    mse_loss_backward,
+    mse_loss_hessian_diagonal,
+    mse_loss_hvp,
+)
 
 __all__ = [
     "Evaluator",
@@ -51,9 +60,13 @@ __all__ = [
     "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
+    "binary_cross_entropy_with_logits_hessian_diagonal",
+    "binary_cross_entropy_with_logits_hvp",
     "binary_cross_entropy_with_logits_value_and_grad",
     "cross_entropy",
     "cross_entropy_backward",
+    "cross_entropy_hessian_diagonal",
+    "cross_entropy_hvp",
     "cross_entropy_shard",
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
@@ -74,6 +87,8 @@ __all__ = [
     "merge_sums",
     "mse_loss",
     "mse_loss_backward",
+    "mse_loss_hessian_diagonal",
+    "mse_loss_hvp",
     "nll_loss",
     "nll_loss_backward",
     "set_workers",

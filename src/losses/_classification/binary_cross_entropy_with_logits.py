@@ -291,6 +291,143 @@ def binary_cross_entropy_with_logits_value_and_grad(
     return reduce(losses, sums, reduction, logits.size, result_dtype(logits)), grad_logits
 
 
+def binary_cross_entropy_with_logits_hvp(
+    vector: ArrayLike,
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Floating:
+    r"""Hessian of `binary_cross_entropy_with_logits` with respect to the logits, times a vector.
+
+    .. math::
+        (H u) = w \big[ (1 - t) + w_+ t \big] \, \sigma(x) \, \sigma(-x) \, u,
+
+    divided by the number of entries for the mean: the Hessian is diagonal.
+
+    Parameters
+    ----------
+    vector : array_like, the shape of `logits`
+        What the Hessian is multiplied by.
+    logits, target : array_like
+        As in `binary_cross_entropy_with_logits`.
+    weight, pos_weight, reduction : optional
+        As in `binary_cross_entropy_with_logits`; ``'none'`` has the Hessian of the sum of the
+        losses.
+
+    Returns
+    -------
+    ndarray or NumPy scalar, the shape and dtype of `logits`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `binary_cross_entropy_with_logits`, and if `vector` has another shape than `logits`.
+
+    See Also
+    --------
+    binary_cross_entropy_with_logits_hessian_diagonal, binary_cross_entropy_with_logits_backward
+
+    Notes
+    -----
+    The error is that of the diagonal, and half an ulp.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.binary_cross_entropy_with_logits_hvp([1.0, 2.0], [0.0, 80.0], [1, 1])
+    array([1.25000000e-01, 1.80485139e-35])
+    """
+    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
+    vector = real(vector=vector)
+    same_shape(vector=vector, logits=logits)
+    grads = unit_backward(reduction, logits.size, dtype)
+    return elementwise(
+        lambda x, t, w, positive, g, u: _curvature(x, t, w, positive, g) * u,
+        logits,
+        target,
+        *weights,
+        grads,
+        vector,
+        dtype=dtype,
+    )
+
+
+def binary_cross_entropy_with_logits_hessian_diagonal(
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Floating:
+    r"""Diagonal of the Hessian of `binary_cross_entropy_with_logits`, which is all of it.
+
+    .. math::
+        \frac{\partial^2}{\partial x^2} =
+        w \big[ (1 - t) + w_+ t \big] \, \sigma(x) \, \sigma(-x),
+
+    divided by the number of entries for the mean.
+
+    Parameters
+    ----------
+    logits, target : array_like
+        As in `binary_cross_entropy_with_logits`.
+    weight, pos_weight, reduction : optional
+        As in `binary_cross_entropy_with_logits`; ``'none'`` has the Hessian of the sum of the
+        losses, which is what gradient boosting asks for.
+
+    Returns
+    -------
+    ndarray or NumPy scalar, the shape and dtype of `logits`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `binary_cross_entropy_with_logits`.
+
+    See Also
+    --------
+    binary_cross_entropy_with_logits_hvp, binary_cross_entropy_with_logits_value_and_grad
+
+    Notes
+    -----
+    :math:`\sigma(x) \, \sigma(-x) = e^{-|x|} / (1 + e^{-|x|})^2`, in which nothing cancels: at most
+    8 ulp at any logit, for targets in [0, 1] and weights from 0 up.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.binary_cross_entropy_with_logits_hessian_diagonal([0.0, 80.0], [1, 1])
+    array([1.25000000e-01, 9.02425694e-36])
+    """
+    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
+    grads = unit_backward(reduction, logits.size, dtype)
+    return elementwise(_curvature, logits, target, *weights, grads, dtype=dtype)
+
+
+def _curvature(
+    logits: Array,
+    target: Array,
+    weight: Array | None,
+    pos_weight: Array | None,
+    grads: Array,
+) -> Array:
+    """Return (A + B) sigmoid(x) sigmoid(-x), with the names of _loss."""
+    small = exp_minus_abs(logits)
+    curvature: Array = small / np.square(1 + small)
+    if pos_weight is not None:
+        curvature *= (1 - target) + pos_weight * target
+    if weight is not None:
+        curvature *= weight
+    curvature *= grads
+    return curvature
+
+
 def _logits(
     logits: ArrayLike,
     target: ArrayLike,

@@ -160,12 +160,12 @@ def cross_entropy_sums(
 
 def sums_of(problem: Problem, losses: Array | None) -> LossSums:
     """Return the sums; given an array for them, fill in the losses of the samples too."""
-    plan, labels = problem.plan, problem.labels
+    plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
 
     def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> LossSums:
         size = block.stop - block.start
         top = None if labels is None else largest(panels[-1], plan.axis)
-        each = problem.losses_of(block, panels, None, out, spare)
+        each = losses_of(block, panels, None, out, spare)
         if losses is not None:
             losses.reshape(-1)[block.start : block.stop] = each
         total = compensated(each)

@@ -31,6 +31,10 @@ from .._core.targets import Labels
 # the gradients with respect to the losses, are given.
 Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Array], Array]
 
+# masses(block, panels) of a panel: the whole mass of each sample, 0 where it is ignored, and which
+# samples are, or None.
+Masses: TypeAlias = Callable[[Block, Sequence[Array]], tuple[Array, Array | None]]
+
 
 class Spread(NamedTuple):
     """A mass for each class, the sum of all, and the sum of all but each one."""
@@ -122,6 +126,67 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
         return under_mass(axis, logits, mass, grads, out, spare)
 
     return losses
+
+
+def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
+    """Return the function that sums the masses for class indices."""
+    share, rest = shares(smoothing, max(1, plan.classes), plan.dtype)
+    whole = spread_of(plan.classes, labels.weight, rest).whole if smoothing else 0
+
+    def masses(block: Block, _: Sequence[Array]) -> tuple[Array, Array | None]:
+        _labels, ignored, weight = labels.of(block)
+        size = block.stop - block.start
+        mass = np.ones(size, plan.dtype) if weight is None else weight
+        return share * mass + whole, ignored
+
+    return masses
+
+
+def masses_of_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Masses:
+    """Return the function that sums the masses for class probabilities: the first panel."""
+    share, rest = shares(smoothing, max(1, plan.classes), plan.dtype)
+    weight = None if weight is None else cast(weight, plan.dtype)
+
+    def masses(_: Block, panels: Sequence[Array]) -> tuple[Array, None]:
+        return add(smoothed(panels[0], weight, share, rest, plan.axis), plan.axis), None
+
+    return masses
+
+
+def probabilities(axis: int, logits: Array, out: Array, spare: Array) -> tuple[Array, Array]:
+    """Write the probabilities p of a panel; return the largest's place and their 1 - p."""
+    maxima, top = shift(logits, axis, spare)
+    exps = exp_shifted(spare, maxima, out)
+    q = others(exps, axis, top, spare)
+    top = largest(exps, axis) if top is None else top
+    out /= across(1 + q, axis)
+    return top, q / (1 + q)
+
+
+def curvature_along(
+    axis: int, vector: Array, logits: Array, scale: Array, out: Array, spare: Array
+) -> None:
+    """Write scale (diag(p) - p p^T) v, for a scale of each sample.
+
+    It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
+    is left of it in the sum, and its own entry is -p times what the others have.
+    """
+    top, _ = probabilities(axis, logits, out, spare)
+    np.subtract(vector, across(vector.take(top), axis), out=spare)
+    spare -= across(inner(spare, out, axis, np.empty_like(out)), axis)
+    out *= spare
+    out *= across(scale, axis)
+
+
+def curvature_diagonal(axis: int, logits: Array, scale: Array, out: Array, spare: Array) -> None:
+    """Write scale p (1 - p), for a scale of each sample."""
+    top, rest = probabilities(axis, logits, out, spare)
+    # Only of the largest class is 1 - p not exact to an ulp as a difference: the others have
+    # half at most.
+    top_probs = out.take(top)
+    out *= np.subtract(1, out, out=spare)
+    out.reshape(-1)[top] = top_probs * rest
+    out *= across(scale, axis)
 
 
 def at_labels(

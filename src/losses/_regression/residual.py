@@ -31,7 +31,7 @@ def residual_loss(
     reduction: str,
 ) -> Floating:
     """Return loss(predictions - target, weight), reduced."""
-    predictions, target, weight, dtype, divisor = _checked(predictions, target, weight, reduction)
+    predictions, target, weight, dtype, divisor = checked(predictions, target, weight, reduction)
     return pointwise_loss(
         lambda y, t, w: loss(y - t, w),
         predictions,
@@ -52,14 +52,14 @@ def residual_gradient(
     reduction: str,
 ) -> Floating:
     """Return slope(predictions - target, weight) times the gradient of each loss."""
-    predictions, target, weight, dtype, divisor = _checked(predictions, target, weight, reduction)
+    predictions, target, weight, dtype, divisor = checked(predictions, target, weight, reduction)
     grads = reduce_backward(grad_output, reduction, divisor, predictions.shape, dtype)
     return elementwise(
         lambda y, t, w, g: slope(y - t, w) * g, predictions, target, weight, grads, dtype=dtype
     )
 
 
-def _checked(
+def checked(
     predictions: ArrayLike, target: ArrayLike, weight: ArrayLike | None, reduction: object
 ) -> tuple[Array, Array, Array | None, np.dtype[Any], Any]:
     """Return the arrays, the computation's dtype (the wider one's) and the mean's divisor."""
