@@ -3,8 +3,8 @@ Objectives for LightGBM and XGBoost
 ===================================
 
 Gradient boosting asks its objective for two numbers per sample and class: the gradient of the loss
-with respect to the score, and the diagonal of the Hessian. ``losses`` has both. The models that they
-train here equal those of the built-in objectives, tree by tree, once two things agree:
+with respect to the score, and the diagonal of the Hessian. ``losses`` has both. The models that
+they train here equal those of the built-in objectives, tree by tree, once two things agree:
 
 - the **factor on the multiclass Hessian**. The diagonal is p (1 - p). LightGBM multiplies it
   by K / (K - 1), with K classes, and XGBoost by 2. On the binary Hessian neither has a factor;
@@ -85,8 +85,8 @@ XGBOOST = {
 # ---------------------
 # One round of a built-in objective at learning rate 1, without regularisation and from scores of 0,
 # gives each leaf the value -G / (factor H), where G and H are the sums of the gradients and of the
-# Hessians over the samples in the leaf. ``losses`` has G and H, so the values of the leaves tell the
-# factor.
+# Hessians over the samples in the leaf. ``losses`` has G and H, so the values of the leaves tell
+# the factor.
 
 
 def factor_of(leaf, value, target):
@@ -195,9 +195,9 @@ def take_apart(model):
 #
 #     n (e rate + 2 e abs(v)) / (H + ridge)
 #
-# and adding up the values of R rounds in float32 rounds the sum R times in each model. What one round leaves, the next ones see in their scores and correct, the
-# loss being convex. So the bound for a score is the sum, over the trees, of what its leaves may be
-# off.
+# and adding up the values of R rounds in float32 rounds the sum R times in each model. What one
+# round leaves, the next ones see in their scores and correct, the loss being convex. So the bound
+# for a score is the sum, over the trees, of what its leaves may be off.
 
 
 def score_bound(model, leaf_of_sample, classes):
@@ -275,8 +275,8 @@ compare("LightGBM", *list(lightgbm_models.values())[:2], X_train, K)
 compare("XGBoost ", *list(xgboost_models.values())[:2], train_data, K)
 
 # %%
-# With the factor 1, the true diagonal, steps are longer: another model, with another learning curve.
-# Here are the losses of the held-out digits.
+# With the factor 1, the true diagonal, steps are longer: another model, with its own curve. Here
+# are the losses of the held-out digits.
 
 
 def curve(model, data, rounds):
