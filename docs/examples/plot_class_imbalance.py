@@ -154,4 +154,5 @@ for shift, (name, values) in zip((-0.2, 0.2), recall.items(), strict=True):
 ax.set_xticks(range(10), [f"{d}\n({n})" for d, n in enumerate(counts)])
 ax.set_xlabel("digit (samples to learn from)")
 ax.set_ylabel("recall on held-out digits")
-ax.legend(loc="lower left")
+ax.set_ylim(0, 1.15)
+ax.legend(loc="upper center", ncols=2)
