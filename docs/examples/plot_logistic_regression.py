@@ -52,6 +52,30 @@ def hessian_product(flat, direction):
     return (C * columns.T @ product + penalty * along).ravel()
 
 
+# %%
+# A wrong Hessian would only slow the solver down, so its products get a check of their own: the
+# change of the gradient along a direction. The quotient (g(w + h d) - g(w - h d)) / 2h cuts off
+# terms of the order h². With L the length of a sample's row, they are at most C h² times the sum of
+# L**4, for the logits change by at most h L, and the derivatives of a softmax are at most about 1.
+# Each of the two gradients is rounded, by a few eps of C times the sum of L.
+
+rng = np.random.default_rng(0)
+h = np.finfo(float).eps ** (1 / 3)
+length = np.linalg.norm(columns, axis=1)
+tolerance = C * (h**2 * (length**4).sum() + 16 * np.finfo(float).eps * length.sum() / h)
+for _ in range(3):
+    point, direction = rng.standard_normal((2, (features + 1) * classes))
+    direction /= np.linalg.norm(direction)
+    ahead, behind = (value_and_gradient(point + s * h * direction)[1] for s in (1, -1))
+    product = hessian_product(point, direction)
+    off = np.linalg.norm((ahead - behind) / (2 * h) - product)
+    print(f"product of length {np.linalg.norm(product):.2f}, off the quotient by {off:.1e}")
+    assert off <= tolerance < 1e-5
+
+# %%
+# The solution
+# ------------
+
 trace = []
 found = minimize(
     value_and_gradient,
