@@ -290,6 +290,7 @@ def curve(model, data, rounds):
 
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+axes[0].set_ylabel("cross entropy of the held-out digits")
 rounds = range(1, ROUNDS + 1)
 panels = [("LightGBM", lightgbm_models, X_test), ("XGBoost", xgboost_models, test_data)]
 for ax, (name, models, data) in zip(axes, panels, strict=True):
@@ -303,7 +304,6 @@ for ax, (name, models, data) in zip(axes, panels, strict=True):
     ax.set_yscale("log")
     ax.grid(alpha=0.3)
     ax.legend()
-axes[0].set_ylabel("cross entropy of the held-out digits")
 
 # %%
 # That the comparison would find a wrong factor: with factor 1 the splits differ.

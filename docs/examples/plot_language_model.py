@@ -146,6 +146,13 @@ assert np.isfinite(evaluator.perplexity)
 # %%
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+names = ["start", *ALPHABET.replace(" ", "_")]
+image = right.imshow(losses.softmax(table, axis=-1), cmap="Blues", vmin=0, vmax=0.6)
+right.set_xticks(range(TOKENS), names, fontsize=7)
+right.set_yticks(range(TOKENS), names, fontsize=7)
+right.set_xlabel("next character")
+right.set_ylabel("character")
+fig.colorbar(image, label="probability")
 left.plot(np.exp(curve), label="model")
 left.axhline(np.exp(entropy), color="k", linestyle="--", label="best possible, by counting")
 left.set_xlabel("step")
@@ -154,12 +161,5 @@ left.set_yscale("log")
 ticks = [10, 15, 20, 30]
 left.set_yticks(ticks, [str(tick) for tick in ticks])
 left.minorticks_off()
-left.grid(alpha=0.3)
 left.legend()
-names = ["start", *ALPHABET.replace(" ", "_")]
-image = right.imshow(losses.softmax(table, axis=-1), cmap="Blues", vmin=0, vmax=0.6)
-right.set_xticks(range(TOKENS), names, fontsize=7)
-right.set_yticks(range(TOKENS), names, fontsize=7)
-right.set_xlabel("next character")
-right.set_ylabel("character")
-fig.colorbar(image, label="probability")
+left.grid(alpha=0.3)
