@@ -379,7 +379,7 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
         As in `binary_cross_entropy_with_logits`.
     weight, pos_weight, reduction : optional
         As in `binary_cross_entropy_with_logits`; ``'none'`` has the Hessian of the sum of the
-        losses, which is what gradient boosting asks for.
+        losses, as ``'sum'`` has, which gradient boosting asks for.
 
     Returns
     -------

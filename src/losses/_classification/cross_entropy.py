@@ -301,7 +301,8 @@ def cross_entropy_hvp(
     logits, target : array_like
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
-        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
+        has.
 
     Returns
     -------
@@ -319,6 +320,9 @@ def cross_entropy_hvp(
 
     Notes
     -----
+    Through a linear layer, logits X W, the Hessian with respect to W times V is
+    ``X.T @ cross_entropy_hvp(X @ V, X @ W, target)``.
+
     The Hessian is positive semi-definite for weights from 0 up, and does not depend on which class
     is the target, only on its mass. The vector is shifted to 0 at the most probable class, which
     changes nothing, and keeps the relative accuracy of every entry where that probability rounds
@@ -369,8 +373,8 @@ def cross_entropy_hessian_diagonal(
     logits, target : array_like
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
-        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, which is what
-        gradient boosting asks for.
+        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
+        has, which gradient boosting asks for.
 
     Returns
     -------

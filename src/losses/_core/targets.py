@@ -129,8 +129,9 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
     if target.dtype.kind not in "iu":
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
-            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; class "
-            f"probabilities, to a cross entropy, have the shape of the logits"
+            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; class indices "
+            f"held as floats become integers by target.astype(int), and class probabilities, to a "
+            f"cross entropy, have the shape of the logits"
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))
