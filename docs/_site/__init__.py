@@ -1,1 +1,1 @@
-"""What the site has beyond Sphinx: API pages, plots, the gallery, and formulas without a network."""
+"""What the site has beyond Sphinx: API pages, plots, links, and formulas without a network."""

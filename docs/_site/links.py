@@ -30,7 +30,7 @@ def link(full: str, text: str, docname: str) -> nodes.Node:
     )
 
 
-def name_role(name, rawtext, text, lineno, inliner, options=None, content=()):  # noqa: ARG001  # docutils says which arguments it takes
+def name_role(name, rawtext, text, lineno, inliner, options=None, content=()):
     """Make a link of a public name, and code of anything else."""
     env = inliner.document.settings.env
     for full in (f"{env.ref_context.get('py:module')}.{text}", f"losses.{text}", text):

@@ -26,14 +26,17 @@ def base_of(name: str) -> str:
 
 
 def sections() -> dict[str, list[str]]:
-    """Return every name of `losses.__all__` in its section, each function before its derivatives."""
+    """Return the names of `losses.__all__` in sections, each function before its derivatives."""
     found: dict[str, list[str]] = {title: [] for title in SECTIONS.values()}
     for name in losses.__all__:
         module = getattr(losses, name).__module__
         place = max((start for start in SECTIONS if module.startswith(start)), key=len)
         found[SECTIONS[place]].append(name)
+    order = ("", *DERIVED)
     for names in found.values():
-        names.sort(key=lambda name: (base_of(name), [*("", *DERIVED)].index(suffix_of(name))))
+        names.sort(
+            key=lambda name: (name[0].isupper(), base_of(name), order.index(suffix_of(name)))
+        )
     return {title: names for title, names in found.items() if names}
 
 

@@ -100,7 +100,7 @@ def hessian_times(name: str, logits: np.ndarray, target: np.ndarray) -> np.ndarr
 
 
 MARGIN = "logits (x, 0), target 0: x"
-THREE = "logits (x, 0, −1): x"
+THREE = "logits (x, 0, -1): x"
 CROSS_ENTROPY = {
     "": [
         Panel(
@@ -117,7 +117,7 @@ CROSS_ENTROPY = {
             MARGIN,
             lambda: [
                 (FAR, over_classes("cross_entropy", FAR), "losses"),
-                (FAR, textbook(FAR), "−log(softmax)"),
+                (FAR, textbook(FAR), "-log(softmax)"),
             ],
             log=True,
         ),
@@ -144,7 +144,7 @@ CROSS_ENTROPY = {
                 (
                     FAR,
                     np.where((g := 1 - 1 / (1 + np.exp(-FAR))) > 0, g, np.nan),
-                    "1 − softmax",
+                    "1 - softmax",
                 ),
             ],
             log=True,
@@ -167,7 +167,7 @@ CROSS_ENTROPY = {
                 (
                     FAR,
                     np.where((h := (p := 1 / (1 + np.exp(-FAR))) * (1 - p)) > 0, h, np.nan),
-                    "p (1 − p)",
+                    "p (1 - p)",
                 ),
             ],
             log=True,
@@ -379,7 +379,9 @@ PANELS: dict[str, dict[str, list[Panel]]] = {
     },
     "l1_loss": {
         "": [
-            Panel("the loss", "prediction, target 0", lambda: each("l1_loss", targets=(0,), what=""))
+            Panel(
+                "the loss", "prediction, target 0", lambda: each("l1_loss", targets=(0,), what="")
+            )
         ],
         "_backward": [
             Panel(

@@ -8,7 +8,7 @@ GREY = "#808080"
 COLOURS = ["#2b8cc4", "#e0702a", "#3a9d5d", "#9b6fd0", "#c94f6d"]
 
 
-def reset(conf: dict[str, Any], fname: str) -> None:  # noqa: ARG001  # what sphinx-gallery passes
+def reset(conf: dict[str, Any], fname: str) -> None:
     """Give every script of the gallery the same start."""
     import matplotlib
 
