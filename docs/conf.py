@@ -36,7 +36,6 @@ myst_heading_anchors = 3
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
-    "reset_modules": ("_site.style.reset",),
     "image_srcset": ["2x"],
     "doc_module": ("losses",),
     "reference_url": {"losses": None},
@@ -51,6 +50,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "losses"
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -32,6 +32,7 @@ def page(module: str, name: str) -> str:
             lines.pop()
     else:
         lines += [f".. autofunction:: {name}"]
+    lines += ["", f".. minigallery:: {module}.{name}", "   :add-heading: In the gallery"]
     return "\n".join(lines) + "\n"
 
 
