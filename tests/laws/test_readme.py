@@ -1,4 +1,4 @@
-"""Laws about the documents: what the README shows runs, and what it names exists."""
+"""Laws about the documents: what they show runs, and what they name exists."""
 
 import re
 import subprocess
@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 from benchmarks import accuracy, linear, scale, summary
 from benchmarks.results import Results
+from docs._site import names
 
 import losses
+from losses.extra import dask as lazy
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/*.md")])
 
 
-def blocks(language):
-    """Return the README's code blocks in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language, text=README):
+    """Return a document's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def section(title):
@@ -28,10 +30,28 @@ def section(title):
     return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)[1]
 
 
-EXAMPLES = list(zip(blocks("python"), blocks("text"), strict=True))
+def rows_of(text):
+    """Return each row of the tables: what one writes with PyTorch, and what instead."""
+    return re.findall(r"^\| `(.+?)`.* \| `(.+?)` \|$", text, re.MULTILINE)
 
-# Each row of the tables: what one writes with PyTorch, and what instead.
-ROWS = re.findall(r"^\| `(.+?)`.* \| `(.+?)` \|$", section("Coming from PyTorch"), re.MULTILINE)
+
+def examples():
+    """Yield each python block of each document, with the text block that must follow it."""
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        fences = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for number, (language, code) in enumerate(fences):
+            if language == "python":
+                below, output = fences[number + 1]
+                assert below == "text", f"{document.name}: {code}"
+                yield pytest.param(code, output, id=f"{document.relative_to(ROOT)}-{number}")
+
+
+QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+FROM_PYTORCH = (ROOT / "docs" / "coming_from_pytorch.md").read_text(encoding="utf-8")
+ROWS = rows_of(FROM_PYTORCH)
+# What other functions return.
+NOT_FOR_A_TASK = {"LinearGrads", "LossSums", "ShardState"}
 # Numbers in (0, 1) can be logits, log-probabilities, probabilities and predictions.
 POINT = np.array([[0.25, 0.5, 0.125], [0.75, 0.0625, 0.5], [0.5, 0.875, 0.25]])
 ARRAYS = {
@@ -41,6 +61,7 @@ ARRAYS = {
     "w": np.array([0.5, 1.0, 2.0]),
     "weights": 1 - POINT,
     "b": np.array([1.0, 0.25, 0.5]),
+    "u": np.array([[1.0, -0.5, 0.25], [0.0, 2.0, 1.0], [-1.0, 0.5, 0.75]]),
 }
 OVER_CLASSES = {
     "nll_loss",
@@ -49,6 +70,7 @@ OVER_CLASSES = {
     "NLLLoss",
     "CrossEntropyLoss",
     "backward",
+    "hvp",
 }
 
 
@@ -82,11 +104,20 @@ def ours(row):
     return found[1] if isinstance(found, tuple) else found
 
 
-@pytest.mark.parametrize(("code", "output"), EXAMPLES)
+@pytest.mark.parametrize(("code", "output"), [*examples()])
 def test_an_example_prints_what_is_written_below_it(code, output, tmp_path):
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=tmp_path)
     assert done.stdout == output
+
+
+def test_the_training_loop_prints_what_that_of_pytorch_prints():
+    pytest.importorskip("torch")
+    (theirs,) = blocks("py", QUICKSTART)
+    ours = blocks("text", QUICKSTART)[1]
+    command = [sys.executable, "-c", theirs]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert ours == done.stdout
 
 
 def test_the_tables_of_speed_are_those_of_the_committed_results():
@@ -147,6 +178,25 @@ def test_the_tables_say_what_to_write_instead_of_each_function_and_module():
     assert found >= {"F.softmax", "F.log_softmax", "F.nll_loss", "F.cross_entropy"}
     assert found >= {"nn.LogSoftmax", "nn.NLLLoss", "nn.CrossEntropyLoss", "nn.BCELoss"}
     assert found >= {"nn.BCEWithLogitsLoss", "nn.MSELoss", "nn.L1Loss"}
+
+
+def test_the_tables_of_the_readme_are_among_those_of_the_page_about_pytorch():
+    assert {row for row in rows_of(README) if not row[0].startswith("losses.")} <= set(ROWS)
+
+
+def test_every_function_has_a_page_and_a_place_in_the_reference():
+    listed = [name for found in names.sections().values() for name in found]
+    assert sorted(listed) == losses.__all__
+    assert set(names.public()) == {
+        *(f"losses.{name}" for name in losses.__all__),
+        *(f"losses.extra.dask.{name}" for name in lazy.__all__),
+    }
+
+
+def test_every_function_is_named_by_the_page_about_pytorch_or_has_its_base_there():
+    named = set(re.findall(r"\blosses\.(\w+)", FROM_PYTORCH))
+    for name in losses.__all__:
+        assert {name, names.base_of(name)} & named or name in NOT_FOR_A_TASK, name
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

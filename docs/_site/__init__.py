@@ -1,0 +1,1 @@
+"""What the site has beyond Sphinx: API pages, plots, links, and formulas without a network."""
