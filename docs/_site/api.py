@@ -54,13 +54,16 @@ def index() -> str:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the pages and the plots, and remove those of names that are gone."""
+    """Write the pages and the plots, and remove those of names and scripts that are gone."""
     folder = Path(app.srcdir) / "api"
     for full in PUBLIC:
         module, _, name = full.rpartition(".")
         write(folder / f"{full}.rst", page(module, name))
     for path in folder.glob("*.rst"):
         if path.stem not in PUBLIC:
+            path.unlink()
+    for path in Path(app.srcdir).glob("gallery/plot_*.rst"):
+        if not (Path(app.srcdir) / "examples" / f"{path.stem}.py").exists():
             path.unlink()
     plots.draw(folder / "plots")
 

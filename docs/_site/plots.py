@@ -18,7 +18,7 @@ import losses
 from .names import base_of, suffix_of
 
 X = np.linspace(-6, 6, 241)
-P = np.linspace(0, 1, 401)
+P = np.linspace(0, 1, 801)[1:-1]
 FAR = np.linspace(0, 120, 241)
 COLOURS = {  # of the text, of the grid and of the curves
     "light": ("#323232", "#d9d9d9", ["#0a6ea8", "#c2410c", "#15803d", "#6b7280"]),
@@ -66,12 +66,8 @@ def each(name: str, *, targets: tuple, x: np.ndarray = X, what: str = "t = {}", 
     function, curves = getattr(losses, name), []
     for target in targets:
         t = np.full_like(x, target)
-        if name.endswith("_backward"):
-            y = function(np.ones_like(x), x, t, reduction="none", **options)
-        elif name.endswith("_hessian_diagonal"):
-            y = function(x, t, reduction="none", **options)
-        else:
-            y = function(x, t, reduction="none", **options)
+        arrays = (np.ones_like(x), x, t) if name.endswith("_backward") else (x, t)
+        y = function(*arrays, reduction="none", **options)
         curves.append((x, y, what.format(target)))
     return curves
 
@@ -85,11 +81,6 @@ def over_classes(name: str, x: np.ndarray, *, entry: int = 0, others: int = 1, *
     else:
         found = function(logits, target, reduction="none", **options)
     return found if found.ndim == 1 else found[:, entry]
-
-
-def one_at_a_time(function: Callable, x: np.ndarray) -> np.ndarray:
-    """Return a function of each number."""
-    return np.array([function(number) for number in x])
 
 
 def hessian_times(name: str, logits: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -374,6 +365,14 @@ PANELS: dict[str, dict[str, list[Panel]]] = {
                 "its gradient",
                 "prediction, target 0",
                 lambda: each("mse_loss_backward", targets=(0,), what=""),
+            )
+        ],
+        "_hessian_diagonal": [
+            Panel(
+                "the second derivative",
+                "prediction, target 0",
+                lambda: each("mse_loss_hessian_diagonal", targets=(0,), what=""),
+                limits=(0, 3),
             )
         ],
     },
