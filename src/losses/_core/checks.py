@@ -127,7 +127,7 @@ def whole_number(**argument: object) -> int:
     """Return the one named argument as an int."""
     ((name, value),) = argument.items()
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):  # before NumPy 2.3 a warning, not an error
             raise TypeError
         return operator.index(value)  # type: ignore[arg-type]  # its TypeError is the check
     except TypeError:
