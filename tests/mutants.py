@@ -1690,8 +1690,8 @@ MUTANTS = [
     Mutant(
         "the curvature of a square is its weight",
         "_regression/squared_error.py",
-        "else 2 * weight * grads",
-        "else weight * grads",
+        "np.full_like(predictions, 2) if vector is None else 2 * vector",
+        "np.full_like(predictions, 1) if vector is None else 1 * vector",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
     ),
 ]

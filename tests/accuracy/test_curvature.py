@@ -64,3 +64,21 @@ def test_the_binary_diagonal_keeps_its_relative_accuracy(dtype, x):
             np.array([logit]), [1], reduction="none"
         )
         assert_within(EXP[dtype] + 4, found[0], diagonal(np.array([logit, dtype(0)]))[0])
+
+
+@in_every_regime
+@in_both_precisions
+def test_a_product_with_any_vector_is_within_its_bound(regime, dtype):
+    """p_c (d_c - sum p d) errs, relative to p_c (|d_c| + sum p |d|), by the roundings of its parts:
+    `n.exps`, `n.q` and two for each p, one for each d, and the additions; then three products.
+    """
+    rng = np.random.default_rng(0)
+    for logits, target in problems(regime, dtype):
+        vectors = rng.standard_normal(logits.shape).astype(dtype)
+        found = losses.cross_entropy_hvp(vectors, logits, target, reduction="none")
+        for x, u, row in zip(logits, vectors, found, strict=True):
+            n, p = roundings(x), losses.softmax(x.astype(np.float64))
+            d = np.abs(u.astype(np.float64) - u[x.argmax()])
+            scale = p * (d + p @ d)
+            count = 2 * (n.exps + n.q + 4) + n.q + (p * d) @ n.exps / max(p @ d, 1e-300) + 8
+            assert_within(count, row, product(u, x), scale.astype(dtype))

@@ -244,3 +244,48 @@ def test_the_mass_of_a_sample_is_what_counts_and_not_where_it_lies():
             ),
         ]:
             np.testing.assert_allclose(labels, masses, rtol=8 * EPS, atol=8 * EPS)
+
+
+def test_a_product_underflows_only_if_it_is_that_small_itself():
+    """Small weights and the share of a mean come last."""
+    one, narrow = [1], np.float32
+    binary = losses.binary_cross_entropy_with_logits_hvp
+    weight = {"weight": narrow(1e-20), "reduction": "sum"}
+    found = binary(np.array([1e20], narrow), np.array([-60], narrow), one, **weight)
+    np.testing.assert_allclose(found, np.exp(-60), rtol=1e-6)
+    many = np.ones(1000, narrow)
+    found = binary(1e6 * many, -80 * many, many)
+    np.testing.assert_allclose(found, 1e3 * np.exp(-80), rtol=1e-6)
+    squares = {"weight": 1e-30 * many, "reduction": "sum"}
+    found = losses.mse_loss_hvp(1e30 * many, many, many, **squares)
+    np.testing.assert_allclose(found, 2 * many, rtol=1e-6)
+
+
+@pytest.mark.parametrize("target", [np.nan, np.inf])
+@pytest.mark.parametrize("options", [{}, {"pos_weight": 2.0}])
+def test_a_target_that_is_no_number_has_no_curvature(target, options):
+    found = losses.binary_cross_entropy_with_logits_hessian_diagonal(
+        [1.0, 1.0], [target, 0.0], **options
+    )
+    assert np.isnan(found[0])
+    assert np.isfinite(found[1])
+
+
+@curved
+@given(st.data())
+def test_what_the_loss_refuses_its_second_derivatives_refuse_alike(case, data):
+    call = data.draw(case.calls)
+    wrongs = [("reduction", "average"), ("weight", [1j]), ("weight", np.ones((9, 9, 9, 9, 9)))]
+    if case.name == "cross_entropy":
+        wrongs += [("label_smoothing", 2), ("ignore_index", 0.5), ("axis", 9), ("workers", 0)]
+    name, wrong = data.draw(st.sampled_from(wrongs))
+    bad = call.at(call.first, **{name: wrong})
+    with pytest.raises((TypeError, ValueError)) as expected:
+        case.forward(bad)
+    for function in (lambda: diagonal(case, bad), lambda: product(case, call.first, bad)):
+        with pytest.raises(expected.type) as found:
+            function()
+        assert str(found.value) == str(expected.value)
+    for other in (call.first.astype(complex), np.ma.masked_array(call.first)):
+        with pytest.raises(TypeError, match="vector"):
+            product(case, other, call)

@@ -83,6 +83,22 @@ def test_a_single_class_takes_a_few_blocks():
     assert extra < 4 * MIB
 
 
+@pytest.mark.parametrize("shape", [(60_000, 10), (3_000, 1_000), (20, 21, 128, 128)])
+def test_second_derivatives_take_a_few_blocks_beside_their_results(shape):
+    rng = np.random.default_rng(0)
+    vector, logits = rng.standard_normal((2, *shape), np.float32)
+    target, above = rng.integers(0, shape[1], (shape[0], *shape[2:])), logits > 0
+    for function in (
+        lambda: losses.cross_entropy_hvp(vector, logits, target, label_smoothing=0.1),
+        lambda: losses.cross_entropy_hessian_diagonal(logits, target),
+        lambda: losses.binary_cross_entropy_with_logits_hvp(vector, logits, above),
+        lambda: losses.mse_loss_hvp(vector, logits, logits),
+    ):
+        function()
+        result, extra = extra_memory(function)
+        assert extra - result.nbytes < 5 * MIB
+
+
 LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
     "many classes": ((700, 16, 50_257), "ff", "labels"),
     "ignored samples": ((700, 16, 50_257), "ff", "ignored"),

@@ -311,7 +311,7 @@ def binary_cross_entropy_with_logits_hvp(
     Parameters
     ----------
     vector : array_like, the shape of `logits`
-        What the Hessian is multiplied by.
+        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
     logits, target : array_like
         As in `binary_cross_entropy_with_logits`.
     weight, pos_weight, reduction : optional
@@ -333,7 +333,8 @@ def binary_cross_entropy_with_logits_hvp(
 
     Notes
     -----
-    The error is that of the diagonal, and half an ulp.
+    The error is that of the diagonal, and half an ulp, where :math:`\sigma(x) \, \sigma(-x)` is a
+    normal number; below, what is left of its digits.
 
     Examples
     --------
@@ -345,15 +346,7 @@ def binary_cross_entropy_with_logits_hvp(
     vector = real(vector=vector)
     same_shape(vector=vector, logits=logits)
     grads = unit_backward(reduction, logits.size, dtype)
-    return elementwise(
-        lambda x, t, w, positive, g, u: _curvature(x, t, w, positive, g) * u,
-        logits,
-        target,
-        *weights,
-        grads,
-        vector,
-        dtype=dtype,
-    )
+    return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
 
 
 def binary_cross_entropy_with_logits_hessian_diagonal(
@@ -416,10 +409,18 @@ def _curvature(
     weight: Array | None,
     pos_weight: Array | None,
     grads: Array,
+    vector: Array | None = None,
 ) -> Array:
-    """Return (A + B) sigmoid(x) sigmoid(-x), with the names of _loss."""
+    """Return (A + B) sigmoid(x) sigmoid(-x), with the names of _loss, times a vector if given.
+
+    The vector comes first: small weights, or the share of a mean, could lead below the normal
+    numbers on the way to a product that is not there.
+    """
     small = exp_minus_abs(logits)
     curvature: Array = small / np.square(1 + small)
+    if vector is not None:
+        curvature *= vector
+    curvature += 0 * target  # which is nan where the target is no number
     if pos_weight is not None:
         curvature *= (1 - target) + pos_weight * target
     if weight is not None:

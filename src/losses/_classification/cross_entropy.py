@@ -297,7 +297,7 @@ def cross_entropy_hvp(
     Parameters
     ----------
     vector : array_like, the shape of `logits`
-        What the Hessian is multiplied by.
+        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
     logits, target : array_like
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
@@ -325,10 +325,10 @@ def cross_entropy_hvp(
 
     The Hessian is positive semi-definite for weights from 0 up, and does not depend on which class
     is the target, only on its mass. The vector is shifted to 0 at the most probable class, which
-    changes nothing, and keeps the relative accuracy of every entry where that probability rounds
-    to 1. The error is at most about ``8 + max(m - x)`` ulp of
+    changes nothing, so that where that probability rounds to 1 its own entry is a sum over the
+    others. The error is at most about ``8 + max(m - x)`` ulp of
     :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of the sum,
-    see `softmax`.
+    see `softmax`; where p is below the normal numbers, what is left of its digits.
 
     Examples
     --------

@@ -141,7 +141,7 @@ def mse_loss_hvp(
     Parameters
     ----------
     vector : array_like, the shape of `predictions`
-        What the Hessian is multiplied by.
+        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
     predictions, target : array_like
         As in `mse_loss`.
     weight, reduction : optional
@@ -174,9 +174,7 @@ def mse_loss_hvp(
     vector = real(vector=vector)
     same_shape(vector=vector, predictions=predictions)
     grads = unit_backward(reduction, divisor, dtype)
-    return elementwise(
-        lambda y, w, g, u: _curvature(y, w, g) * u, predictions, weight, grads, vector, dtype=dtype
-    )
+    return elementwise(_curvature, predictions, weight, grads, vector, dtype=dtype)
 
 
 def mse_loss_hessian_diagonal(
@@ -229,5 +227,12 @@ def mse_loss_hessian_diagonal(
     return elementwise(_curvature, predictions, weight, grads, dtype=dtype)
 
 
-def _curvature(predictions: Array, weight: Array | None, grads: Array) -> Array:
-    return np.full_like(predictions, 2 * grads) if weight is None else 2 * weight * grads
+def _curvature(
+    predictions: Array, weight: Array | None, grads: Array, vector: Array | None = None
+) -> Array:
+    """Return 2 w, times a vector if there is one, and times the share of each loss at last."""
+    twice = np.full_like(predictions, 2) if vector is None else 2 * vector
+    if weight is not None:
+        twice *= weight
+    twice *= grads
+    return twice
