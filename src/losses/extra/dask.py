@@ -8,9 +8,7 @@ Each task has one chunk of the logits. Between classes in several chunks go stat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial, reduce
-from math import prod
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import dask.array as da
@@ -19,42 +17,25 @@ from numpy.typing import ArrayLike
 
 from .._activations.log_softmax import log_softmax as _log_softmax
 from .._activations.softmax import softmax as _softmax
-from .._classification.cross_entropy import Problem, checked, evaluate
-from .._classification.cross_entropy_shards import (
-    ShardState,
-    cross_entropy_shard,
-    cross_entropy_shard_backward,
-    merge_shards,
-)
-from .._classification.cross_entropy_sums import LossSums, loss_sums, merge_sums
-from .._classification.nll import nll_loss as _nll_loss
-from .._classification.shards import (
-    Shard,
-    State,
-    log_softmax_of,
-    merge,
-    nothing,
-    softmax_of,
-    state_of,
-)
-from .._core.blocks import Block, worker_count
+from .._classification.cross_entropy_shards import merge_shards
+from .._classification.cross_entropy_sums import merge_sums
+from .._classification.shards import log_softmax_of, softmax_of
+from .._core.blocks import worker_count
 from .._core.checks import (
     Array,
     Reduction,
     axis_index,
-    cast,
     class_axis,
     class_weight,
-    computation_dtype,
     real,
     reduction_name,
     result_dtype,
     smoothing,
     whole_number,
 )
-from .._core.panels import panels
-from .._core.reduction import unit_backward
-from .._core.targets import is_probabilities, label_shape, labels_for, not_a_class
+from .._core.targets import is_probabilities, label_shape, not_a_class
+from . import _tasks as tasks
+from ._tasks import Options
 
 __all__ = ["cross_entropy", "cross_entropy_value_and_grad", "log_softmax", "nll_loss", "softmax"]
 
@@ -198,9 +179,9 @@ def nll_loss(
     """
     reduction_name(reduction)
     call = _checked("log_probs", log_probs, target, weight, ignore_index, axis)
-    parts = _per_sample(_nll_of_chunk, call.options, call.scores, call.target)
+    parts = _per_sample(tasks.nll_of_chunk, call.options, call.scores, call.target)
     # All but one chunk of classes give 0.
-    return _reduced(call, _tree(parts, _added, _added, call.options.axis), reduction)
+    return _reduced(call, _tree(parts, tasks.added, tasks.added, call.options.axis), reduction)
 
 
 def cross_entropy(
@@ -264,9 +245,9 @@ def cross_entropy(
     reduction_name(reduction)
     call = _checked("logits", logits, target, weight, ignore_index, axis, label_smoothing, workers)
     if call.whole:
-        each = _per_sample(_losses_of_chunk, call.options, call.scores, call.target)
+        each = _per_sample(tasks.losses_of_chunk, call.options, call.scores, call.target)
     else:
-        each = _per_sample(_losses_of_state, call.options, _merged(call))
+        each = _per_sample(tasks.losses_of_state, call.options, _merged(call))
     return _reduced(call, each, reduction)
 
 
@@ -331,29 +312,16 @@ def cross_entropy_value_and_grad(
     call = _checked("logits", logits, target, weight, ignore_index, axis, label_smoothing, workers)
     options, divisor = call.options, _divisor(call, reduction)
     if call.whole:
-        both = _map(_both_of_chunk, options, call.scores, call.target, divisor)
-        each, grad = _per_sample(_first, options, both), _map(_second, options, both)
+        both = _map(tasks.both_of_chunk, options, call.scores, call.target, divisor)
+        each, grad = _per_sample(tasks.first, options, both), _map(tasks.second, options, both)
     else:
         state = _merged(call)
-        each = _per_sample(_losses_of_state, options, state)
-        grad = _map(_gradient_of_chunk, options, call.scores, call.target, state, divisor)
+        each = _per_sample(tasks.losses_of_state, options, state)
+        grad = _map(tasks.gradient_of_chunk, options, call.scores, call.target, state, divisor)
     return _reduced(call, each, reduction), grad[0] if call.single else grad
 
 
 # ---- the arguments -------------------------------------------------------------------------------
-
-
-class _Options(NamedTuple):
-    """What every task knows."""
-
-    axis: int
-    classes: int
-    dtype: np.dtype[Any]  # of the result
-    weight: Array | None
-    ignore_index: int
-    label_smoothing: float
-    workers: int
-    name: str  # of the scores, in messages
 
 
 class _Call(NamedTuple):
@@ -363,7 +331,7 @@ class _Call(NamedTuple):
     target: DaskArray  # cut as the scores; labels have a class axis of length 1
     labels: bool
     single: bool  # whether the scores came without a dimension of samples, as one
-    options: _Options
+    options: Options
 
     @property
     def whole(self) -> bool:
@@ -405,7 +373,7 @@ def _checked(
     if labels:
         target, chunks[axis] = target[(*(slice(None),) * axis, None)], (1,)
     classes, dtype = scores.shape[axis], result_dtype(scores)
-    options = _Options(axis, classes, dtype, weights, ignore_index, epsilon, threads, name)
+    options = Options(axis, classes, dtype, weights, ignore_index, epsilon, threads, name)
     return _Call(scores, target.rechunk(tuple(chunks)), labels, single, options)
 
 
@@ -435,13 +403,13 @@ def _floating(array: DaskArray) -> DaskArray:
 # ---- graphs --------------------------------------------------------------------------------------
 
 
-def _map(work: Callable[..., Chunk], options: _Options, *arrays: DaskArray) -> DaskArray:
+def _map(work: Callable[..., Chunk], options: Options, *arrays: DaskArray) -> DaskArray:
     """Return work(options, *chunks), chunk by chunk."""
     meta = np.empty((0,) * arrays[0].ndim, options.dtype)
     return da.map_blocks(partial(work, options), *arrays, meta=meta)
 
 
-def _per_sample(work: Callable[..., Chunk], options: _Options, *arrays: DaskArray) -> DaskArray:
+def _per_sample(work: Callable[..., Chunk], options: Options, *arrays: DaskArray) -> DaskArray:
     """Return work(options, *chunks), of which each has one class."""
     chunks = list(arrays[0].chunks)
     chunks[options.axis] = (1,) * len(chunks[options.axis])
@@ -494,26 +462,26 @@ def _along_axis(
     dtype = result_dtype(x)
     if not x.ndim or x.numblocks[place] == 1:
         return da.map_blocks(partial(whole, axis=axis), x, meta=np.empty((0,) * x.ndim, dtype))
-    options = _Options(place, x.shape[place], dtype, None, -1, 0.0, 1, "x")
-    states = _per_sample(_state_of_scores, options, x)
-    state = _tree(states, _merge_states, _merge_states, place)
-    return _map(partial(_of_state, of_state), options, x, state)
+    options = Options(place, x.shape[place], dtype, None, -1, 0.0, 1, "x")
+    states = _per_sample(tasks.state_of_scores, options, x)
+    state = _tree(states, tasks.merge_states, tasks.merge_states, place)
+    return _map(partial(tasks.of_state, of_state), options, x, state)
 
 
 def _merged(call: _Call) -> DaskArray:
     """Return the state of all the classes of each chunk of samples."""
-    states = _per_sample(_state_of_chunk, call.options, call.scores, call.target)
+    states = _per_sample(tasks.state_of_chunk, call.options, call.scores, call.target)
     return _tree(states, merge_shards, merge_shards, call.options.axis)
 
 
 def _reduced(call: _Call, losses: DaskArray, reduction: Reduction) -> DaskArray:
     """Return the losses, or their mean or sum, in the dtype of the result."""
     if reduction == "none":
-        each = da.squeeze(_map(_rounded, call.options, losses), call.options.axis)
+        each = da.squeeze(_map(tasks.rounded, call.options, losses), call.options.axis)
         return each[0] if call.single else each
-    weights = [_map(_weights_of_chunk, call.options, call.target)] if call.labels else []
-    last = partial(_mean if reduction == "mean" else _sum, call.options)
-    return _tree(_map(_sums, call.options, losses, *weights), merge_sums, last, None)
+    weights = [_map(tasks.weights_of_chunk, call.options, call.target)] if call.labels else []
+    last = partial(tasks.mean_of if reduction == "mean" else tasks.total_of, call.options)
+    return _tree(_map(tasks.sums_of, call.options, losses, *weights), merge_sums, last, None)
 
 
 def _divisor(call: _Call, reduction: Reduction) -> DaskArray:
@@ -522,228 +490,6 @@ def _divisor(call: _Call, reduction: Reduction) -> DaskArray:
         return da.ones(())
     if not call.labels:
         return da.full((), float(call.target.size // max(1, call.options.classes)))
-    weights = _map(_weights_of_chunk, call.options, call.target)
-    sums = _map(_sums, call.options, weights, weights)
-    return _tree(sums, merge_sums, _divisor_of, None)
-
-
-# ---- tasks ---------------------------------------------------------------------------------------
-
-
-def _state_of_scores(options: _Options, scores: Array, block_info: Any = None) -> State:
-    """Return the state of some classes for softmax: no target asks anything of them."""
-    plan = panels(scores, options.axis)
-    shard = Shard(_place(block_info)[options.axis], None, None, None)
-    found = nothing((prod(plan.samples),), shard.first, plan.dtype)
-
-    def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        state = state_of(plan.axis, views[0], shard, out, spare)
-        for whole, field in zip(found, state, strict=True):
-            whole[block.start : block.stop] = field
-
-    plan.run(compute, [scores], None, 1)
-    return found
-
-
-def _merge_states(*states: State) -> State:
-    with np.errstate(all="ignore"):  # infinities and nan are answers here
-        return reduce(merge, states)
-
-
-def _of_state(
-    of_state: Callable[..., None], options: _Options, scores: Array, state: State
-) -> Array:
-    """Return the probabilities of some classes, or their logarithms."""
-    plan = panels(scores, options.axis)
-    result = np.empty_like(scores, options.dtype)
-
-    def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        here = State(*(field[block.start : block.stop] for field in state))
-        of_state(plan.axis, views[0], here, out, spare)
-
-    plan.run(compute, [scores], result, 1)
-    return result
-
-
-def _nll_of_chunk(
-    options: _Options, log_probs: Array, target: Array, block_info: Any = None
-) -> Array:
-    """Return the loss of each sample whose label is one of these classes, else 0."""
-    first, axis = _place(block_info)[options.axis], options.axis
-    with _located(options, block_info):
-        label = _label(options, target)
-    here = (label >= first) & (label < first + log_probs.shape[axis])
-    weight = _weight(options, first, log_probs)
-    loss = _nll_loss(
-        _wide(log_probs),
-        np.where(here, label - first, -1),
-        weight=weight,
-        ignore_index=-1,
-        reduction="none",
-        axis=axis,
-    )
-    return np.expand_dims(loss, axis)
-
-
-def _added(*parts: Array) -> Array:
-    return reduce(np.add, parts)
-
-
-def _losses_of_chunk(
-    options: _Options, logits: Array, target: Array, block_info: Any = None
-) -> Array:
-    problem = _problem(options, logits, target, block_info)
-    return np.expand_dims(evaluate(problem, "none", None), options.axis)
-
-
-def _both_of_chunk(
-    options: _Options, logits: Array, target: Array, divisor: Any, block_info: Any = None
-) -> tuple[Array, Array]:
-    """Return the losses and the gradient of whole classes, in one pass."""
-    problem = _problem(options, logits, target, block_info)
-    dtype = problem.plan.dtype
-    grad = np.empty_like(logits, dtype)
-    losses = evaluate(problem, "none", None, unit_backward("mean", divisor, dtype), grad)
-    return np.expand_dims(losses, options.axis), cast(grad, options.dtype)
-
-
-def _first(_: _Options, both: tuple[Array, Array]) -> Array:
-    return both[0]
-
-
-def _second(_: _Options, both: tuple[Array, Array]) -> Array:
-    return both[1]
-
-
-def _state_of_chunk(
-    options: _Options, logits: Array, target: Array, block_info: Any = None
-) -> ShardState:
-    target, given = _arguments(options, logits, target, block_info)
-    with _located(options, block_info):
-        return cross_entropy_shard(_wide(logits), target, **given)
-
-
-def _losses_of_state(options: _Options, state: ShardState) -> Array:
-    return np.expand_dims(state.losses, options.axis)
-
-
-def _gradient_of_chunk(
-    options: _Options,
-    logits: Array,
-    target: Array,
-    state: ShardState,
-    divisor: Any,
-    block_info: Any = None,
-) -> Array:
-    target, given = _arguments(options, logits, target, block_info)
-    wide = _wide(logits)
-    grad = unit_backward("mean", divisor, wide.dtype)
-    return cast(cross_entropy_shard_backward(grad, state, wide, target, **given), options.dtype)
-
-
-def _weights_of_chunk(options: _Options, target: Array, block_info: Any = None) -> Array:
-    """Return what each sample counts in the mean, with the class axis."""
-    with _located(options, block_info):
-        label = np.expand_dims(_label(options, target), options.axis)
-    dtype = computation_dtype(np.empty(0, options.dtype))
-    if options.weight is None:
-        return (label >= 0).astype(dtype)
-    # The last one, 0, is that of label -1.
-    of_label: Array = np.append(cast(options.weight, dtype), dtype.type(0))[label]
-    return of_label
-
-
-def _sums(_: _Options, losses: Array, weight: Array | None = None) -> LossSums:
-    return loss_sums(losses, weight=weight)
-
-
-def _mean(options: _Options, *sums: LossSums) -> Any:
-    return cast(np.asarray(merge_sums(*sums).mean), options.dtype)[()]
-
-
-def _sum(options: _Options, *sums: LossSums) -> Any:
-    return cast(np.asarray(merge_sums(*sums).sum), options.dtype)[()]
-
-
-def _divisor_of(*sums: LossSums) -> Any:
-    """Return the divisor of the mean: nan where no sample has a weight."""
-    return merge_sums(*sums).denominator
-
-
-def _rounded(options: _Options, losses: Array) -> Array:
-    return cast(losses, options.dtype)
-
-
-# ---- what the tasks share ------------------------------------------------------------------------
-
-
-def _place(block_info: Any) -> tuple[int, ...]:
-    """Return where a chunk of the first array begins."""
-    return tuple(first for first, _ in block_info[0]["array-location"])
-
-
-@contextmanager
-def _located(options: _Options, block_info: Any) -> Iterator[None]:
-    """Say of a label out of range which chunk it is in."""
-    try:
-        yield
-    except IndexError as error:
-        place = _place(block_info)
-        place = (*place[: options.axis], *place[options.axis + 1 :])
-        raise IndexError(f"{error}; counted from {place}, where its chunk begins") from None
-
-
-def _wide(array: Array) -> Array:
-    """Return a chunk in the dtype of the computation, so that only results are rounded."""
-    return cast(array, computation_dtype(array))
-
-
-def _label(options: _Options, target: Array) -> Array:
-    """Return the labels of a chunk, checked, without the class axis, -1 where ignored."""
-    target = target.squeeze(options.axis)
-    shape = (*target.shape[: options.axis], options.classes, *target.shape[options.axis :])
-    scores = np.broadcast_to(np.zeros((), options.dtype), shape)  # in no memory
-    labels_for(scores, options.axis, target, None, options.ignore_index, options.name)
-    return np.where(target == options.ignore_index, -1, target.astype(np.intp))
-
-
-def _target(options: _Options, target: Array) -> Array:
-    """Return the target of a chunk as cross_entropy takes it."""
-    labels = target.dtype.kind != "f"
-    return target.squeeze(options.axis) if labels else target
-
-
-def _problem(options: _Options, logits: Array, target: Array, block_info: Any) -> Problem:
-    """Return the cross entropy of a chunk of whole classes."""
-    with _located(options, block_info):
-        return checked(
-            _wide(logits),
-            _target(options, target),
-            options.weight,
-            options.ignore_index,
-            options.label_smoothing,
-            options.axis,
-            options.workers,
-        )
-
-
-def _arguments(
-    options: _Options, scores: Array, target: Array, block_info: Any
-) -> tuple[Array, dict[str, Any]]:
-    """Return the target of a chunk of some classes, and the options of its cross entropy."""
-    first = _place(block_info)[options.axis]
-    return _target(options, target), {
-        "first_class": first,
-        "classes": options.classes,
-        "weight": _weight(options, first, scores),
-        "ignore_index": options.ignore_index,
-        "label_smoothing": options.label_smoothing,
-        "axis": options.axis,
-        "workers": options.workers,
-    }
-
-
-def _weight(options: _Options, first: int, scores: Array) -> Array | None:
-    """Return the weights of the classes of a chunk."""
-    stop = first + scores.shape[options.axis]
-    return None if options.weight is None else options.weight[first:stop]
+    weights = _map(tasks.weights_of_chunk, call.options, call.target)
+    sums = _map(tasks.sums_of, call.options, weights, weights)
+    return _tree(sums, merge_sums, tasks.divisor_of, None)
