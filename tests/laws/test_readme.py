@@ -147,7 +147,6 @@ def test_the_tables_of_scale_are_those_of_the_committed_results():
     document = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
     for lines in found.values():
         assert "\n".join(lines) in document
-    assert "\n".join(found["files"]) in README
 
 
 def test_the_two_commands_of_the_set_up_are_run_by_ci():
