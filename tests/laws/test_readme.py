@@ -157,9 +157,16 @@ def test_the_two_commands_of_the_set_up_are_run_by_ci():
     assert {demonstration, tests} <= set(run)
 
 
-def test_every_public_function_is_listed():
+def test_every_public_function_is_listed_or_beside_one_that_is():
+    rows = re.findall(r"^\| (`losses.*?) \|.*\| (.*?) \|$", section("Functions"), re.MULTILINE)
+    beside = {
+        f"{name}{what}"
+        for functions, others in rows
+        for name in re.findall(r"losses\.(\w+)", functions)
+        for what in re.findall(r"`(_\w+)`", others)
+    }
     listed = set(re.findall(r"\blosses\.(\w+)", section("Functions"))) - {"extra"}
-    assert sorted(listed) == losses.__all__
+    assert sorted(listed | beside) == losses.__all__
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
