@@ -21,6 +21,7 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     same_shape,
+    vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
 from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
@@ -343,8 +344,7 @@ def binary_cross_entropy_with_logits_hvp(
     array([1.25000000e-01, 1.80485139e-35])
     """
     logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    vector = real(vector=vector)
-    same_shape(vector=vector, logits=logits)
+    vector = vector_for(vector, logits=logits)
     grads = unit_backward(reduction, logits.size, dtype)
     return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
 

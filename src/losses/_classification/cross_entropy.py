@@ -21,8 +21,8 @@ from .._core.checks import (
     real,
     reduction_name,
     result_dtype,
-    same_shape,
     smoothing,
+    vector_for,
 )
 from .._core.panels import Panels, clear, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
@@ -338,8 +338,7 @@ def cross_entropy_hvp(
     """
     reduction_name(reduction)
     problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    vector = real(vector=vector)
-    same_shape(vector=vector, logits=problem.inputs[-1])
+    vector = vector_for(vector, logits=problem.inputs[-1])
 
     def work(panels: Sequence[Array], scale: Array, out: Array, spare: Array) -> None:
         curvature_along(problem.plan.axis, panels[0], panels[-1], scale, out, spare)
@@ -486,19 +485,19 @@ def evaluate(
 def _curvature(
     problem: Problem,
     reduction: Reduction,
-    others: list[Array],
+    inputs: list[Array],
     work: Callable[[Sequence[Array], Array, Array, Array], None],
 ) -> Array:
-    """Return what work(panels, scale, out, spare) writes, of other arrays and the logits."""
+    """Return what work(panels, scale, out, spare) writes, of inputs and those of the problem."""
     plan, masses_of = problem.plan, problem.masses_of()
     grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)
     result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
 
     def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> None:
-        mass, ignored = masses_of(block, panels[len(others) :])
+        mass, ignored = masses_of(block, panels)
         work(panels, mass * grad, out, spare)
         if ignored is not None:
             clear(out, ignored, plan.axis)
 
-    plan.run(compute, [*others, *problem.inputs], result, problem.workers)
+    plan.run(compute, [*inputs, *problem.inputs], result, problem.workers)
     return result

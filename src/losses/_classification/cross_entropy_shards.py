@@ -23,16 +23,16 @@ from .._core.checks import (
     real,
     result_dtype,
     smoothing,
+    stand_in,
     upstream,
     whole_number,
 )
-from .._core.compensated import compensated
 from .._core.panels import Panels, clear, panels
 from .._core.reduction import part, scalar_or_array
 from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
-from .cross_entropy_sums import LossSums, loss_sums
+from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
 from .kernels import evenly, shares, smoothed
-from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of
+from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of, within
 
 
 class ShardState(NamedTuple):
@@ -97,17 +97,7 @@ class ShardState(NamedTuple):
         each = np.asarray(self.losses)
         if self.label is None or self.weight is None:
             return loss_sums(each)
-        counted = self.label >= 0
-        correct = counted & (self.label == self.state.top) & ~np.isnan(each)
-        count = int(np.count_nonzero(counted))
-        return LossSums(
-            compensated(each),
-            compensated(self.weight),
-            count,
-            each.size - count,
-            int(np.count_nonzero(self.weight)),
-            int(np.count_nonzero(correct)),
-        )
+        return sums_at_labels(each, self.weight, self.label == self.state.top, self.label < 0)
 
     def check_whole(self) -> None:
         """Raise ValueError unless every class is held."""
@@ -206,15 +196,13 @@ def cross_entropy_shard(
     found = _nothing(call)
 
     def compute(shard: Shard, block: Block, panel: Array, out: Array, spare: Array) -> None:
-        state = state_of(call.plan.axis, panel, shard, out, spare)
-        for whole, field in zip(found.state, state, strict=True):
-            whole.reshape(-1)[block.start : block.stop] = field
+        found.state.put(block, state_of(call.plan.axis, panel, shard, out, spare))
 
-    _over_panels(call, compute, None)
-    if call.labels is not None and call.labels.any_ignored:
+    _over_panels(call, found, compute, None)
+    if found.label is not None:
         # Whatever their logits are: a loss of 0 under no mass, and finite after any merge.
         for field in found.state:
-            field[call.labels.target == call.labels.ignore_index] = 0
+            field[found.label < 0] = 0
     return _fixed(found)
 
 
@@ -337,22 +325,21 @@ def cross_entropy_shard_backward(
     call = _checked(
         logits, target, first_class, classes, weight, ignore_index, label_smoothing, axis, workers
     )
-    plan = call.plan
+    plan, before = call.plan, _nothing(call)
     _check_type(state)
-    _check_same(_nothing(call), state)
+    _check_same(before, state)
     state.check_whole()
     shape = real(grad_output=grad_output).shape and plan.samples
     grads = cast(upstream(grad_output, shape), plan.dtype)
     result = np.empty_like(call.logits, result_dtype(call.logits))
 
     def compute(shard: Shard, block: Block, panel: Array, out: Array, spare: Array) -> None:
-        here = State(*(field.reshape(-1)[block.start : block.stop] for field in state.state))
+        here = state.state.of(block)
         gradient_of(plan.axis, panel, shard, here, part(grads, block), out, spare)
-        ignored = None if call.labels is None else call.labels.of(block)[1]
-        if ignored is not None:
-            clear(out, ignored, plan.axis)
+        if shard.labels is not None:
+            clear(out, shard.labels < 0, plan.axis)
 
-    _over_panels(call, compute, result)
+    _over_panels(call, before, compute, result)
     return result
 
 
@@ -399,7 +386,7 @@ def _checked(
         not_a_class(ignore_index)
     else:
         shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
-        whole = np.broadcast_to(np.zeros((), logits.dtype), shape)  # in no memory
+        whole = stand_in(shape, logits.dtype)
         labels = labels_for(whole, axis, target, None, ignore_index, "logits of all classes")
     return _Call(logits, target, plan, first, count, labels, weight, epsilon, threads)
 
@@ -420,7 +407,7 @@ def _nothing(call: _Call) -> ShardState:
 
 def _label_weights(call: _Call, label: Array) -> Array:
     """Return the weight of each label that is one of the shard's classes, else 0."""
-    here = (label >= call.first) & (label < call.first + call.plan.classes)
+    here = within(label, call.first, call.plan.classes)
     if call.weight is None:
         return here.astype(call.plan.dtype)
     weight = np.zeros(label.shape, call.plan.dtype)
@@ -431,23 +418,24 @@ def _label_weights(call: _Call, label: Array) -> Array:
 
 def _over_panels(
     call: _Call,
+    before: ShardState,
     work: Callable[[Shard, Block, Array, Array, Array], None],
     output: Array | None,
 ) -> None:
-    """Work on the shard, panel by panel."""
+    """Work on the shard, panel by panel, with the labels and weights that it has before."""
     plan, weight = call.plan, call.weight
     weight = None if weight is None else cast(weight, plan.dtype)
     share, rest = shares(call.smoothing, call.classes, plan.dtype)
     spread = evenly(plan.classes, weight, rest) if call.smoothing else None
 
     def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> None:
-        if call.labels is None:
+        if before.label is None or before.weight is None:
             mass = smoothed(views[0], weight, share, rest, plan.axis)
             shard = Shard(call.first, None, None, mass)
         else:
-            label, ignored, _ = call.labels.of(block)
-            label = label if ignored is None else np.where(ignored, -1, label)
-            shard = Shard(call.first, label, share * _label_weights(call, label), spread)
+            here = slice(block.start, block.stop)
+            label, label_weight = before.label.reshape(-1)[here], before.weight.reshape(-1)[here]
+            shard = Shard(call.first, label, share * label_weight, spread)
         work(shard, block, views[-1], out, spare)
 
     given = [call.logits] if call.labels is not None else [call.target, call.logits]

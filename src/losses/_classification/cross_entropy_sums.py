@@ -14,6 +14,7 @@ from .._core.blocks import Block, worker_count
 from .._core.checks import Array, floating, real, same_shape, smoothing, whole_number
 from .._core.compensated import Compensated, add, compensated
 from .._core.panels import entries, largest
+from .._core.targets import counts
 from .cross_entropy import Problem, checked
 
 CHUNK = 1 << 16  # losses are added so many at a time, so that the sum needs no memory of their size
@@ -163,29 +164,15 @@ def sums_of(problem: Problem, losses: Array | None) -> LossSums:
     plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
 
     def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> LossSums:
-        size = block.stop - block.start
         top = None if labels is None else largest(panels[-1], plan.axis)
         each = losses_of(block, panels, None, out, spare)
         if losses is not None:
             losses.reshape(-1)[block.start : block.stop] = each
-        total = compensated(each)
         if labels is None:
-            return LossSums(total, Compensated(float(size)), size, 0, size, None)
-        classes, ignored, _ = labels.of(block)
-        weight = labels.counted_weight(block)
-        correct = (entries(classes, out, plan.axis) == top) & ~np.isnan(each)
-        none = 0
-        if ignored is not None:
-            none = int(np.count_nonzero(ignored))
-            correct &= ~ignored
-        return LossSums(
-            total,
-            compensated(weight),
-            size - none,
-            none,
-            int(np.count_nonzero(weight)),
-            int(np.count_nonzero(correct)),
-        )
+            return loss_sums(each)
+        classes, ignored, weight = labels.of(block)
+        found = entries(classes, out, plan.axis) == top
+        return sums_at_labels(each, counts(classes, ignored, weight), found, ignored)
 
     if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
         size = prod(plan.samples)
@@ -193,6 +180,22 @@ def sums_of(problem: Problem, losses: Array | None) -> LossSums:
             LossSums(ignored=size) if labels is not None else loss_sums(np.zeros(size, plan.dtype))
         )
     return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers))
+
+
+def sums_at_labels(losses: Array, counts: Array, found: Array, ignored: Array | None) -> LossSums:
+    """Return the sums of samples, given which have their largest logit at the label."""
+    none, correct = 0, found & ~np.isnan(losses)
+    if ignored is not None:
+        none = int(np.count_nonzero(ignored))
+        correct &= ~ignored
+    return LossSums(
+        compensated(losses),
+        compensated(counts),
+        losses.size - none,
+        none,
+        int(np.count_nonzero(counts)),
+        int(np.count_nonzero(correct)),
+    )
 
 
 def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossSums:

@@ -111,26 +111,29 @@ def smoothed(mass: Array, weight: Array | None, share: Array, rest: Array, axis:
 
 def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
     """Return the kernel for class probabilities: the panels hold them and the logits."""
-    axis = plan.axis
-    changed = smoothing or weight is not None
-    if changed:
-        share, rest = shares(smoothing, plan.classes, plan.dtype)
-    weight = None if weight is None else cast(weight, plan.dtype)
+    mass_of = _mass_of(plan, weight, smoothing)
 
     def losses(
         _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
     ) -> Array:
-        mass, logits = panels
-        if changed:
-            mass = smoothed(mass, weight, share, rest, axis)
-        return under_mass(axis, logits, mass, grads, out, spare)
+        probabilities, logits = panels
+        return under_mass(plan.axis, logits, mass_of(probabilities), grads, out, spare)
 
     return losses
 
 
+def _mass_of(plan: Panels, weight: Array | None, smoothing: float) -> Callable[[Array], Array]:
+    """Return the function that makes the mass of each class of a panel of probabilities."""
+    if weight is None and not smoothing:
+        return lambda probabilities: probabilities
+    share, rest = shares(smoothing, plan.classes, plan.dtype)
+    weights = None if weight is None else cast(weight, plan.dtype)
+    return lambda probabilities: smoothed(probabilities, weights, share, rest, plan.axis)
+
+
 def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
     """Return the function that sums the masses for class indices."""
-    share, rest = shares(smoothing, max(1, plan.classes), plan.dtype)
+    share, rest = shares(smoothing, plan.classes, plan.dtype)
     whole = spread_of(plan.classes, labels.weight, rest).whole if smoothing else 0
 
     def masses(block: Block, _: Sequence[Array]) -> tuple[Array, Array | None]:
@@ -143,12 +146,11 @@ def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
 
 
 def masses_of_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Masses:
-    """Return the function that sums the masses for class probabilities: the first panel."""
-    share, rest = shares(smoothing, max(1, plan.classes), plan.dtype)
-    weight = None if weight is None else cast(weight, plan.dtype)
+    """Return the function that sums the masses for class probabilities, the last panel but one."""
+    mass_of = _mass_of(plan, weight, smoothing)
 
     def masses(_: Block, panels: Sequence[Array]) -> tuple[Array, None]:
-        return add(smoothed(panels[0], weight, share, rest, plan.axis), plan.axis), None
+        return add(mass_of(panels[-2]), plan.axis), None
 
     return masses
 

@@ -318,8 +318,7 @@ def _gradient(
     def of_panel(
         axis: int, panel: Array, shard: Shard, block: Block, out: Array, spare: Array
     ) -> None:
-        here = State(*(field[block.start : block.stop] for field in state))
-        gradient_of(axis, panel, shard, here, part(grads, block), out, spare)
+        gradient_of(axis, panel, shard, state.of(block), part(grads, block), out, spare)
 
     _over_panels(problem, some, classes, memory, of_panel, in_place=True)
     return matrix(memory, some.size, classes.stop - classes.start)

@@ -20,6 +20,7 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     smoothing,
+    stand_in,
     upstream,
 )
 from .._core.products import LinearMap
@@ -356,7 +357,7 @@ def _checked(
     epsilon = epsilon if classes else 0.0  # without a class there is nothing to share
     given = [array for array in (inputs, linear_weight, bias) if array is not None]
     dtype = np.result_type(*map(result_dtype, given))
-    logits = np.broadcast_to(np.zeros((), dtype), (*samples, classes))  # their shape, in no memory
+    logits = stand_in((*samples, classes), dtype)
     if is_probabilities(target, logits):
         not_a_class(ignore_index)
         counted: Labels | Array = _one_axis(target)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._activations.logsumexp import exp_shifted, others, shift
+from .._core.blocks import Block
 from .._core.checks import Array
 from .._core.panels import across, across_classes, add, entries, inner, largest
 from .._core.pointwise import times
@@ -42,6 +43,15 @@ class State(NamedTuple):
     mass: Array  # V, the sum of the masses v
     other_mass: Array  # that of the classes other than the top
     cost: Array  # the sum of v (x - m), or of v x where m is -inf
+
+    def of(self, block: Block) -> State:
+        """Return the state of one block of samples."""
+        return State(*(field.reshape(-1)[block.start : block.stop] for field in self))
+
+    def put(self, block: Block, state: State) -> None:
+        """Write the state of one block of samples."""
+        for whole, field in zip(self, state, strict=True):
+            whole.reshape(-1)[block.start : block.stop] = field
 
 
 def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State:
@@ -151,9 +161,14 @@ def log_softmax_of(axis: int, logits: Array, state: State, out: Array, _: Array)
     out -= across(np.log1p(state.others), axis)
 
 
+def within(classes: Array, first: int, count: int) -> Array:
+    """Return which classes are among so many from the first on."""
+    return (classes >= first) & (classes < first + count)
+
+
 def _here(classes: Array, first: int, panel: Array, axis: int) -> tuple[Array, Array]:
     """Return which samples' classes a panel holds, and the flat positions of these."""
-    here = (classes >= first) & (classes < first + panel.shape[axis])
+    here = within(classes, first, panel.shape[axis])
     return here, entries(np.where(here, classes - first, 0), panel, axis)[here]
 
 

@@ -69,6 +69,18 @@ def cast(array: Array, dtype: np.dtype[Any]) -> Array:
         return array.astype(dtype)
 
 
+def stand_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array of a shape and dtype in no memory, for checks that read no entry."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def vector_for(vector: ArrayLike, **like: Array) -> Array:
+    """Return what a Hessian is to be multiplied by, of the shape of the one named array."""
+    array = real(vector=vector)
+    same_shape(vector=array, **like)
+    return array
+
+
 def same_shape(**arrays: Array) -> None:
     """Raise ValueError unless all the named arrays have one shape."""
     if len({array.shape for array in arrays.values()}) > 1:

@@ -69,17 +69,17 @@ class Labels(NamedTuple):
         sums, seen = [], False
         with np.errstate(all="ignore"):
             for block in blocks:
-                weight = self.counted_weight(block)
+                weight = counts(*self.of(block))
                 seen = seen or bool(weight.any())
                 sums.append(total(weight))
             # Where every weight is 0 the mean is nan, also under smoothing, whose sum is not 0.
             return total(np.asarray(sums)) if seen else np.nan
 
-    def counted_weight(self, block: Block) -> Array:
-        """Return the weight of each sample of a block in the mean, 0 if it is ignored."""
-        labels, ignored, weight = self.of(block)
-        weight = np.ones(labels.size) if weight is None else weight
-        return weight if ignored is None else np.where(ignored, 0, weight)
+
+def counts(labels: Array, ignored: Array | None, weight: Array | None) -> Array:
+    """Return what each sample counts in the mean: its weight, 0 if it is ignored."""
+    weight = np.ones(labels.size) if weight is None else weight
+    return weight if ignored is None else np.where(ignored, 0, weight)
 
 
 def is_probabilities(target: Array, logits: Array) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import Array, Floating, Reduction, real, same_shape
+from .._core.checks import Array, Floating, Reduction, vector_for
 from .._core.pointwise import elementwise, times
 from .._core.reduction import unit_backward
 from .residual import checked, residual_gradient, residual_loss
@@ -171,8 +171,7 @@ def mse_loss_hvp(
     array([ 1., -1.])
     """
     predictions, target, weight, dtype, divisor = checked(predictions, target, weight, reduction)
-    vector = real(vector=vector)
-    same_shape(vector=vector, predictions=predictions)
+    vector = vector_for(vector, predictions=predictions)
     grads = unit_backward(reduction, divisor, dtype)
     return elementwise(_curvature, predictions, weight, grads, vector, dtype=dtype)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._classification.cross_entropy import Problem, checked
 from .._core.blocks import cut
-from .._core.checks import Array, class_axis, floating, real, result_dtype
+from .._core.checks import Array, class_axis, floating, real, result_dtype, stand_in
 from .._core.targets import Outside, all_inside, outside
 from .files import Mapped, RefusedError
 
@@ -113,16 +113,12 @@ def _fitting(logits: Mapped, target: Mapped, options: Options) -> Task:
     """Return the task if shapes, dtypes and options are right."""
     scores, given = real(logits=logits.array), real(target=target.array)
     # For the shapes alone: of the files all would be read at once, and integers made floats.
-    like = _stand_in(scores, floating(logits=np.empty(0, scores.dtype)).dtype)
+    like = stand_in(scores.shape, floating(logits=np.empty(0, scores.dtype)).dtype)
     # Of no classes no label is right; then there is little to read.
-    problem = options.problem(like, _stand_in(given, given.dtype) if scores.size else given)
+    problem = options.problem(like, stand_in(given.shape, given.dtype) if scores.size else given)
     labelled, samples = problem.labels is not None, problem.plan.samples
     axis = class_axis(options.axis, scores, "logits")
     return Task(logits, target, options, axis, samples, labelled, result_dtype(like))
-
-
-def _stand_in(array: Array, dtype: np.dtype[Any]) -> Array:
-    return np.broadcast_to(np.zeros((), dtype), array.shape)
 
 
 def _check_weight(weight: Mapped | None) -> None:

@@ -21,9 +21,9 @@ from .._classification.cross_entropy_shards import (
 )
 from .._classification.cross_entropy_sums import LossSums, loss_sums, merge_sums
 from .._classification.nll import nll_loss
-from .._classification.shards import Shard, State, merge, nothing, state_of
+from .._classification.shards import Shard, State, merge, nothing, state_of, within
 from .._core.blocks import Block
-from .._core.checks import Array, cast, computation_dtype
+from .._core.checks import Array, cast, computation_dtype, stand_in
 from .._core.panels import panels
 from .._core.reduction import unit_backward
 from .._core.targets import labels_for
@@ -49,9 +49,7 @@ def state_of_scores(options: Options, scores: Array, block_info: Any = None) -> 
     found = nothing((prod(plan.samples),), shard.first, plan.dtype)
 
     def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        state = state_of(plan.axis, views[0], shard, out, spare)
-        for whole, field in zip(found, state, strict=True):
-            whole[block.start : block.stop] = field
+        found.put(block, state_of(plan.axis, views[0], shard, out, spare))
 
     plan.run(compute, [scores], None, 1)
     return found
@@ -62,14 +60,13 @@ def merge_states(*states: State) -> State:
         return reduce(merge, states)
 
 
-def of_state(of_state: Callable[..., None], options: Options, scores: Array, state: State) -> Array:
+def of_state(write: Callable[..., None], options: Options, scores: Array, state: State) -> Array:
     """Return the probabilities of some classes, or their logarithms."""
     plan = panels(scores, options.axis)
     result = np.empty_like(scores, options.dtype)
 
     def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        here = State(*(field[block.start : block.stop] for field in state))
-        of_state(plan.axis, views[0], here, out, spare)
+        write(plan.axis, views[0], state.of(block), out, spare)
 
     plan.run(compute, [scores], result, 1)
     return result
@@ -82,7 +79,7 @@ def nll_of_chunk(
     first, axis = _place(block_info)[options.axis], options.axis
     with _located(options, block_info):
         label = _label(options, target)
-    here = (label >= first) & (label < first + log_probs.shape[axis])
+    here = within(label, first, log_probs.shape[axis])
     weight = _weight(options, first, log_probs)
     loss = nll_loss(
         _wide(log_probs),
@@ -212,7 +209,7 @@ def _label(options: Options, target: Array) -> Array:
     """Return the labels of a chunk, checked, without the class axis, -1 where ignored."""
     target = target.squeeze(options.axis)
     shape = (*target.shape[: options.axis], options.classes, *target.shape[options.axis :])
-    scores = np.broadcast_to(np.zeros((), options.dtype), shape)  # in no memory
+    scores = stand_in(shape, options.dtype)
     labels_for(scores, options.axis, target, None, options.ignore_index, options.name)
     return np.where(target == options.ignore_index, -1, target.astype(np.intp))
 

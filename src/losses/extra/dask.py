@@ -31,6 +31,7 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     smoothing,
+    stand_in,
     whole_number,
 )
 from .._core.targets import is_probabilities, label_shape, not_a_class
@@ -393,7 +394,7 @@ def _like(**argument: DaskArray) -> Array:
     """Return an array of the shape and dtype of the one named argument, in no memory."""
     ((name, array),) = argument.items()
     real(**{name: array._meta})  # a masked array tells here that it is one
-    return real(**{name: np.broadcast_to(np.zeros((), array.dtype), array.shape)})
+    return real(**{name: stand_in(array.shape, array.dtype)})
 
 
 def _floating(array: DaskArray) -> DaskArray:
