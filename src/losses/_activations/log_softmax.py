@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import across, add, largest, transform
-from .logsumexp import exp_shifted, others, shift
+from .._core.panels import Panel, transform
+from .exponentials import above_half, log_probabilities
 
 
 def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
@@ -61,12 +61,8 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_log_softmax, axis, floating(x=x))
 
 
-def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    maxima, top = shift(panels[0], axis, out)
-    # A difference that becomes 0 here is lost in the logarithm of at least 2 in any case.
-    exps = exp_shifted(out, maxima, spare)
-    q = others(exps, axis, top, spare if axis else np.empty_like(exps))
-    out -= across(np.log1p(q), axis)
+def _log_softmax(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
+    log_probabilities(panels[0], spare, out)
 
 
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
@@ -112,16 +108,22 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
     return transform(_log_softmax_backward, axis, log_probs, upstream(grad_output, log_probs.shape))
 
 
-def _log_softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
+def _log_softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
     log_probs, grad_output = panels
-    top = largest(log_probs, axis)
-    top_log, top_grad = log_probs.take(top), grad_output.take(top)
-    probs = np.exp(log_probs, out=spare)
-    top_probs = probs.take(top)
-    np.copyto(out, grad_output)
-    flat = out.reshape(-1)
-    flat[top] = 0
-    rest = add(out, axis)
-    probs *= across(rest + top_grad, axis)
-    out -= probs
-    flat[top] = -top_grad * np.expm1(top_log) - top_probs * rest
+    np.copyto(out.values, grad_output.values)
+    total = out.add()
+    samples, classes = above_half(log_probs)
+    if samples.size:
+        # One class of each sample, whatever numbers these are.
+        samples, chosen = np.unique(samples, return_index=True)
+        classes = classes[chosen]
+        others, places = out.add_others(samples, classes), out.places(samples, classes)
+        own = out.memory[places]
+        total[samples] = others + own
+    np.exp(log_probs.values, out=spare.values)
+    spare.multiply(total)
+    np.subtract(out.values, spare.values, out=out.values)
+    if samples.size:
+        # 1 - p is -expm1(log p), which keeps its digits when p rounds to 1.
+        log_prob = log_probs.memory[log_probs.places(samples, classes)]
+        out.memory[places] = -own * np.expm1(log_prob) - np.exp(log_prob) * others

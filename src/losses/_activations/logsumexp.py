@@ -18,53 +18,9 @@ from .._core.checks import (
     result_dtype,
     upstream,
 )
-from .._core.panels import across, add, largest, panels
+from .._core.panels import Panel, panels
 from .._core.reduction import scalar_or_array
-
-# A maximum from which another number may differ by less than the smallest normal one is smaller,
-# in every dtype: 4 smallest_normal / eps is 2**-101 in float32.
-TINY = 2.0**-100
-MANY = 4096  # for fewer entries it costs more to look
-
-
-def shift(panel: Array, axis: int, out: Array) -> tuple[Array, Array | None]:
-    """Write x - m, with m the maxima; return m and, in rows, where they are."""
-    # In rows argmax is faster than the maximum; in columns it is many times slower.
-    top = largest(panel, axis) if axis else None
-    maxima = np.maximum.reduce(panel, axis=0) if top is None else panel.reshape(-1)[top]
-    np.subtract(panel, across(maxima, axis), out=out)
-    return maxima, top
-
-
-def exp_shifted(shifted: Array, maxima: Array, out: Array) -> Array:
-    """Write exp(x - m) from what shift wrote, which may then be 0 where it was smaller still."""
-    if shifted.size > MANY and (np.abs(maxima) < TINY).any():
-        # Where the difference is below the normal numbers exp is the same 1, but takes thirty
-        # times as long.
-        np.copyto(shifted, 0, where=shifted > -np.finfo(shifted.dtype).smallest_normal)
-    return np.exp(shifted, out=out)
-
-
-def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
-    """Return q, the sum of exp(x - m) over the classes other than the largest.
-
-    The largest one is exp(0) = 1: log sum exp(x) = m + log1p(q), where a q of 1e-35 counts.
-    """
-    q: Array
-    if top is None:
-        # floor(exps) is 1 at the maxima, of which one is set aside, and 0 below them.
-        ones = np.floor(exps, out=spare)
-        q = add(ones, axis)
-        q -= 1
-        q += add(np.subtract(exps, ones, out=ones), axis)
-        return q
-    flat = exps.reshape(-1)
-    ones = flat[top]
-    flat[top] = 0
-    # 1 - exp(m - m) is 0, or nan where the row holds nan or +inf, or nothing but -inf.
-    q = add(exps, axis) + (1 - ones)
-    flat[top] = ones
-    return q
+from .exponentials import HALF, exponentials, logs, majority, multiply_by_share
 
 
 def logsumexp(
@@ -122,11 +78,8 @@ def logsumexp(
     merged, axes, _ = _merge(x, axis)
     plan = panels(merged, _place(axes))
 
-    def compute(_: Block, inputs: Sequence[Array], out: Array, spare: Array) -> Array:
-        maxima, top = shift(inputs[0], plan.axis, spare)
-        q = others(exp_shifted(spare, maxima, spare), plan.axis, top, out)
-        # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
-        return np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))
+    def compute(_: Block, inputs: Sequence[Panel], out: Panel, __: Panel) -> Array:
+        return _log_sums(inputs[0], out)
 
     result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))
     if merged.size:
@@ -134,6 +87,26 @@ def logsumexp(
         with np.errstate(all="ignore"):  # float16 is inf from 65520 on, and 0 below 3e-8
             result.reshape(-1)[:] = np.concatenate(found)
     return scalar_or_array(result)
+
+
+def _log_sums(x: Panel, e: Panel) -> Array:
+    """Return log sum(exp(x)) of each sample; e is memory for the exponentials."""
+    sums = exponentials(x, e)
+    high, low = logs(sums)
+    found = high + low
+    if sums.shift is not None:
+        # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
+        found = np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)
+    # Near 0 the sum has lost the digits of the logarithm, unless a class has more than half of it.
+    near = np.flatnonzero((found > -0.7) & (found < 0.7))
+    if near.size:
+        some = e.some(near)
+        classes = some.largest()
+        most = majority(some, np.arange(near.size), classes)
+        more = most.log_probs > HALF
+        near, classes = near[more], classes[more]
+        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]
+    return found
 
 
 def logsumexp_backward(
@@ -188,10 +161,9 @@ def logsumexp_backward(
     plan = panels(merged, _place(axes))
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
-    def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Array) -> None:
-        maxima, _ = shift(inputs[0], plan.axis, spare)
-        exp_shifted(spare, maxima, out)
-        out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
+    def compute(block: Block, inputs: Sequence[Panel], out: Panel, _: Panel) -> None:
+        total = exponentials(inputs[0], out).total
+        multiply_by_share(out, total, grad[block.start : block.stop])
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))
     plan.run(compute, [merged], _as_one(result, axes), worker_count(None))

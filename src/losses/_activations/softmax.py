@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
-from .._core.panels import across, add, transform
-from .logsumexp import exp_shifted, shift
+from .._core.panels import Panel, transform
+from .exponentials import exponentials
 
 
 def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
@@ -56,10 +56,8 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_softmax, axis, floating(x=x))
 
 
-def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    maxima, _ = shift(panels[0], axis, spare)
-    exp_shifted(spare, maxima, out)
-    out /= across(add(out, axis), axis)
+def _softmax(panels: Sequence[Panel], out: Panel, _: Panel) -> None:
+    out.divide(exponentials(panels[0], out).total)
 
 
 def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1) -> Array:
@@ -105,10 +103,12 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     return transform(_softmax_backward, axis, probs, upstream(grad_output, probs.shape))
 
 
-def _softmax_backward(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> None:
-    probs, grad_output = panels
+def _softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
+    probs, grad_output = (panel.values for panel in panels)
+    grad, work = out.values, spare.values
     # Only a class that holds more than half matters: there rint(p) is 1, elsewhere 0.
-    np.multiply(np.rint(probs, out=spare), grad_output, out=spare)
-    np.subtract(grad_output, across(add(spare, axis), axis), out=out)
-    out -= across(add(np.multiply(out, probs, out=spare), axis), axis)
-    out *= probs
+    np.multiply(np.rint(probs, out=work), grad_output, out=work)
+    np.subtract(grad_output, out.across(spare.add()), out=grad)
+    np.multiply(grad, probs, out=work)
+    grad -= out.across(spare.add())
+    grad *= probs

@@ -24,7 +24,7 @@ from .._core.checks import (
     smoothing,
     vector_for,
 )
-from .._core.panels import Panels, clear, panels
+from .._core.panels import Panel, Panels, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
 from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
 from .kernels import (
@@ -340,8 +340,8 @@ def cross_entropy_hvp(
     problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
     vector = vector_for(vector, logits=problem.inputs[-1])
 
-    def work(panels: Sequence[Array], scale: Array, out: Array, spare: Array) -> None:
-        curvature_along(problem.plan.axis, panels[0], panels[-1], scale, out, spare)
+    def work(panels: Sequence[Panel], scale: Array, out: Panel, spare: Panel) -> None:
+        curvature_along(panels[0], panels[-1], scale, out, spare)
 
     return _curvature(problem, reduction, [vector], work)
 
@@ -405,8 +405,8 @@ def cross_entropy_hessian_diagonal(
     reduction_name(reduction)
     problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
 
-    def work(panels: Sequence[Array], scale: Array, out: Array, spare: Array) -> None:
-        curvature_diagonal(problem.plan.axis, panels[-1], scale, out, spare)
+    def work(panels: Sequence[Panel], scale: Array, out: Panel, spare: Panel) -> None:
+        curvature_diagonal(panels[-1], scale, out, spare)
 
     return _curvature(problem, reduction, [], work)
 
@@ -474,7 +474,7 @@ def evaluate(
     plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
     losses, losses_of = losses_for(reduction, plan.samples, dtype), problem.losses_of()
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> Any:
+    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> Any:
         grad = None if grads is None else part(grads, block)
         return keep(losses, block, losses_of(block, panels, grad, out, spare))
 
@@ -486,18 +486,18 @@ def _curvature(
     problem: Problem,
     reduction: Reduction,
     inputs: list[Array],
-    work: Callable[[Sequence[Array], Array, Array, Array], None],
+    work: Callable[[Sequence[Panel], Array, Panel, Panel], None],
 ) -> Array:
     """Return what work(panels, scale, out, spare) writes, of inputs and those of the problem."""
     plan, masses_of = problem.plan, problem.masses_of()
     grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)
     result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> None:
+    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
         mass, ignored = masses_of(block, panels)
         work(panels, mass * grad, out, spare)
         if ignored is not None:
-            clear(out, ignored, plan.axis)
+            out.clear(ignored)
 
     plan.run(compute, [*inputs, *problem.inputs], result, problem.workers)
     return result

@@ -27,7 +27,7 @@ from .._core.checks import (
     upstream,
     whole_number,
 )
-from .._core.panels import Panels, clear, panels
+from .._core.panels import Panel, Panels, panels
 from .._core.reduction import part, scalar_or_array
 from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
 from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
@@ -195,8 +195,8 @@ def cross_entropy_shard(
     )
     found = _nothing(call)
 
-    def compute(shard: Shard, block: Block, panel: Array, out: Array, spare: Array) -> None:
-        found.state.put(block, state_of(call.plan.axis, panel, shard, out, spare))
+    def compute(shard: Shard, block: Block, panel: Panel, out: Panel, spare: Panel) -> None:
+        found.state.put(block, state_of(panel, shard, out, spare))
 
     _over_panels(call, found, compute, None)
     if found.label is not None:
@@ -333,11 +333,11 @@ def cross_entropy_shard_backward(
     grads = cast(upstream(grad_output, shape), plan.dtype)
     result = np.empty_like(call.logits, result_dtype(call.logits))
 
-    def compute(shard: Shard, block: Block, panel: Array, out: Array, spare: Array) -> None:
+    def compute(shard: Shard, block: Block, panel: Panel, out: Panel, spare: Panel) -> None:
         here = state.state.of(block)
-        gradient_of(plan.axis, panel, shard, here, part(grads, block), out, spare)
+        gradient_of(panel, shard, here, part(grads, block), out, spare)
         if shard.labels is not None:
-            clear(out, shard.labels < 0, plan.axis)
+            out.clear(shard.labels < 0)
 
     _over_panels(call, before, compute, result)
     return result
@@ -419,7 +419,7 @@ def _label_weights(call: _Call, label: Array) -> Array:
 def _over_panels(
     call: _Call,
     before: ShardState,
-    work: Callable[[Shard, Block, Array, Array, Array], None],
+    work: Callable[[Shard, Block, Panel, Panel, Panel], None],
     output: Array | None,
 ) -> None:
     """Work on the shard, panel by panel, with the labels and weights that it has before."""
@@ -428,9 +428,9 @@ def _over_panels(
     share, rest = shares(call.smoothing, call.classes, plan.dtype)
     spread = evenly(plan.classes, weight, rest) if call.smoothing else None
 
-    def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> None:
+    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> None:
         if before.label is None or before.weight is None:
-            mass = smoothed(views[0], weight, share, rest, plan.axis)
+            mass = smoothed(views[0], weight, share, rest)
             shard = Shard(call.first, None, None, mass)
         else:
             here = slice(block.start, block.stop)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from .._core.blocks import Block, worker_count
 from .._core.checks import Array, floating, real, same_shape, smoothing, whole_number
 from .._core.compensated import Compensated, add, compensated
-from .._core.panels import entries, largest
+from .._core.panels import Panel
 from .._core.targets import counts
 from .cross_entropy import Problem, checked
 
@@ -163,16 +163,16 @@ def sums_of(problem: Problem, losses: Array | None) -> LossSums:
     """Return the sums; given an array for them, fill in the losses of the samples too."""
     plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
 
-    def compute(block: Block, panels: Sequence[Array], out: Array, spare: Array) -> LossSums:
-        top = None if labels is None else largest(panels[-1], plan.axis)
+    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> LossSums:
+        top = None if labels is None else panels[-1].largest()
         each = losses_of(block, panels, None, out, spare)
         if losses is not None:
             losses.reshape(-1)[block.start : block.stop] = each
         if labels is None:
             return loss_sums(each)
         classes, ignored, weight = labels.of(block)
-        found = entries(classes, out, plan.axis) == top
-        return sums_at_labels(each, counts(classes, ignored, weight), found, ignored)
+        counted = counts(classes, ignored, weight)
+        return sums_at_labels(each, counted, classes == top, ignored)
 
     if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
         size = prod(plan.samples)

@@ -1,7 +1,8 @@
 """Losses of a panel of logits and their gradient: at labels, or under a mass in every class.
 
-Both follow from the sum q of the exponentials other than the largest, with the maximum m at 0:
-log sum exp(x) = m + log1p(q), and 1 - p of any class is (q + (1 - e)) / (1 + q), e = exp(x - m).
+With e = exp(x) and S = sum(e), shifted or scaled where that is needed (see exponentials.py), the
+log-probability of a class is x - log S and its probability is e / S. Of the one class that may
+have more than half, both are made from the sum R of the others' exponentials.
 """
 
 from __future__ import annotations
@@ -11,29 +12,27 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .._activations.logsumexp import exp_shifted, others, shift
+from .._activations.exponentials import (
+    HALF,
+    exponentials,
+    log_probabilities,
+    logs,
+    majority,
+    multiply_by_share,
+)
 from .._core.blocks import Block
 from .._core.checks import Array, cast, wide_dtype
-from .._core.panels import (
-    Panels,
-    across,
-    across_classes,
-    add,
-    clear,
-    entries,
-    inner,
-    largest,
-)
+from .._core.panels import Panel, Panels, inner
 from .._core.pointwise import times
 from .._core.targets import Labels
 
 # losses(block, panels, grads, out, spare) of a panel, whose gradient it writes to out if grads,
 # the gradients with respect to the losses, are given.
-Losses: TypeAlias = Callable[[Block, Sequence[Array], Array | None, Array, Array], Array]
+Losses: TypeAlias = Callable[[Block, Sequence[Panel], Array | None, Panel, Panel], Array]
 
 # masses(block, panels) of a panel: the whole mass of each sample, 0 where it is ignored, and which
 # samples are, or None.
-Masses: TypeAlias = Callable[[Block, Sequence[Array]], tuple[Array, Array | None]]
+Masses: TypeAlias = Callable[[Block, Sequence[Panel]], tuple[Array, Array | None]]
 
 
 class Spread(NamedTuple):
@@ -52,20 +51,18 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
         spread = spread_of(plan.classes, labels.weight, rest)
 
     def losses(
-        block: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
+        block: Block, panels: Sequence[Panel], grads: Array | None, out: Panel, spare: Panel
     ) -> Array:
         classes, ignored, weight = labels.of(block)
         if smoothing:
             weight = share if weight is None else share * weight
-            loss = at_labels_and_spread(
-                plan.axis, panels[0], classes, weight, spread, grads, out, spare
-            )
+            loss = at_labels_and_spread(panels[0], classes, weight, spread, grads, out, spare)
         else:
-            loss = at_labels(plan.axis, panels[0], classes, weight, grads, out, spare)
+            loss = at_labels(panels[0], classes, weight, grads, out)
         if ignored is not None:
             loss[ignored] = 0
             if grads is not None:
-                clear(out, ignored, plan.axis)
+                out.clear(ignored)
         return loss
 
     return losses
@@ -100,12 +97,12 @@ def evenly(classes: int, weight: Array | None, rest: Array) -> Array:
     return mass
 
 
-def smoothed(mass: Array, weight: Array | None, share: Array, rest: Array, axis: int) -> Array:
+def smoothed(probs: Panel, weight: Array | None, share: Array, rest: Array) -> Array:
     """Return the mass of each class in a panel of probabilities, weighted."""
-    mass = mass * share
+    mass: Array = probs.values * share
     mass += rest
     if weight is not None:
-        mass *= across_classes(weight, axis)
+        mass *= probs.across_classes(weight)
     return mass
 
 
@@ -114,21 +111,21 @@ def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: fl
     mass_of = _mass_of(plan, weight, smoothing)
 
     def losses(
-        _: Block, panels: Sequence[Array], grads: Array | None, out: Array, spare: Array
+        _: Block, panels: Sequence[Panel], grads: Array | None, out: Panel, spare: Panel
     ) -> Array:
         probabilities, logits = panels
-        return under_mass(plan.axis, logits, mass_of(probabilities), grads, out, spare)
+        return under_mass(logits, mass_of(probabilities), grads, out, spare)
 
     return losses
 
 
-def _mass_of(plan: Panels, weight: Array | None, smoothing: float) -> Callable[[Array], Array]:
+def _mass_of(plan: Panels, weight: Array | None, smoothing: float) -> Callable[[Panel], Array]:
     """Return the function that makes the mass of each class of a panel of probabilities."""
     if weight is None and not smoothing:
-        return lambda probabilities: probabilities
+        return lambda probabilities: probabilities.values
     share, rest = shares(smoothing, plan.classes, plan.dtype)
     weights = None if weight is None else cast(weight, plan.dtype)
-    return lambda probabilities: smoothed(probabilities, weights, share, rest, plan.axis)
+    return lambda probabilities: smoothed(probabilities, weights, share, rest)
 
 
 def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
@@ -136,7 +133,7 @@ def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
     share, rest = shares(smoothing, plan.classes, plan.dtype)
     whole = spread_of(plan.classes, labels.weight, rest).whole if smoothing else 0
 
-    def masses(block: Block, _: Sequence[Array]) -> tuple[Array, Array | None]:
+    def masses(block: Block, _: Sequence[Panel]) -> tuple[Array, Array | None]:
         _labels, ignored, weight = labels.of(block)
         size = block.stop - block.start
         mass = np.ones(size, plan.dtype) if weight is None else weight
@@ -149,130 +146,128 @@ def masses_of_probabilities(plan: Panels, weight: Array | None, smoothing: float
     """Return the function that sums the masses for class probabilities, the last panel but one."""
     mass_of = _mass_of(plan, weight, smoothing)
 
-    def masses(_: Block, panels: Sequence[Array]) -> tuple[Array, None]:
-        return add(mass_of(panels[-2]), plan.axis), None
+    def masses(_: Block, panels: Sequence[Panel]) -> tuple[Array, None]:
+        return panels[-2].with_values(mass_of(panels[-2])).add(), None
 
     return masses
 
 
-def probabilities(axis: int, logits: Array, out: Array, spare: Array) -> tuple[Array, Array]:
-    """Write the probabilities p of a panel; return the largest's place and their 1 - p."""
-    maxima, top = shift(logits, axis, spare)
-    exps = exp_shifted(spare, maxima, out)
-    q = others(exps, axis, top, spare)
-    top = largest(exps, axis) if top is None else top
-    out /= across(1 + q, axis)
-    return top, q / (1 + q)
+def probabilities(logits: Panel, out: Panel) -> tuple[Array, Array]:
+    """Write the probabilities p of a panel; return the most probable classes and their 1 - p."""
+    total = exponentials(logits, out).total
+    top = out.largest()
+    others = out.add_others(np.arange(top.size), top)
+    out.divide(total)
+    return top, others / total
 
 
 def curvature_along(
-    axis: int, vector: Array, logits: Array, scale: Array, out: Array, spare: Array
+    vector: Panel, logits: Panel, scale: Array, out: Panel, spare: Panel
 ) -> None:
     """Write scale (diag(p) - p p^T) v, for a scale of each sample.
 
     It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
     is left of it in the sum, and its own entry is -p times what the others have.
     """
-    top, _ = probabilities(axis, logits, out, spare)
-    np.subtract(vector, across(vector.take(top), axis), out=spare)
-    spare -= across(inner(spare, out, axis, np.empty_like(out)), axis)
-    out *= spare
-    out *= across(scale, axis)
+    top, _ = probabilities(logits, out)
+    shift = vector.memory[vector.at(top)]
+    np.subtract(vector.values, out.across(shift), out=spare.values)
+    spare.subtract(inner(spare, out.values, np.empty_like(out.values)))
+    np.multiply(out.values, spare.values, out=out.values)
+    out.multiply(scale)
 
 
-def curvature_diagonal(axis: int, logits: Array, scale: Array, out: Array, spare: Array) -> None:
+def curvature_diagonal(logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
     """Write scale p (1 - p), for a scale of each sample."""
-    top, rest = probabilities(axis, logits, out, spare)
-    # Only of the largest class is 1 - p not exact to an ulp as a difference: the others have
+    top, rest = probabilities(logits, out)
+    # Only of the most probable class is 1 - p not exact to an ulp as a difference: the others have
     # half at most.
-    top_probs = out.take(top)
-    out *= np.subtract(1, out, out=spare)
-    out.reshape(-1)[top] = top_probs * rest
-    out *= across(scale, axis)
+    places = out.at(top)
+    top_probs = out.memory[places]
+    np.subtract(1, out.values, out=spare.values)
+    np.multiply(out.values, spare.values, out=out.values)
+    out.memory[places] = top_probs * rest
+    out.multiply(scale)
 
 
 def at_labels(
-    axis: int,
-    logits: Array,
-    labels: Array,
-    weight: Array | None,
-    grads: Array | None,
-    out: Array,
-    spare: Array,
+    logits: Panel, labels: Array, weight: Array | None, grads: Array | None, out: Panel
 ) -> Array:
     """Return each sample's loss at its label; write its w (p - [label])."""
-    at = entries(labels, out, axis)
-    maxima, top = shift(logits, axis, spare)
-    label_shifted = spare.take(at)
-    exps = exp_shifted(spare, maxima, out)
-    label_exps = exps.take(at)
-    q = others(exps, axis, top, spare)
-    loss = times(weight, np.log1p(q) - label_shifted)
+    at = out.at(labels)
+    log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
+    sums = exponentials(logits, out)
+    high, low = logs(sums)
+    if sums.shift is not None:
+        log_probs -= sums.shift
+    log_probs -= high
+    log_probs -= low
+    sure = np.flatnonzero(log_probs > HALF)
+    if sure.size:
+        most = majority(out, sure, labels[sure])
+        log_probs[sure] = most.log_probs
+    # 0 - x, not -x: a certain prediction costs 0, not -0.
+    loss = times(weight, 0 - log_probs)
     if grads is not None:
-        if weight is not None:
-            grads = grads * weight
-        scale = grads / (1 + q)
-        # p - 1 of the target is minus the others' share: both e - 1 and -q are at most 0.
-        label_exps -= 1
-        label_exps -= q
-        label_exps *= scale
-        out *= across(scale, axis)
-        out.reshape(-1)[at] = label_exps
+        # p - 1 of the label is (e - S) / S, or -R / S.
+        rest = out.memory[at]
+        rest -= sums.total
+        if sure.size:
+            rest[sure] = 0 - most.others
+        multiply_by_share(out, sums.total, grads if weight is None else grads * weight, rest)
+        out.memory[at] = rest
     return loss
 
 
 def at_labels_and_spread(
-    axis: int,
-    logits: Array,
+    logits: Panel,
     labels: Array,
     weight: Array,
     spread: Spread,
     grads: Array | None,
-    out: Array,
-    spare: Array,
+    out: Panel,
+    spare: Panel,
 ) -> Array:
     """As under_mass, for a mass in every class and a weight more at the label."""
-    at = entries(labels, out, axis)
-    maxima, top = shift(logits, axis, spare)
-    label_shifted = spare.take(at)
-    cost = inner(spare, spread.mass, axis, out)
-    exps = exp_shifted(spare, maxima, out)
-    q = others(exps, axis, top, spare)
-    log_sum = np.log1p(q)
-    loss: Array = times(weight, log_sum - label_shifted) + (spread.whole * log_sum - cost)
+    sums, most = log_probabilities(logits, out, spare)
+    label_log_probs = spare.memory[spare.at(labels)]
+    # Of log-probabilities, which are not above 0: nothing cancels. 0 S is nan in a sample of nan.
+    loss: Array = 0 * sums.total - times(weight, label_log_probs)
+    loss -= inner(spare, spread.mass, np.empty_like(spare.values))
     if grads is not None:
-        top = largest(exps, axis) if top is None else top
-        class_of_top = top % len(spread.mass) if axis else top // top.size
-        other_mass = spread.others[class_of_top] + np.where(at == top, 0, weight)
-        scale = (spread.whole + weight) * grads / (1 + q)
-        out *= across(scale, axis)
-        out -= np.multiply(across_classes(spread.mass, axis), across(grads, axis), out=spare)
-        flat = out.reshape(-1)
-        flat[at] -= weight * grads
-        flat[top] = other_mass * grads - q * scale
+        rest = np.zeros_like(sums.total)
+        rest[most.samples] = most.others
+        multiply_by_share(out, sums.total, (spread.whole + weight) * grads, rest)
+        np.multiply(out.across_classes(spread.mass), out.across(grads), out=spare.values)
+        np.subtract(out.values, spare.values, out=out.values)
+        out.memory[out.at(labels)] -= weight * grads
+        some = most.samples
+        if some.size:
+            label_weight = np.broadcast_to(weight, labels.shape)[some]
+            others = spread.others[most.classes]
+            others = others + np.where(labels[some] == most.classes, 0, label_weight)
+            others *= np.broadcast_to(grads, labels.shape)[some]
+            out.memory[out.places(some, most.classes)] = others - rest[some]
     return loss
 
 
 def under_mass(
-    axis: int, logits: Array, mass: Array, grads: Array | None, out: Array, spare: Array
+    logits: Panel, mass: Array, grads: Array | None, out: Panel, spare: Panel
 ) -> Array:
-    """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v.
-
-    With V the whole mass, the loss is V log1p(q) - sum v (x - m).
-    """
-    maxima, top = shift(logits, axis, spare)
-    cost = inner(spare, mass, axis, out)
-    exps = exp_shifted(spare, maxima, out)
-    q = others(exps, axis, top, spare)
-    whole_mass = add(mass, axis)
-    loss: Array = whole_mass * np.log1p(q) - cost
+    """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v."""
+    sums, most = log_probabilities(logits, out, spare)
+    work = np.empty_like(spare.values)
+    # Of log-probabilities, which are not above 0: nothing cancels. 0 S is nan in a sample of nan.
+    loss: Array = 0 * sums.total - inner(spare, mass, work)
     if grads is not None:
-        top = largest(exps, axis) if top is None else top
-        scale = whole_mass * grads / (1 + q)
-        out *= across(scale, axis)
-        np.multiply(mass, across(grads, axis), out=spare)
-        spare.reshape(-1)[top] = 0
-        out -= spare
-        # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
-        out.reshape(-1)[top] = add(spare, axis) - q * scale
+        whole = spare.with_values(mass).add()
+        rest = np.zeros_like(sums.total)
+        rest[most.samples] = most.others
+        multiply_by_share(out, sums.total, whole * grads, rest)
+        np.multiply(mass, out.across(grads), out=spare.values)
+        np.subtract(out.values, spare.values, out=out.values)
+        if most.samples.size:
+            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
+            others = spare.add_others(most.samples, most.classes)
+            out.memory[out.places(most.samples, most.classes)] = others - rest[most.samples]
     return loss

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._core.blocks import Block, Samples, position, slices
 from .._core.checks import Array, cast
-from .._core.panels import across_classes, matrix, panels
+from .._core.panels import Panel, panels
 from .._core.products import LinearMap
 from .._core.reduction import keep, part, total
 from .._core.targets import Labels
@@ -130,14 +130,15 @@ class Problem(NamedTuple):
 
     def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
         """Return the logits of some samples and classes, without the bias."""
-        logits = matrix(memory, _count(samples), classes.stop - classes.start)
+        logits = _matrix(memory, _count(samples), classes)
         self.layer.forward(samples, classes, logits)
         return logits
 
-    def add_bias(self, panel: Array, classes: slice, axis: int) -> None:
+    def add_bias(self, panel: Panel, classes: slice) -> None:
         """Add the bias to a panel of logits, which is in the cache then."""
         if self.bias is not None:
-            panel += across_classes(cast(self.bias[classes], panel.dtype), axis)
+            values = panel.values
+            values += panel.across_classes(cast(self.bias[classes], values.dtype))
 
 
 def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
@@ -199,8 +200,8 @@ def _losses_of_rows(
     chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
-    def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> Any:
-        problem.add_bias(views[-1], classes, plan.axis)
+    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
+        problem.add_bias(views[-1], classes)
         grad = None if chosen is None else part(chosen, block)
         return keep(each, block, losses_of(block, views, grad, out, spare))
 
@@ -298,9 +299,9 @@ def _state(problem: Problem, some: _Labelled, shards: Sequence[slice], memory: A
     """Return the state of some samples after all their classes."""
 
     def of_panel(
-        axis: int, panel: Array, shard: Shard, _: Block, out: Array, spare: Array
+        panel: Panel, shard: Shard, _: Block, out: Panel, spare: Panel
     ) -> State:
-        return state_of(axis, panel, shard, out, spare)
+        return state_of(panel, shard, out, spare)
 
     def of(classes: slice) -> State:
         found = _over_panels(problem, some, classes, memory, of_panel, in_place=False)
@@ -316,12 +317,12 @@ def _gradient(
     grads = _chosen(grads, some.samples, problem.layer.dtype)
 
     def of_panel(
-        axis: int, panel: Array, shard: Shard, block: Block, out: Array, spare: Array
+        panel: Panel, shard: Shard, block: Block, out: Panel, spare: Panel
     ) -> None:
-        gradient_of(axis, panel, shard, state.of(block), part(grads, block), out, spare)
+        gradient_of(panel, shard, state.of(block), part(grads, block), out, spare)
 
     _over_panels(problem, some, classes, memory, of_panel, in_place=True)
-    return matrix(memory, some.size, classes.stop - classes.start)
+    return _matrix(memory, some.size, classes)
 
 
 def _over_panels(
@@ -329,7 +330,7 @@ def _over_panels(
     some: _Labelled,
     classes: slice,
     memory: Array,
-    of_panel: Callable[[int, Array, Shard, Block, Array, Array], Any],
+    of_panel: Callable[[Panel, Shard, Block, Panel, Panel], Any],
     *,
     in_place: bool,
 ) -> list[Any]:
@@ -340,17 +341,17 @@ def _over_panels(
     share, rest = shares(problem.smoothing, problem.classes, plan.dtype)
     spread = evenly(logits.shape[1], weight, rest) if problem.smoothing else None
 
-    def compute(block: Block, views: Sequence[Array], out: Array, spare: Array) -> Any:
-        problem.add_bias(views[-1], classes, plan.axis)
+    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
+        problem.add_bias(views[-1], classes)
         labels, label_weight, mass = some.labels, some.weight, spread
         if labels is None:
-            mass = smoothed(views[0], weight, share, rest, plan.axis)
+            mass = smoothed(views[0], weight, share, rest)
         else:
             labels = labels[block.start : block.stop]
         if label_weight is not None:
             label_weight = label_weight[block.start : block.stop]
         shard = Shard(classes.start, labels, label_weight, mass)
-        return of_panel(plan.axis, views[-1], shard, block, out, spare)
+        return of_panel(views[-1], shard, block, out, spare)
 
     given = [*problem.probabilities(some.samples, classes), logits]
     return plan.run(compute, given, logits if in_place else None, problem.workers)
@@ -371,6 +372,12 @@ def _add(
 def _chosen(grads: Array, samples: Samples, dtype: np.dtype[Any]) -> Array:
     """Return the gradients of the losses of some samples, or the one for all."""
     return cast(grads[position(grads.shape, samples)] if grads.ndim else grads, dtype)
+
+
+def _matrix(memory: Array, samples: int, classes: slice) -> Array:
+    """Return the beginning of some memory as samples by classes."""
+    count = classes.stop - classes.start
+    return memory[: samples * count].reshape(samples, count)
 
 
 def _count(samples: Samples) -> int:

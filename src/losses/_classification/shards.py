@@ -1,7 +1,8 @@
 """Cross entropy of some of the classes at a time, from a state that any split of them merges to.
 
-With the maximum m and the sum q of exp(x - m) over the other classes, as in kernels.py, two sets
-of classes with m1 >= m2 make m = m1 and q = q1 + (1 + q2) exp(m2 - m1): sums of what is not
+Exponentials of different classes are added relative to one shift, so each state has that of its
+own maximum. With the maximum m and the sum q of exp(x - m) over the other classes,
+log sum exp(x) = m + log1p(q), and two sets of classes with m1 >= m2 make m = m1 and q = q1 + (1 + q2) exp(m2 - m1): sums of what is not
 negative, so that q keeps its relative accuracy. Once the state of all the classes is known, the
 gradient of each is a formula of its own logit.
 """
@@ -12,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._activations.logsumexp import exp_shifted, others, shift
 from .._core.blocks import Block
 from .._core.checks import Array
-from .._core.panels import across, across_classes, add, entries, inner, largest
+from .._core.panels import Panel, inner
 from .._core.pointwise import times
 
 
@@ -64,31 +64,34 @@ def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State
     return State(**arrays)
 
 
-def state_of(axis: int, logits: Array, shard: Shard, out: Array, spare: Array) -> State:
+def state_of(logits: Panel, shard: Shard, out: Panel, spare: Panel) -> State:
     """Return the state of a panel; out and spare are memory to work in."""
-    label_logit = np.full(logits.shape[1 - axis], -np.inf, logits.dtype)
+    label_logit = np.full(logits.samples, -np.inf, logits.values.dtype)
     label_mass = np.zeros_like(label_logit)
     if shard.labels is not None:
-        here, at = _here(shard.labels, shard.first, logits, axis)
-        label_logit[here] = logits.take(at)
+        here, at = _here(shard.labels, shard.first, logits)
+        label_logit[here] = logits.memory[at]
         label_mass[here] = 1 if shard.weight is None else shard.weight[here]
-    maxima, top = shift(logits, axis, spare)
-    top = largest(logits, axis) if top is None else top
-    empty = np.isneginf(maxima)
-    if empty.any():
-        np.subtract(logits, across(_finite(maxima), axis), out=spare)
+    top = logits.largest()
+    maxima = logits.memory[logits.at(top)]
+    np.subtract(logits.values, logits.across(_finite(maxima)), out=spare.values)
     mass = other_mass = cost = np.zeros_like(maxima)
     if shard.mass is not None:
-        np.copyto(out, across_classes(shard.mass, axis))
-        top_mass = out.take(top)
-        out.reshape(-1)[top] = 0
-        other_mass = add(out, axis)
+        np.copyto(out.values, out.across_classes(shard.mass))
+        at = out.at(top)
+        top_mass = out.memory[at]
+        out.memory[at] = 0
+        other_mass = out.add()
         mass = top_mass + other_mass
-        cost = inner(spare, shard.mass, axis, out)
-    exps = exp_shifted(spare, maxima, out)
-    q = np.where(empty, np.nan, others(exps, axis, top if axis else None, spare))
-    top_class = shard.first + (top % logits.shape[1] if axis else top // logits.shape[1])
-    return State(maxima, top_class, q, label_logit, label_mass, mass, other_mass, cost)
+        cost = inner(spare, shard.mass, out.values)
+    np.exp(spare.values, out=out.values)
+    others = out.add_others(np.arange(top.size), top)
+    # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
+    others += 0 * out.memory[out.at(top)]
+    others[np.isneginf(maxima)] = np.nan
+    return State(
+        maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost
+    )
 
 
 def merge(a: State, b: State) -> State:
@@ -123,42 +126,43 @@ def loss_of(state: State) -> Array:
 
 
 def gradient_of(
-    axis: int, logits: Array, shard: Shard, state: State, grads: Array, out: Array, spare: Array
+    logits: Panel, shard: Shard, state: State, grads: Array, out: Panel, spare: Panel
 ) -> None:
     """Write the gradient of a panel, given the state of all the classes."""
     q = state.others
-    np.subtract(logits, across(state.maximum, axis), out=spare)
-    exps = exp_shifted(spare, state.maximum, out)
+    np.subtract(logits.values, out.across(state.maximum), out=out.values)
+    np.exp(out.values, out=out.values)
     scale = (state.mass + state.label_mass) * grads / (1 + q)
-    flat, other_mass = out.reshape(-1), state.other_mass
+    other_mass = state.other_mass
     if shard.labels is not None:
-        here, at = _here(shard.labels, shard.first, logits, axis)
-        label_exps = exps.take(at)
+        here, at = _here(shard.labels, shard.first, out)
+        label_exps = out.memory[at]
         other_mass = other_mass + np.where(shard.labels == state.top, 0, state.label_mass)
-    out *= across(scale, axis)
+    out.multiply(scale)
     if shard.mass is None:
         # p - 1 of the label is minus the others' share: both e - 1 and -q are at most 0.
-        flat[at] = ((label_exps - 1) - q[here]) * scale[here]
+        out.memory[at] = ((label_exps - 1) - q[here]) * scale[here]
         return
-    out -= np.multiply(across_classes(shard.mass, axis), across(grads, axis), out=spare)
+    np.multiply(out.across_classes(shard.mass), out.across(grads), out=spare.values)
+    np.subtract(out.values, spare.values, out=out.values)
     if shard.labels is not None:
-        flat[at] -= (state.label_mass * grads)[here]
+        out.memory[at] -= (state.label_mass * grads)[here]
     # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
-    here, at = _here(state.top, shard.first, logits, axis)
-    flat[at] = (other_mass * grads - q * scale)[here]
+    here, at = _here(state.top, shard.first, out)
+    out.memory[at] = (other_mass * grads - q * scale)[here]
 
 
-def softmax_of(axis: int, logits: Array, state: State, out: Array, spare: Array) -> None:
+def softmax_of(logits: Panel, state: State, out: Panel) -> None:
     """Write the probabilities of a panel, given the state of all the classes."""
-    np.subtract(logits, across(state.maximum, axis), out=spare)
-    exp_shifted(spare, state.maximum, out)
-    out /= across(1 + state.others, axis)
+    np.subtract(logits.values, out.across(state.maximum), out=out.values)
+    np.exp(out.values, out=out.values)
+    out.divide(1 + state.others)
 
 
-def log_softmax_of(axis: int, logits: Array, state: State, out: Array, _: Array) -> None:
+def log_softmax_of(logits: Panel, state: State, out: Panel) -> None:
     """Write the log-probabilities of a panel, given the state of all the classes."""
-    np.subtract(logits, across(state.maximum, axis), out=out)
-    out -= across(np.log1p(state.others), axis)
+    np.subtract(logits.values, out.across(state.maximum), out=out.values)
+    out.subtract(np.log1p(state.others))
 
 
 def within(classes: Array, first: int, count: int) -> Array:
@@ -166,10 +170,11 @@ def within(classes: Array, first: int, count: int) -> Array:
     return (classes >= first) & (classes < first + count)
 
 
-def _here(classes: Array, first: int, panel: Array, axis: int) -> tuple[Array, Array]:
-    """Return which samples' classes a panel holds, and the flat positions of these."""
-    here = within(classes, first, panel.shape[axis])
-    return here, entries(np.where(here, classes - first, 0), panel, axis)[here]
+def _here(classes: Array, first: int, panel: Panel) -> tuple[Array, Array]:
+    """Return which samples' classes a panel holds, and where these lie in its memory."""
+    here = within(classes, first, panel.values.shape[panel.axis])
+    samples = np.flatnonzero(here)
+    return here, panel.places(samples, classes[samples] - first)
 
 
 def _finite(maxima: Array) -> Array:

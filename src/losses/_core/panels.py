@@ -1,34 +1,215 @@
-"""Panels: blocks of samples laid out so that NumPy reduces over the classes fast.
+"""Panels: some samples with all their classes, as 2-D arrays on which NumPy is fast.
 
-A panel is a 2-D array of samples and classes. Many classes lie along the last axis ("rows", one
-contiguous row for each sample); few classes lie along the first ("columns"), since a reduction
-over a short last axis costs ten times as much for each entry. Which of the two is decided by the
-number of classes alone, so a sample's result has the same bits whatever layout its array has.
+Many classes lie along the last axis ("rows", one contiguous row for each sample). Few classes may
+lie along either axis: where an array holds each class together ("columns"), and where it holds
+each sample together (rows), NumPy works on them where they are. A sum over the classes adds in an
+order that depends on their number alone, so a sample's result has the same bits in every layout.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .blocks import Block, Kernel, blocks, run, worker_count
+from .blocks import Block, blocks, run, worker_count
 from .checks import Array, axis_index, computation_dtype, result_dtype
 
 # Bytes of classes for each sample, measured:
-FEW_BYTES = 256  # up to here columns are faster than rows
+FEW_BYTES = 256  # up to here the classes are added in order, which serves both layouts
 SHORT_BYTES = 1024  # below here NumPy's buffer costs less than calls for single rows
 LONG_BYTES = 8192  # up to here einsum adds a row in chains of at most 128 terms
+KEPT = 1 << 18  # entries of an array whose plan is kept from call to call
+REPEATED, SMALL = 16, 4096  # repeating a number for so few classes is faster than broadcasting
+TALL = 6  # times as many rows as classes: up to here turning rows into columns saves calls
 
-# compute(block, panels, out, spare) fills out from the panels of the inputs and may return
-# something for each block. out may be the memory of the last panel; spare is memory to work in,
-# for fresh memory costs a page fault for each 4 KiB.
-Compute: TypeAlias = Callable[[Block, Sequence[Array], Array, Array], Any]
+# compute(block, panels, out, spare) fills out, and may return something for each block. The panels
+# are those of the inputs, none of which out shares memory with; spare is memory to work in.
+Compute: TypeAlias = "Callable[[Block, Sequence[Panel], Panel, Panel], Any]"
+
+
+class Panel(NamedTuple):
+    """Some samples with all their classes, and where their entries lie in memory.
+
+    `values` has shape (samples, classes) if `axis`, that of the classes, is 1, else
+    (classes, samples). `memory` is 1-D and begins with the first entry of `values`; `step` leads
+    from a sample to the next, or from a class to the next if the axis is 0.
+    """
+
+    values: Array
+    memory: Array
+    step: int
+    axis: int
+
+    @property
+    def samples(self) -> int:
+        """The number of samples."""
+        return int(self.values.shape[1 - self.axis])
+
+    def at(self, classes: Array) -> Array:
+        """Return where one class of each sample lies in the memory."""
+        if self.axis:
+            places = np.arange(0, classes.size * self.step, self.step)
+            places += classes
+            return places
+        return self.places(np.arange(classes.size), classes)
+
+    def places(self, samples: Array, classes: Array) -> Array:
+        """Return where a class of each of some samples lies in the memory."""
+        if self.axis:
+            samples, classes = classes, samples
+        places = classes * self.step
+        places += samples
+        return places
+
+    def across(self, per_sample: Array) -> Array:
+        """Return numbers, one for each sample or for all, in a shape that broadcasts."""
+        return per_sample[:, None] if self.axis and per_sample.ndim else per_sample
+
+    def across_classes(self, per_class: Array) -> Array:
+        """Return numbers, one for each class or a panel's, in a shape that broadcasts."""
+        return per_class if self.axis or per_class.ndim > 1 else per_class[:, None]
+
+    def multiply(self, per_sample: Array) -> None:
+        """Multiply by numbers, one for each sample, in place."""
+        values = self.values
+        if self.axis and self.step < REPEATED and values.size > SMALL:
+            np.multiply(values, per_sample.repeat(self.step).reshape(values.shape), out=values)
+        else:
+            np.multiply(values, self.across(per_sample), out=values)
+
+    def subtract(self, per_sample: Array) -> None:
+        """Subtract numbers, one for each sample, in place."""
+        np.subtract(self.values, self.across(per_sample), out=self.values)
+
+    def divide(self, per_sample: Array) -> None:
+        """Divide by numbers, one for each sample, in place."""
+        np.divide(self.values, self.across(per_sample), out=self.values)
+
+    def with_values(self, values: Array) -> Panel:
+        """Return other values, of as many samples and classes, that lie together."""
+        values = np.ascontiguousarray(values)
+        return Panel(values, values.reshape(-1), values.shape[1], self.axis)
+
+    def add(self) -> Array:
+        """Return the sum over the classes of each sample."""
+        return _add(self.values, self.axis)
+
+    def add_others(self, samples: Array, classes: Array) -> Array:
+        """Return the sum over the classes but one of some samples, each with its own.
+
+        The panel is written, and then as it was.
+        """
+        if samples.size * 8 < self.samples:
+            few = self.some(samples)
+            few.memory[few.at(classes)] = 0
+            return few.add()
+        places = self.places(samples, classes)
+        kept = self.memory[places]
+        self.memory[places] = 0
+        sums = self.add()[samples]
+        self.memory[places] = kept
+        return sums
+
+    def largest(self) -> Array:
+        """Return the largest class of each sample, the first of equal ones."""
+        found: Array
+        if self.axis:
+            found = self.values.argmax(axis=1)
+        else:
+            # Faster than argmax: the first of equal maxima, by ranking the classes in reverse.
+            last = len(self.values) - 1
+            ranks = (self.values == np.maximum.reduce(self.values, axis=0)).view(np.uint8)
+            ranks *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
+            found = last - np.maximum.reduce(ranks, axis=0).astype(np.intp)
+        return found
+
+    def maxima(self) -> Array:
+        """Return the largest entry of each sample."""
+        values, axis = self.values, self.axis
+        if axis and values.shape[1] * values.itemsize <= FEW_BYTES:
+            values, axis = np.ascontiguousarray(values.T), 0
+        found: Array = np.maximum.reduce(values, axis=axis)
+        return found
+
+    def some(self, samples: Array) -> Panel:
+        """Return a copy of some samples."""
+        values = self.values.take(samples, axis=1 - self.axis)
+        return Panel(values, values.reshape(-1), values.shape[1], self.axis)
+
+    def put(self, samples: Array, panel: Panel) -> None:
+        """Write some samples, given by their positions or as a mask."""
+        self.values[(samples,) if self.axis else (slice(None), samples)] = panel.values
+
+    def clear(self, samples: Array) -> None:
+        """Set the entries of some samples, given by their positions or as a mask, to 0."""
+        self.values[(samples,) if self.axis else (slice(None), samples)] = 0
+
+
+def _add(values: Array, axis: int) -> Array:
+    """Return the sum over the classes, in an order that depends on their number alone.
+
+    Few classes are the even ones in order plus the odd ones in order.
+    """
+    classes = values.shape[axis]
+    sums: Array
+    if axis == 0:
+        if values.shape[1] == 1 or classes == 1:
+            # In order: reduce would see one contiguous run and add in pairs. + 0, because
+            # reduce begins at 0: a sum of negative zeros is 0.
+            both = [np.add.accumulate(values[i::2], axis=0)[-1] for i in range(min(2, classes))]
+            sums = sum(both, np.zeros((), values.dtype))
+        else:
+            sums = np.add.reduce(values[0::2], axis=0)
+            sums += np.add.reduce(values[1::2], axis=0)
+    elif classes * values.itemsize > FEW_BYTES:
+        if classes * values.itemsize <= LONG_BYTES:
+            # Twice as fast as reduce, which adds longer rows in pairs.
+            sums = np.einsum("ij->i", values)
+        else:
+            sums = np.add.reduce(values, axis=1)
+    elif len(values) <= TALL * classes or classes < 4:
+        sums = _add(np.ascontiguousarray(values.T), 0)
+    else:
+        # A complex number is an even class and the odd one that follows it.
+        pairs = values[:, : classes // 2 * 2].view(values.dtype.char.upper()).T
+        found = pairs[0] + pairs[1]
+        for pair in pairs[2:]:
+            found += pair
+        if classes % 2:
+            found.real += values[:, -1]
+        sums = found.real + found.imag
+    return sums
+
+
+def inner(panel: Panel, mass: Array, spare: Array) -> Array:
+    """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
+
+    The mass is one number for each class, or a panel's values.
+    """
+    values, axis = panel.values, panel.axis
+    wide = panel.across_classes(mass)
+    sums: Array
+    if values.shape[axis] * values.itemsize <= FEW_BYTES:
+        sums = _add(np.multiply(values, wide, out=spare), axis)
+    elif values.shape[1] * values.itemsize <= LONG_BYTES // 4:
+        # einsum adds products in a quarter as many chains as entries.
+        sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", values, mass)
+    else:
+        sums = _add(np.multiply(values, wide, out=spare), axis)
+    wrong = np.isnan(sums)
+    if wrong.any():
+        np.multiply(values, wide, out=spare)
+        np.copyto(spare, 0, where=wide == 0)
+        sums[wrong] = _add(spare, axis)[wrong]
+    return sums
 
 
 class Panels(NamedTuple):
-    """The panels of arrays of one shape.
+    """The panels of arrays of one shape: how they are cut, and how they lie.
 
     `axis` is the panels' class axis (1 for rows, 0 for columns), `order` the order of an array's
     axes that puts its classes there, `samples` the shape that remains without them.
@@ -40,95 +221,127 @@ class Panels(NamedTuple):
     samples: tuple[int, ...]
     dtype: np.dtype[Any]
     blocks: list[Block]
+    inner: int  # how many samples lie between two classes of an array in C order
+    together: bool  # whether no block has samples on both sides of a class there
 
     def run(
-        self, compute: Compute, inputs: Sequence[Array], output: Array | None, workers: int
+        self,
+        compute: Compute,
+        inputs: Sequence[Array],
+        output: Array | None,
+        workers: int,
     ) -> list[Any]:
         """Run compute on every panel; return what it returned, block by block."""
-        views = [array.transpose(self.order) for array in inputs]
-        target = None if output is None else output.transpose(self.order)
+        return run(lambda: _Worker(self, compute, inputs, output), self.blocks, workers)
 
-        def new_kernel() -> Kernel:
-            if self.axis and self.classes * self.dtype.itemsize >= SHORT_BYTES:
-                # Within run's errstate, which restores it. NumPy copies a broadcast column into
-                # its buffer wherever two rows fit, which costs three times the arithmetic.
-                np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
-            # Columns may lie anywhere, as long as the samples of each class follow one another.
-            copied = [not self._usable(view, None if self.axis else 1) for view in views]
-            direct = target is not None and self._usable(target, None)
-            largest = self.blocks[0].stop
-            # One piece, which the allocator keeps from call to call; of several it gives some back.
-            # A gap follows each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
-            memory = np.empty((2 + sum(copied[:-1]), largest * self.classes + 16), self.dtype)
+    def memory(self, array: Array) -> tuple[Array, int] | None:
+        """Return the memory of an array in one dimension, if the panels are parts of it as it is.
 
-            def kernel(block: Block) -> Any:
-                count = block.stop - block.start
-                shape = (count, self.classes) if self.axis else (self.classes, count)
-                spare, own, *others = memory[:, : count * self.classes].reshape(-1, *shape)
-                buffers = [own, *others]  # for the inputs from the last, own also for the output
-                panels = []
-                for view, copy in zip(views, copied, strict=True):
-                    part = self._part(view, block)
-                    if copy:
-                        buffer = buffers.pop()
-                        np.copyto(buffer.reshape(part.shape), part)
-                    panels.append(buffer if copy else part.reshape(shape))
-                if target is None:
-                    return compute(block, panels, own, spare)
-                part = self._part(target, block)
-                if direct:
-                    return compute(block, panels, part.reshape(shape), spare)
-                result = compute(block, panels, own, spare)
-                part[...] = own.reshape(part.shape)
-                return result
-
-            return kernel
-
-        return run(new_kernel, self.blocks, workers)
+        Beside it, how many samples lie between two classes.
+        """
+        if array.dtype != self.dtype or not array.flags.aligned:
+            return None
+        if not self.axis and self.together and array.flags.c_contiguous:
+            return array.reshape(-1), self.inner
+        view = array.transpose(self.order)
+        if view.flags.c_contiguous:
+            return view.reshape(-1), prod(self.samples)
+        return None
 
     def part(self, array: Array, block: Block) -> Array:
         """Return the entries of a panel as they lie in an array, N-D, with the panel's axis."""
-        return self._part(array.transpose(self.order), block)
-
-    def _part(self, view: Array, block: Block) -> Array:
+        view = array.transpose(self.order)
         if not block.at:
             return view
         return view[block.at if self.axis else (slice(None), *block.at)]
 
-    def _usable(self, view: Array, classes: int | None) -> bool:
-        """Return whether NumPy works on the first so many classes where they lie, in any block."""
-        # No block has more samples than the first: if those lie together, so do all others.
-        together = self._part(view, self.blocks[0])[:classes].flags.c_contiguous
-        return together and view.flags.aligned and view.dtype == self.dtype
+    def panel(self, memory: Array, inner: int, block: Block) -> Panel:
+        """Return a panel that is a part of memory in one dimension."""
+        count = block.stop - block.start
+        if self.axis:
+            part = memory[block.start * self.classes : block.stop * self.classes]
+            return Panel(part.reshape(count, self.classes), part, self.classes, 1)
+        lead, first = divmod(block.start, inner)
+        values = memory.reshape(-1, self.classes, inner)[lead, :, first : first + count]
+        return Panel(values, memory[lead * self.classes * inner + first :], inner, 0)
+
+    def own(self, memory: Array, count: int) -> Panel:
+        """Return a panel of so many samples at the beginning of a buffer."""
+        part = memory[: count * self.classes]
+        if self.axis:
+            return Panel(part.reshape(count, self.classes), part, self.classes, 1)
+        return Panel(part.reshape(self.classes, count), part, count, 0)
+
+
+class _Worker:
+    """A worker's kernel, with buffers of its own for what can not be worked on where it lies."""
+
+    def __init__(
+        self, plan: Panels, compute: Compute, inputs: Sequence[Array], output: Array | None
+    ) -> None:
+        if plan.axis and plan.classes * plan.dtype.itemsize >= SHORT_BYTES:
+            # Within run's errstate, which restores it. NumPy copies a broadcast column into
+            # its buffer wherever two rows fit, which costs three times the arithmetic.
+            np.setbufsize(min(8192, (2 * plan.classes - 1) // 16 * 16))
+        self.plan, self.compute = plan, compute
+        self.inputs, self.output = inputs, output
+        self.sources = [plan.memory(array) for array in inputs]
+        self.target = None if output is None else plan.memory(output)
+        if self.target and any(np.may_share_memory(output, array) for array in inputs):
+            self.target = None  # an input that is overwritten is still to be read
+        # One allocation: malloc keeps one block, but returns several to the system. A gap follows
+        # each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
+        count = 1 + sum(not found for found in (*self.sources, self.target))
+        self.buffers = np.empty((count, plan.blocks[0].stop * plan.classes + 16), plan.dtype)
+
+    def __call__(self, block: Block) -> Any:
+        plan, count = self.plan, block.stop - block.start
+        buffers = iter(self.buffers)
+        spare, panels = plan.own(next(buffers), count), []
+        for array, source in zip(self.inputs, self.sources, strict=True):
+            if source:
+                panels.append(plan.panel(*source, block))
+                continue
+            panel, part = plan.own(next(buffers), count), plan.part(array, block)
+            np.copyto(panel.values.reshape(part.shape), part)
+            panels.append(panel)
+        if self.target:
+            return self.compute(block, panels, plan.panel(*self.target, block), spare)
+        out = plan.own(next(buffers), count)
+        result = self.compute(block, panels, out, spare)
+        if self.output is not None:
+            part = plan.part(self.output, block)
+            part[...] = out.values.reshape(part.shape)
+        return result
 
 
 def panels(array: Array, class_axis: int) -> Panels:
     """Plan the panels of an array, and of any other of its shape."""
-    shape, dtype = array.shape, computation_dtype(array)
+    strides = array.strides
+    rows = abs(strides[class_axis]) <= min(map(abs, strides))
+    plan = _kept_plan if array.size <= KEPT else _plan
+    return plan(array.shape, class_axis, computation_dtype(array), rows)
+
+
+def _plan(shape: tuple[int, ...], class_axis: int, dtype: np.dtype[Any], rows: bool) -> Panels:
     classes, samples = shape[class_axis], shape[:class_axis] + shape[class_axis + 1 :]
-    axis = _axis(classes, dtype)
-    kept = (*range(class_axis), *range(class_axis + 1, array.ndim))
+    axis = int(rows or classes * dtype.itemsize > FEW_BYTES)
+    kept = (*range(class_axis), *range(class_axis + 1, len(shape)))
     order = (*kept, class_axis) if axis else (class_axis, *kept)
     # Beside its classes a sample has a handful of numbers: label, weight, maximum, sum, loss.
     cut = blocks(samples, max(8, classes + 4), dtype.itemsize) if classes else []
-    return Panels(axis, order, classes, samples, dtype, cut)
+    inner = prod(shape[class_axis + 1 :])
+    together = all(block.start // inner == (block.stop - 1) // inner for block in cut)
+    return Panels(axis, order, classes, samples, dtype, cut, inner, together)
 
 
-def matrix(memory: Array, samples: int, classes: int) -> Array:
-    """Return memory as samples by classes, of which the panels are views."""
-    if _axis(classes, memory.dtype):
-        return memory[: samples * classes].reshape(samples, classes)
-    return memory[: samples * classes].reshape(classes, samples).T
-
-
-def _axis(classes: int, dtype: np.dtype[Any]) -> int:
-    return int(classes * dtype.itemsize > FEW_BYTES)
+_kept_plan = lru_cache(maxsize=256)(_plan)
 
 
 def transform(
-    compute: Callable[[int, Sequence[Array], Array, Array], None], axis: int, *arrays: Array
+    compute: Callable[[Sequence[Panel], Panel, Panel], None], axis: int, *arrays: Array
 ) -> Array:
-    """Run compute(axis, panels, out, spare) over arrays of one shape; return what it wrote.
+    """Run compute(panels, out, spare) over arrays of one shape; return what it wrote.
 
     The result has the first array's dtype. A 0-D array is taken as one class.
     """
@@ -138,82 +351,9 @@ def transform(
     plan = panels(inputs[0], axis)
     result = np.empty_like(inputs[0], result_dtype(inputs[0]))
     plan.run(
-        lambda _, panels, out, spare: compute(plan.axis, panels, out, spare),
+        lambda _, panels, out, spare: compute(panels, out, spare),
         inputs,
         result,
         worker_count(None),
     )
     return result.reshape(shape)
-
-
-def add(panel: Array, axis: int) -> Array:
-    """Return the sum over the classes, in an order that depends on their number alone."""
-    sums: Array
-    if axis == 0 and panel.shape[1] == 1:
-        # In order, as for more columns: reduce would see one contiguous run and add in pairs.
-        # + 0, because reduce begins at 0: a sum of negative zeros is 0.
-        sums = np.add.accumulate(panel, axis=0)[-1] + 0
-    elif axis == 1 and panel.shape[1] * panel.itemsize <= LONG_BYTES:
-        # Twice as fast as reduce, in chains of at most 128 terms; reduce adds longer rows in pairs.
-        sums = np.einsum("ij->i", panel)
-    else:
-        sums = np.add.reduce(panel, axis=axis)
-    return sums
-
-
-def inner(panel: Array, mass: Array, axis: int, spare: Array) -> Array:
-    """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
-
-    The mass is one number for each class, or a panel.
-    """
-    wide = across_classes(mass, axis)
-    sums: Array
-    if axis and panel.shape[1] * panel.itemsize <= LONG_BYTES // 4:
-        # einsum adds products in a quarter as many chains as entries.
-        sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", panel, mass)
-    else:
-        sums = add(np.multiply(panel, wide, out=spare), axis)
-    wrong = np.isnan(sums)
-    if wrong.any():
-        np.multiply(panel, wide, out=spare)
-        np.copyto(spare, 0, where=wide == 0)
-        sums[wrong] = add(spare, axis)[wrong]
-    return sums
-
-
-def across(per_sample: Array, axis: int) -> Array:
-    """Return numbers, one for each sample or for all, in a shape to broadcast over the panel."""
-    return per_sample[:, None] if axis and per_sample.ndim else per_sample
-
-
-def across_classes(per_class: Array, axis: int) -> Array:
-    """Return numbers, one for each class or a panel, in a shape to broadcast over the panel."""
-    return per_class if axis or per_class.ndim > 1 else per_class[:, None]
-
-
-def clear(panel: Array, samples: Array, axis: int) -> None:
-    """Set the entries of some samples, given as a mask, to 0."""
-    panel[(samples, slice(None)) if axis else (slice(None), samples)] = 0
-
-
-def entries(labels: Array, panel: Array, axis: int) -> Array:
-    """Return the flat positions of one class of each sample."""
-    samples, stride = np.arange(labels.size), panel.shape[1]
-    if axis:
-        samples *= stride
-        samples += labels
-    else:
-        samples += labels * stride
-    return samples
-
-
-def largest(panel: Array, axis: int) -> Array:
-    """Return the flat position of each sample's largest class, the first of them."""
-    if axis:
-        return entries(panel.argmax(axis=1), panel, axis)
-    # Columns are few, and argmax takes ten times as long: C - 1 less the largest C - 1 - c with
-    # x_c = max x.
-    last = len(panel) - 1
-    found = (panel == np.maximum.reduce(panel, axis=0)).view(np.uint8)
-    found *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
-    return entries(last - np.maximum.reduce(found, axis=0).astype(np.intp), panel, axis)

@@ -24,7 +24,7 @@ from .._classification.nll import nll_loss
 from .._classification.shards import Shard, State, merge, nothing, state_of, within
 from .._core.blocks import Block
 from .._core.checks import Array, cast, computation_dtype, stand_in
-from .._core.panels import panels
+from .._core.panels import Panel, panels
 from .._core.reduction import unit_backward
 from .._core.targets import labels_for
 
@@ -48,8 +48,8 @@ def state_of_scores(options: Options, scores: Array, block_info: Any = None) -> 
     shard = Shard(_place(block_info)[options.axis], None, None, None)
     found = nothing((prod(plan.samples),), shard.first, plan.dtype)
 
-    def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        found.put(block, state_of(plan.axis, views[0], shard, out, spare))
+    def compute(block: Block, views: Any, out: Panel, spare: Panel) -> None:
+        found.put(block, state_of(views[0], shard, out, spare))
 
     plan.run(compute, [scores], None, 1)
     return found
@@ -65,8 +65,8 @@ def of_state(write: Callable[..., None], options: Options, scores: Array, state:
     plan = panels(scores, options.axis)
     result = np.empty_like(scores, options.dtype)
 
-    def compute(block: Block, views: Any, out: Array, spare: Array) -> None:
-        write(plan.axis, views[0], state.of(block), out, spare)
+    def compute(block: Block, views: Any, out: Panel, _: Panel) -> None:
+        write(views[0], state.of(block), out)
 
     plan.run(compute, [scores], result, 1)
     return result

@@ -1,0 +1,203 @@
+"""The exponentials of logits and their sums: what softmax and cross entropy are made of.
+
+exp needs no shift where the sum S of a sample's exponentials is moderate, LOW <= S <= HIGH. There
+S > 0 holds every class to its last digits, and the log-probability of a class is x - log S without
+the rounding of x - max(x). Any other sample is shifted, or scaled by a power of two:
+
+    S = sum(exp(x - s)) 2**-k,    log sum(exp(x)) = s + k log 2 + log S.
+
+The choice depends on the sample alone, so its bits do not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._core.checks import Array
+from .._core.panels import Panel
+
+LARGE = 4096  # entries of a panel: for fewer it costs more to look ahead
+# Above, p is more than 1/2 by more than any rounding: that is true of one class at most.
+HALF = -0.69
+# log 2 in two parts: the first has so few digits that its product with any exponent is exact.
+LN2 = 0.69314718036912381649017333984375
+LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # 21 digits beyond those of a float64
+
+
+class Range(NamedTuple):
+    """The moderate sums of a dtype, and what a larger one is scaled by."""
+
+    low: Any
+    high: Any
+    power: int  # 2**-power makes a sum of finite exponentials moderate
+    largest: float  # exp of it is finite
+    smallest: Any  # the smallest normal number
+    tiny: Any  # from here up a quotient by a moderate sum is a normal number
+
+
+def _range(dtype: np.dtype[Any]) -> Range:
+    info = np.finfo(dtype)
+    power = info.maxexp // 2
+    one = dtype.type(1)
+    return Range(
+        low=one / 4,
+        high=np.ldexp(one, power),
+        power=power,
+        largest=float(np.floor(np.log(info.max))),
+        smallest=info.smallest_normal,
+        tiny=np.ldexp(one, power + 2 - info.maxexp),
+    )
+
+
+RANGES = {char: _range(np.dtype(char)) for char in "fdg"}
+
+
+class Sums(NamedTuple):
+    """The sums S of exponentials, one for each sample; s and k are None where all are 0."""
+
+    total: Array
+    shift: Array | None
+    power: Array | None
+
+
+def exponentials(x: Panel, e: Panel) -> Sums:
+    """Write exp(x - s) 2**-k to e; return their sums."""
+    limits = RANGES[x.values.dtype.char]
+    shift = _shift_ahead(x, limits) if x.values.size > LARGE else None
+    if shift is None:
+        np.exp(x.values, out=e.values)
+    else:
+        np.subtract(x.values, x.across(shift), out=e.values)
+        np.exp(e.values, out=e.values)
+    total = e.add()
+    if np.minimum.reduce(total) >= limits.low and np.maximum.reduce(total) <= limits.high:
+        return Sums(total, shift, None)
+    return _again(x, e, total, shift, limits)
+
+
+def _shift_ahead(x: Panel, limits: Range) -> Array | None:
+    """Return the shifts if the first sample has one, for then the others may well have one too.
+
+    Only where the maximum leaves no doubt about the sum: other samples wait for theirs.
+    """
+    classes = x.values.shape[x.axis]
+    low = float(np.log(limits.low / classes)) - 1
+    first = x.values.take(0, axis=1 - x.axis)
+    if low <= np.maximum.reduce(first) <= limits.largest:
+        return None
+    maxima = x.maxima()
+    far = ~((maxima >= low) & (maxima <= limits.largest))
+    return np.where(far, np.rint(maxima), 0)
+
+
+def _again(x: Panel, e: Panel, total: Array, shift: Array | None, limits: Range) -> Sums:
+    """Work once more on the samples whose sums are not moderate."""
+    wrong = np.flatnonzero(~((total >= limits.low) & (total <= limits.high)))
+    some = x.some(wrong)
+    maxima = some.maxima()
+    # A large maximum with a finite exponential is scaled by a power of two, which is exact. To
+    # any other a whole number is the shift: x - s is exact if m < 0.
+    scaled = (maxima >= 0) & (maxima <= limits.largest)
+    shifts, powers = np.where(scaled, 0, np.rint(maxima)), np.where(scaled, limits.power, 0)
+    some.subtract(shifts)
+    np.exp(some.values, out=some.values)
+    some.multiply(np.ldexp(x.values.dtype.type(1), -powers))
+    total[wrong] = some.add()
+    e.put(wrong, some)
+    shift = np.zeros_like(total) if shift is None else shift
+    shift[wrong] = shifts
+    power = None
+    if scaled.any():
+        power = np.zeros(total.shape, powers.dtype)
+        power[wrong] = powers
+    return Sums(total, shift, power)
+
+
+def logs(sums: Sums) -> tuple[Array, Array]:
+    """Return k log 2 + log S as a number of the sums' dtype and the rest of it.
+
+    x - hi is exact where it would cancel, so (x - s - hi) - lo keeps its digits.
+    """
+    total, _, power = sums
+    if total.dtype.char == "f":
+        wide = np.log(total, dtype=np.float64)
+        if power is not None:
+            wide += power * np.log(2)
+        high = wide.astype(total.dtype)
+        wide -= high
+        return high, wide.astype(total.dtype)
+    fraction, exponent = np.frexp(total)
+    if power is not None:
+        exponent += power
+    whole = exponent.astype(total.dtype)
+    rest = whole * total.dtype.type(LN2_REST)
+    rest += np.log(fraction, out=fraction)
+    whole *= total.dtype.type(LN2)
+    return whole, rest
+
+
+def log_probabilities(x: Panel, e: Panel, out: Panel) -> tuple[Sums, Majority]:
+    """Write x - log sum(exp(x)) to out and the exponentials to e; return what both came from."""
+    sums = exponentials(x, e)
+    high, low = logs(sums)
+    values = x.values
+    if sums.shift is not None:
+        values = np.subtract(values, x.across(sums.shift), out=out.values)
+    np.subtract(values, x.across(high), out=out.values)
+    out.subtract(low)
+    most = majority(e, *above_half(out))
+    if most.samples.size:
+        out.memory[out.places(most.samples, most.classes)] = most.log_probs
+    return sums, most
+
+
+def above_half(log_probs: Panel) -> tuple[Array, Array]:
+    """Return the samples of which a class has more than half, and this class of each."""
+    found = np.flatnonzero(log_probs.values > HALF)
+    first, second = np.divmod(found, log_probs.values.shape[1])
+    return (first, second) if log_probs.axis else (second, first)
+
+
+class Majority(NamedTuple):
+    """The samples of which one class has more than half, and this class.
+
+    With the sum R of the others' exponentials its log-probability is -log1p(R / e), and 1 - p is
+    R / S: no subtraction, so both keep their digits when p rounds to 1.
+    """
+
+    samples: Array
+    classes: Array
+    others: Array  # R
+    log_probs: Array
+
+
+def majority(e: Panel, samples: Array, classes: Array) -> Majority:
+    """Return what is known of some samples once a class of each has more than half."""
+    if not samples.size:
+        none = np.empty(0, e.values.dtype)
+        return Majority(samples, classes, none, none)
+    others = e.add_others(samples, classes)
+    own = e.memory[e.places(samples, classes)]
+    return Majority(samples, classes, others, -np.log1p(others / own))
+
+
+def multiply_by_share(e: Panel, total: Array, grads: Array, *others: Array) -> None:
+    """Multiply the exponentials, and other numbers of each sample, by g / S in place."""
+    limits = RANGES[total.dtype.char]
+    scale = grads / total
+    again = None
+    if grads.ndim or abs(grads) < limits.tiny:
+        # g / S of a tiny g would lose its digits: 1 / S and g, one after the other, do not.
+        wrong = (np.abs(scale) < limits.smallest) & (grads != 0)
+        if wrong.any():
+            again = np.where(wrong, grads, 1)
+            scale = np.where(wrong, 1 / total, scale)
+    e.multiply(scale)
+    for numbers in others:
+        numbers *= scale
+    if again is not None:
+        e.multiply(again)
+        for numbers in others:
+            numbers *= again
