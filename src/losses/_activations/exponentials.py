@@ -20,7 +20,7 @@ from .._core.panels import Panel
 
 LARGE = 4096  # entries of a panel: for fewer it costs more to look ahead
 # Above, p is more than 1/2 by more than any rounding: that is true of one class at most.
-HALF = -0.69
+HALF = {char: np.array(-0.69, char) for char in "fdg"}
 # log 2 in two parts: the first has so few digits that its product with any exponent is exact.
 LN2 = 0.69314718036912381649017333984375
 LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # 21 digits beyond those of a float64
@@ -84,7 +84,7 @@ def _shift_ahead(x: Panel, limits: Range) -> Array | None:
     """
     classes = x.values.shape[x.axis]
     low = float(np.log(limits.low / classes)) - 1
-    first = x.values.take(0, axis=1 - x.axis)
+    first = x.values[0] if x.axis else x.values[:, 0]
     if low <= np.maximum.reduce(first) <= limits.largest:
         return None
     maxima = x.maxima()
@@ -155,7 +155,7 @@ def log_probabilities(x: Panel, e: Panel, out: Panel) -> tuple[Sums, Majority]:
 
 def above_half(log_probs: Panel) -> tuple[Array, Array]:
     """Return the samples of which a class has more than half, and this class of each."""
-    found = np.flatnonzero(log_probs.values > HALF)
+    found = np.flatnonzero(log_probs.values > HALF[log_probs.values.dtype.char])
     first, second = np.divmod(found, log_probs.values.shape[1])
     return (first, second) if log_probs.axis else (second, first)
 
@@ -183,8 +183,8 @@ def majority(e: Panel, samples: Array, classes: Array) -> Majority:
     return Majority(samples, classes, others, -np.log1p(others / own))
 
 
-def multiply_by_share(e: Panel, total: Array, grads: Array, *others: Array) -> None:
-    """Multiply the exponentials, and other numbers of each sample, by g / S in place."""
+def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
+    """Multiply the exponentials by g / S in place."""
     limits = RANGES[total.dtype.char]
     scale = grads / total
     again = None
@@ -195,9 +195,5 @@ def multiply_by_share(e: Panel, total: Array, grads: Array, *others: Array) -> N
             again = np.where(wrong, grads, 1)
             scale = np.where(wrong, 1 / total, scale)
     e.multiply(scale)
-    for numbers in others:
-        numbers *= scale
     if again is not None:
         e.multiply(again)
-        for numbers in others:
-            numbers *= again

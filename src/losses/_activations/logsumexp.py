@@ -103,7 +103,7 @@ def _log_sums(x: Panel, e: Panel) -> Array:
         some = e.some(near)
         classes = some.largest()
         most = majority(some, np.arange(near.size), classes)
-        more = most.log_probs > HALF
+        more = most.log_probs > HALF[found.dtype.char]
         near, classes = near[more], classes[more]
         found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]
     return found

@@ -194,29 +194,27 @@ def at_labels(
     logits: Panel, labels: Array, weight: Array | None, grads: Array | None, out: Panel
 ) -> Array:
     """Return each sample's loss at its label; write its w (p - [label])."""
+    sums = exponentials(logits, out)
     at = out.at(labels)
     log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
-    sums = exponentials(logits, out)
-    high, low = logs(sums)
     if sums.shift is not None:
         log_probs -= sums.shift
-    log_probs -= high
-    log_probs -= low
-    sure = np.flatnonzero(log_probs > HALF)
+    for part in logs(sums):
+        log_probs -= part
+    (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
     if sure.size:
         most = majority(out, sure, labels[sure])
         log_probs[sure] = most.log_probs
-    # 0 - x, not -x: a certain prediction costs 0, not -0.
-    loss = times(weight, 0 - log_probs)
     if grads is not None:
         # p - 1 of the label is (e - S) / S, or -R / S.
         rest = out.memory[at]
         rest -= sums.total
         if sure.size:
             rest[sure] = 0 - most.others
-        multiply_by_share(out, sums.total, grads if weight is None else grads * weight, rest)
         out.memory[at] = rest
-    return loss
+        multiply_by_share(out, sums.total, grads if weight is None else grads * weight)
+    # 0 - x, not -x: a certain prediction costs 0, not -0.
+    return times(weight, 0 - log_probs)
 
 
 def at_labels_and_spread(
@@ -235,19 +233,18 @@ def at_labels_and_spread(
     loss: Array = 0 * sums.total - times(weight, label_log_probs)
     loss -= inner(spare, spread.mass, np.empty_like(spare.values))
     if grads is not None:
-        rest = np.zeros_like(sums.total)
-        rest[most.samples] = most.others
-        multiply_by_share(out, sums.total, (spread.whole + weight) * grads, rest)
+        places = out.places(most.samples, most.classes)
+        out.memory[places] = 0 - most.others
+        multiply_by_share(out, sums.total, (spread.whole + weight) * grads)
+        rest = out.memory[places]
         np.multiply(out.across_classes(spread.mass), out.across(grads), out=spare.values)
         np.subtract(out.values, spare.values, out=out.values)
         out.memory[out.at(labels)] -= weight * grads
-        some = most.samples
-        if some.size:
-            label_weight = np.broadcast_to(weight, labels.shape)[some]
-            others = spread.others[most.classes]
-            others = others + np.where(labels[some] == most.classes, 0, label_weight)
-            others *= np.broadcast_to(grads, labels.shape)[some]
-            out.memory[out.places(some, most.classes)] = others - rest[some]
+        label_weight = np.broadcast_to(weight, labels.shape)[most.samples]
+        others = np.where(labels[most.samples] == most.classes, 0, label_weight)
+        others = others + spread.others[most.classes]
+        others *= np.broadcast_to(grads, labels.shape)[most.samples]
+        out.memory[places] = others + rest
     return loss
 
 
@@ -256,18 +253,15 @@ def under_mass(
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v."""
     sums, most = log_probabilities(logits, out, spare)
-    work = np.empty_like(spare.values)
     # Of log-probabilities, which are not above 0: nothing cancels. 0 S is nan in a sample of nan.
-    loss: Array = 0 * sums.total - inner(spare, mass, work)
+    loss: Array = 0 * sums.total - inner(spare, mass, np.empty_like(spare.values))
     if grads is not None:
-        whole = spare.with_values(mass).add()
-        rest = np.zeros_like(sums.total)
-        rest[most.samples] = most.others
-        multiply_by_share(out, sums.total, whole * grads, rest)
+        # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
+        places = out.places(most.samples, most.classes)
+        out.memory[places] = 0 - most.others
+        multiply_by_share(out, sums.total, spare.with_values(mass).add() * grads)
+        rest = out.memory[places]
         np.multiply(mass, out.across(grads), out=spare.values)
         np.subtract(out.values, spare.values, out=out.values)
-        if most.samples.size:
-            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
-            others = spare.add_others(most.samples, most.classes)
-            out.memory[out.places(most.samples, most.classes)] = others - rest[most.samples]
+        out.memory[places] = spare.add_others(most.samples, most.classes) + rest
     return loss

@@ -137,7 +137,7 @@ class Panel(NamedTuple):
 
     def some(self, samples: Array) -> Panel:
         """Return a copy of some samples."""
-        values = self.values.take(samples, axis=1 - self.axis)
+        values = self.values[samples] if self.axis else self.values[:, samples]
         return Panel(values, values.reshape(-1), values.shape[1], self.axis)
 
     def put(self, samples: Array, panel: Panel) -> None:
@@ -154,34 +154,37 @@ def _add(values: Array, axis: int) -> Array:
 
     Few classes are the even ones in order plus the odd ones in order.
     """
-    classes = values.shape[axis]
+    classes, samples = values.shape[axis], values.shape[1 - axis]
     sums: Array
-    if axis == 0:
-        if values.shape[1] == 1 or classes == 1:
-            # In order: reduce would see one contiguous run and add in pairs. + 0, because
-            # reduce begins at 0: a sum of negative zeros is 0.
-            both = [np.add.accumulate(values[i::2], axis=0)[-1] for i in range(min(2, classes))]
-            sums = sum(both, np.zeros((), values.dtype))
-        else:
-            sums = np.add.reduce(values[0::2], axis=0)
-            sums += np.add.reduce(values[1::2], axis=0)
-    elif classes * values.itemsize > FEW_BYTES:
+    if classes * values.itemsize > FEW_BYTES:  # in rows
         if classes * values.itemsize <= LONG_BYTES:
             # Twice as fast as reduce, which adds longer rows in pairs.
             sums = np.einsum("ij->i", values)
         else:
             sums = np.add.reduce(values, axis=1)
-    elif len(values) <= TALL * classes or classes < 4:
-        sums = _add(np.ascontiguousarray(values.T), 0)
+    elif classes == 1:
+        sums = values.reshape(-1) + 0  # a sum of nothing but -0 is 0
+    elif samples <= TALL * classes:
+        # Copied, so that an even class and the odd one after it are one row.
+        pairs = values.T.copy() if axis else values.copy()
+        both = np.add.reduce(pairs[: classes // 2 * 2].reshape(classes // 2, 2 * samples), axis=0)
+        sums = both[:samples]
+        if classes % 2:
+            sums += pairs[-1]
+        sums = sums + both[samples:]
+    elif axis == 0:
+        sums = np.add.reduce(values[0::2], axis=0)
+        sums += np.add.reduce(values[1::2], axis=0)
     else:
         # A complex number is an even class and the odd one that follows it.
-        pairs = values[:, : classes // 2 * 2].view(values.dtype.char.upper()).T
-        found = pairs[0] + pairs[1]
-        for pair in pairs[2:]:
-            found += pair
+        numbers = values[:, : classes // 2 * 2].view(values.dtype.char.upper()).T
+        found = numbers[0].copy()
+        for number in numbers[1:]:
+            found += number
         if classes % 2:
             found.real += values[:, -1]
         sums = found.real + found.imag
+        sums += 0  # as reduce begins: a sum of nothing but -0 is 0
     return sums
 
 
