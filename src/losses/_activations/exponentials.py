@@ -39,15 +39,14 @@ class Range(NamedTuple):
 
 def _range(dtype: np.dtype[Any]) -> Range:
     info = np.finfo(dtype)
-    power = info.maxexp // 2
-    one = dtype.type(1)
+    high, one = info.maxexp * 25 // 32, dtype.type(1)
     return Range(
         low=one / 4,
-        high=np.ldexp(one, power),
-        power=power,
+        high=np.ldexp(one, high),
+        power=info.maxexp // 2,
         largest=float(np.floor(np.log(info.max))),
         smallest=info.smallest_normal,
-        tiny=np.ldexp(one, power + 2 - info.maxexp),
+        tiny=np.ldexp(one, high + 2 - info.maxexp),
     )
 
 
@@ -116,41 +115,49 @@ def _again(x: Panel, e: Panel, total: Array, shift: Array | None, limits: Range)
 
 
 def logs(sums: Sums) -> tuple[Array, Array]:
-    """Return k log 2 + log S as a number of the sums' dtype and the rest of it.
+    """Return k log 2 + log S, rounded, and the rest of it.
 
-    x - hi is exact where it would cancel, so (x - s - hi) - lo keeps its digits.
+    x - high is exact where it would cancel, so (x - s - high) - low keeps its digits.
     """
     total, _, power = sums
     if total.dtype.char == "f":
-        wide = np.log(total, dtype=np.float64)
+        log = np.log(total, dtype=np.float64)
         if power is not None:
-            wide += power * np.log(2)
-        high = wide.astype(total.dtype)
-        wide -= high
-        return high, wide.astype(total.dtype)
-    fraction, exponent = np.frexp(total)
+            log += power * np.log(2)
+        high = log.astype(total.dtype)
+        log -= high
+        return high, log.astype(total.dtype)
+    low, exponent = np.frexp(total)
+    np.log(low, out=low)
     if power is not None:
         exponent += power
     whole = exponent.astype(total.dtype)
-    rest = whole * total.dtype.type(LN2_REST)
-    rest += np.log(fraction, out=fraction)
+    low += whole * total.dtype.type(LN2_REST)
     whole *= total.dtype.type(LN2)
-    return whole, rest
+    high = whole + low
+    whole -= high
+    low += whole
+    return high, low
 
 
-def log_probabilities(x: Panel, e: Panel, out: Panel) -> tuple[Sums, Majority]:
-    """Write x - log sum(exp(x)) to out and the exponentials to e; return what both came from."""
+def log_probabilities(x: Panel, e: Panel, out: Panel) -> None:
+    """Write x - log sum(exp(x)) to out and the exponentials to e."""
     sums = exponentials(x, e)
     high, low = logs(sums)
+    subtract_log(x, sums, high, out)
+    out.subtract(low)
+    samples, classes = above_half(out)
+    if samples.size:
+        most = majority(e, samples, classes)
+        out.memory[out.places(samples, classes)] = most.log_probs
+
+
+def subtract_log(x: Panel, sums: Sums, high: Array, out: Panel) -> None:
+    """Write x - s - high."""
     values = x.values
     if sums.shift is not None:
         values = np.subtract(values, x.across(sums.shift), out=out.values)
-    np.subtract(values, x.across(high), out=out.values)
-    out.subtract(low)
-    most = majority(e, *above_half(out))
-    if most.samples.size:
-        out.memory[out.places(most.samples, most.classes)] = most.log_probs
-    return sums, most
+    np.subtract(values, x.spread(high), out=out.values)
 
 
 def above_half(log_probs: Panel) -> tuple[Array, Array]:

@@ -426,7 +426,7 @@ def _over_panels(
     plan, weight = call.plan, call.weight
     weight = None if weight is None else cast(weight, plan.dtype)
     share, rest = shares(call.smoothing, call.classes, plan.dtype)
-    spread = evenly(plan.classes, weight, rest) if call.smoothing else None
+    spread = evenly(weight, rest) if call.smoothing else None
 
     def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> None:
         if before.label is None or before.weight is None:

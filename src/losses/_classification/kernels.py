@@ -14,11 +14,13 @@ import numpy as np
 
 from .._activations.exponentials import (
     HALF,
+    Majority,
+    above_half,
     exponentials,
-    log_probabilities,
     logs,
     majority,
     multiply_by_share,
+    subtract_log,
 )
 from .._core.blocks import Block
 from .._core.checks import Array, cast, wide_dtype
@@ -79,7 +81,9 @@ def shares(smoothing: float, classes: int, dtype: np.dtype[Any]) -> tuple[Array,
 def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
     """Return what smoothing spreads over some classes, of these weights."""
     with np.errstate(all="ignore"):
-        mass = evenly(classes, weight, rest)
+        mass = evenly(weight, rest)
+        if not mass.ndim:
+            return Spread(mass, classes * mass, np.full(classes, (classes - 1) * mass))
         whole, most = np.add.reduce(mass), mass.argmax()
         others = whole - mass
         # Where one class has more than half the mass, the difference would cancel.
@@ -89,12 +93,9 @@ def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
         return Spread(mass, whole, others)
 
 
-def evenly(classes: int, weight: Array | None, rest: Array) -> Array:
-    """Return the mass that smoothing gives to each of some classes, of these weights."""
-    mass = np.full(classes, rest)
-    if weight is not None:
-        mass *= cast(weight, rest.dtype)
-    return mass
+def evenly(weight: Array | None, rest: Array) -> Array:
+    """Return the mass that smoothing gives to each class, or one for all if they weigh the same."""
+    return rest if weight is None else rest * cast(weight, rest.dtype)
 
 
 def smoothed(probs: Panel, weight: Array | None, share: Array, rest: Array) -> Array:
@@ -217,6 +218,43 @@ def at_labels(
     return times(weight, 0 - log_probs)
 
 
+class Costs(NamedTuple):
+    """The log-probabilities of a panel, for a mass in every class.
+
+    `relative` holds x - high, but 0 for a class with more than half. A log-probability is that
+    less `low`, or for such a class what `most` has.
+    """
+
+    relative: Panel
+    low: Array
+    total: Array
+    most: Majority
+
+    def under(self, mass: Array, whole: Array, most_mass: Array) -> Array:
+        """Return the sum of v (-log p) of each sample under a mass v.
+
+        `whole` is the sum of v over the classes but the most probable one, of which the mass is
+        `most_mass`, where it has more than half. No term is below 0: nothing cancels.
+        """
+        # 0 S is nan in a sample that holds nan.
+        loss: Array = 0 * self.total + times(whole, self.low)
+        loss -= inner(self.relative, mass, np.empty_like(self.relative.values))
+        if self.most.samples.size:
+            loss[self.most.samples] -= times(most_mass, self.most.log_probs)
+        return loss
+
+
+def costs_of(logits: Panel, e: Panel, out: Panel) -> Costs:
+    """Write the exponentials to e; return the log-probabilities, whose panel is out."""
+    sums = exponentials(logits, e)
+    high, low = logs(sums)
+    subtract_log(logits, sums, high, out)
+    most = majority(e, *above_half(out))
+    if most.samples.size:
+        out.memory[out.places(most.samples, most.classes)] = 0
+    return Costs(out, low, sums.total, most)
+
+
 def at_labels_and_spread(
     logits: Panel,
     labels: Array,
@@ -227,24 +265,30 @@ def at_labels_and_spread(
     spare: Panel,
 ) -> Array:
     """As under_mass, for a mass in every class and a weight more at the label."""
-    sums, most = log_probabilities(logits, out, spare)
-    label_log_probs = spare.memory[spare.at(labels)]
-    # Of log-probabilities, which are not above 0: nothing cancels. 0 S is nan in a sample of nan.
-    loss: Array = 0 * sums.total - times(weight, label_log_probs)
-    loss -= inner(spare, spread.mass, np.empty_like(spare.values))
+    costs = costs_of(logits, out, spare)
+    most = costs.most
+    label_cost = costs.low - spare.memory[spare.at(labels)]
+    whole, most_mass = np.broadcast_to(spread.whole, labels.shape), spread.mass
+    if most.samples.size:
+        here = labels[most.samples] == most.classes
+        label_cost[most.samples[here]] = 0 - most.log_probs[here]
+        whole = whole.copy()
+        whole[most.samples] = spread.others[most.classes]
+        most_mass = np.broadcast_to(spread.mass, spread.others.shape)[most.classes]
+    loss = costs.under(spread.mass, whole, most_mass) + times(weight, label_cost)
     if grads is not None:
         places = out.places(most.samples, most.classes)
         out.memory[places] = 0 - most.others
-        multiply_by_share(out, sums.total, (spread.whole + weight) * grads)
+        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)
         rest = out.memory[places]
-        np.multiply(out.across_classes(spread.mass), out.across(grads), out=spare.values)
-        np.subtract(out.values, spare.values, out=out.values)
+        subtract_mass(out, spread.mass, grads, spare)
         out.memory[out.at(labels)] -= weight * grads
-        label_weight = np.broadcast_to(weight, labels.shape)[most.samples]
-        others = np.where(labels[most.samples] == most.classes, 0, label_weight)
-        others = others + spread.others[most.classes]
-        others *= np.broadcast_to(grads, labels.shape)[most.samples]
-        out.memory[places] = others + rest
+        if most.samples.size:
+            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
+            label_weight = np.broadcast_to(weight, labels.shape)[most.samples]
+            others = whole[most.samples] + np.where(here, 0, label_weight)
+            others *= np.broadcast_to(grads, labels.shape)[most.samples]
+            out.memory[places] = others + rest
     return loss
 
 
@@ -252,16 +296,34 @@ def under_mass(
     logits: Panel, mass: Array, grads: Array | None, out: Panel, spare: Panel
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v."""
-    sums, most = log_probabilities(logits, out, spare)
-    # Of log-probabilities, which are not above 0: nothing cancels. 0 S is nan in a sample of nan.
-    loss: Array = 0 * sums.total - inner(spare, mass, np.empty_like(spare.values))
+    costs = costs_of(logits, out, spare)
+    most = costs.most
+    masses = spare.with_values(mass)
+    whole = most_mass = masses.add()
+    others = whole
+    if most.samples.size:
+        most_mass = masses.memory[masses.places(most.samples, most.classes)]
+        others = whole.copy()
+        others[most.samples] = masses.add_others(most.samples, most.classes)
+    loss = costs.under(mass, others, most_mass)
     if grads is not None:
-        # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
         places = out.places(most.samples, most.classes)
         out.memory[places] = 0 - most.others
-        multiply_by_share(out, sums.total, spare.with_values(mass).add() * grads)
+        multiply_by_share(out, costs.total, whole * grads)
         rest = out.memory[places]
-        np.multiply(mass, out.across(grads), out=spare.values)
-        np.subtract(out.values, spare.values, out=out.values)
-        out.memory[places] = spare.add_others(most.samples, most.classes) + rest
+        subtract_mass(out, mass, grads, spare)
+        if most.samples.size:
+            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
+            rest += others[most.samples] * np.broadcast_to(grads, whole.shape)[most.samples]
+            out.memory[places] = rest
     return loss
+
+
+def subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:
+    """Subtract v g."""
+    wide = out.across_classes(mass)
+    if mass.ndim == 2 or grads.ndim:
+        wide = np.multiply(wide, out.across(grads), out=spare.values)
+    else:
+        wide = wide * grads
+    np.subtract(out.values, wide, out=out.values)

@@ -339,7 +339,7 @@ def _over_panels(
     plan = panels(logits, 1)
     weight = None if problem.weight is None else cast(problem.weight[classes], plan.dtype)
     share, rest = shares(problem.smoothing, problem.classes, plan.dtype)
-    spread = evenly(logits.shape[1], weight, rest) if problem.smoothing else None
+    spread = evenly(weight, rest) if problem.smoothing else None
 
     def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
         problem.add_bias(views[-1], classes)

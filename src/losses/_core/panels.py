@@ -70,24 +70,27 @@ class Panel(NamedTuple):
         return per_sample[:, None] if self.axis and per_sample.ndim else per_sample
 
     def across_classes(self, per_class: Array) -> Array:
-        """Return numbers, one for each class or a panel's, in a shape that broadcasts."""
-        return per_class if self.axis or per_class.ndim > 1 else per_class[:, None]
+        """Return numbers, one for each class, a panel's or one for all, to be broadcast."""
+        return per_class if self.axis or per_class.ndim != 1 else per_class[:, None]
 
     def multiply(self, per_sample: Array) -> None:
         """Multiply by numbers, one for each sample, in place."""
-        values = self.values
-        if self.axis and self.step < REPEATED and values.size > SMALL:
-            np.multiply(values, per_sample.repeat(self.step).reshape(values.shape), out=values)
-        else:
-            np.multiply(values, self.across(per_sample), out=values)
+        np.multiply(self.values, self.spread(per_sample), out=self.values)
 
     def subtract(self, per_sample: Array) -> None:
         """Subtract numbers, one for each sample, in place."""
-        np.subtract(self.values, self.across(per_sample), out=self.values)
+        np.subtract(self.values, self.spread(per_sample), out=self.values)
 
     def divide(self, per_sample: Array) -> None:
         """Divide by numbers, one for each sample, in place."""
-        np.divide(self.values, self.across(per_sample), out=self.values)
+        np.divide(self.values, self.spread(per_sample), out=self.values)
+
+    def spread(self, per_sample: Array) -> Array:
+        """Return numbers, one for each sample, for each of its classes."""
+        values = self.values
+        if self.axis and self.step < REPEATED and values.size > SMALL:
+            return per_sample.repeat(self.step).reshape(values.shape)
+        return self.across(per_sample)
 
     def with_values(self, values: Array) -> Panel:
         """Return other values, of as many samples and classes, that lie together."""
@@ -129,10 +132,10 @@ class Panel(NamedTuple):
 
     def maxima(self) -> Array:
         """Return the largest entry of each sample."""
-        values, axis = self.values, self.axis
-        if axis and values.shape[1] * values.itemsize <= FEW_BYTES:
-            values, axis = np.ascontiguousarray(values.T), 0
-        found: Array = np.maximum.reduce(values, axis=axis)
+        if self.axis and self.values.shape[1] * self.values.itemsize > FEW_BYTES:
+            # Faster than the maximum itself.
+            return self.memory[self.at(self.values.argmax(axis=1))]
+        found: Array = np.maximum.reduce(self.values.T.copy() if self.axis else self.values, axis=0)
         return found
 
     def some(self, samples: Array) -> Panel:
@@ -191,14 +194,15 @@ def _add(values: Array, axis: int) -> Array:
 def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
 
-    The mass is one number for each class, or a panel's values.
+    The mass is one number for all classes or for each, or a panel's values.
     """
     values, axis = panel.values, panel.axis
+    few = values.shape[axis] * values.itemsize <= FEW_BYTES
     wide = panel.across_classes(mass)
     sums: Array
-    if values.shape[axis] * values.itemsize <= FEW_BYTES:
-        sums = _add(np.multiply(values, wide, out=spare), axis)
-    elif values.shape[1] * values.itemsize <= LONG_BYTES // 4:
+    if not mass.ndim:
+        sums = mass * panel.add()
+    elif not few and values.shape[1] * values.itemsize <= LONG_BYTES // 4:
         # einsum adds products in a quarter as many chains as entries.
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", values, mass)
     else:
