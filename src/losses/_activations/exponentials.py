@@ -61,15 +61,15 @@ class Sums(NamedTuple):
     power: Array | None
 
 
-def exponentials(x: Panel, e: Panel) -> Sums:
-    """Write exp(x - s) 2**-k to e; return their sums."""
+def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
+    """Write exp(x - s) 2**-k to e; return their sums. The spare memory may be that of e."""
     limits = RANGES[x.values.dtype.char]
     shift = _shift_ahead(x, limits) if x.values.size > LARGE else None
     if shift is None:
         np.exp(x.values, out=e.values)
     else:
-        np.subtract(x.values, x.across(shift), out=e.values)
-        np.exp(e.values, out=e.values)
+        np.subtract(x.values, x.spread(shift), out=spare.values)
+        np.exp(spare.values, out=e.values)
     total = e.add()
     if np.minimum.reduce(total) >= limits.low and np.maximum.reduce(total) <= limits.high:
         return Sums(total, shift, None)
@@ -87,8 +87,10 @@ def _shift_ahead(x: Panel, limits: Range) -> Array | None:
     if low <= np.maximum.reduce(first) <= limits.largest:
         return None
     maxima = x.maxima()
-    far = ~((maxima >= low) & (maxima <= limits.largest))
-    return np.where(far, np.rint(maxima), 0)
+    near = (maxima >= low) & (maxima <= limits.largest)
+    shift = np.rint(maxima, out=maxima)
+    shift[near] = 0
+    return shift
 
 
 def _again(x: Panel, e: Panel, total: Array, shift: Array | None, limits: Range) -> Sums:
@@ -142,7 +144,7 @@ def logs(sums: Sums) -> tuple[Array, Array]:
 
 def log_probabilities(x: Panel, e: Panel, out: Panel) -> None:
     """Write x - log sum(exp(x)) to out and the exponentials to e."""
-    sums = exponentials(x, e)
+    sums = exponentials(x, e, out)
     high, low = logs(sums)
     subtract_log(x, sums, high, out)
     out.subtract(low)
@@ -156,7 +158,7 @@ def subtract_log(x: Panel, sums: Sums, high: Array, out: Panel) -> None:
     """Write x - s - high."""
     values = x.values
     if sums.shift is not None:
-        values = np.subtract(values, x.across(sums.shift), out=out.values)
+        values = np.subtract(values, x.spread(sums.shift), out=out.values)
     np.subtract(values, x.spread(high), out=out.values)
 
 

@@ -105,7 +105,8 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
     array([-1.80485139e-35,  1.80485139e-35])
     """
     log_probs = floating(log_probs=log_probs)
-    return transform(_log_softmax_backward, axis, log_probs, upstream(grad_output, log_probs.shape))
+    grad = upstream(grad_output, log_probs.shape)
+    return transform(_log_softmax_backward, axis, log_probs, grad)
 
 
 def _log_softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:

@@ -78,20 +78,20 @@ def logsumexp(
     merged, axes, _ = _merge(x, axis)
     plan = panels(merged, _place(axes))
 
-    def compute(_: Block, inputs: Sequence[Panel], out: Panel, __: Panel) -> Array:
-        return _log_sums(inputs[0], out)
+    def compute(_: Block, inputs: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
+        return (_log_sums(inputs[0], out, spare),)
 
     result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))
     if merged.size:
         found = plan.run(compute, [merged], None, worker_count(None))
         with np.errstate(all="ignore"):  # float16 is inf from 65520 on, and 0 below 3e-8
-            result.reshape(-1)[:] = np.concatenate(found)
+            result.reshape(-1)[:] = np.concatenate([sums for (sums,) in found])
     return scalar_or_array(result)
 
 
-def _log_sums(x: Panel, e: Panel) -> Array:
-    """Return log sum(exp(x)) of each sample; e is memory for the exponentials."""
-    sums = exponentials(x, e)
+def _log_sums(x: Panel, e: Panel, spare: Panel) -> Array:
+    """Return log sum(exp(x)) of each sample; e and spare are memory to work in."""
+    sums = exponentials(x, e, spare)
     high, low = logs(sums)
     found = high + low
     if sums.shift is not None:
@@ -161,8 +161,8 @@ def logsumexp_backward(
     plan = panels(merged, _place(axes))
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
-    def compute(block: Block, inputs: Sequence[Panel], out: Panel, _: Panel) -> None:
-        total = exponentials(inputs[0], out).total
+    def compute(block: Block, inputs: Sequence[Panel], out: Panel, spare: Panel) -> None:
+        total = exponentials(inputs[0], out, spare).total
         multiply_by_share(out, total, grad[block.start : block.stop])
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))

@@ -56,8 +56,8 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     return transform(_softmax, axis, floating(x=x))
 
 
-def _softmax(panels: Sequence[Panel], out: Panel, _: Panel) -> None:
-    out.divide(exponentials(panels[0], out).total)
+def _softmax(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
+    out.divide(exponentials(panels[0], out, spare).total)
 
 
 def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1) -> Array:
@@ -100,7 +100,8 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     array([ 1.80485139e-35, -1.80485139e-35])
     """
     probs = floating(probs=probs)
-    return transform(_softmax_backward, axis, probs, upstream(grad_output, probs.shape))
+    grad = upstream(grad_output, probs.shape)
+    return transform(_softmax_backward, axis, probs, grad)
 
 
 def _softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:

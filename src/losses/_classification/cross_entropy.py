@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -474,11 +475,14 @@ def evaluate(
     plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
     losses, losses_of = losses_for(reduction, plan.samples, dtype), problem.losses_of()
 
-    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> Any:
+    def compute(
+        block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
+    ) -> tuple[Array]:
         grad = None if grads is None else part(grads, block)
-        return keep(losses, block, losses_of(block, panels, grad, out, spare))
+        return (losses_of(block, panels, grad, out, spare),)
 
-    sums = plan.run(compute, problem.inputs, grad_logits, problem.workers)
+    finish = partial(keep, losses)
+    sums = plan.run(compute, problem.inputs, grad_logits, problem.workers, finish)
     return reduce(losses, sums, reduction, divisor, dtype)
 
 

@@ -163,23 +163,26 @@ def sums_of(problem: Problem, losses: Array | None) -> LossSums:
     """Return the sums; given an array for them, fill in the losses of the samples too."""
     plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
 
-    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> LossSums:
-        top = None if labels is None else panels[-1].largest()
-        each = losses_of(block, panels, None, out, spare)
+    def compute(
+        block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
+    ) -> tuple[Array, ...]:
+        top = () if labels is None else (panels[-1].largest(),)
+        return (losses_of(block, panels, None, out, spare), *top)
+
+    def finish(block: Block, each: Array, *top: Array) -> LossSums:
         if losses is not None:
             losses.reshape(-1)[block.start : block.stop] = each
         if labels is None:
             return loss_sums(each)
         classes, ignored, weight = labels.of(block)
-        counted = counts(classes, ignored, weight)
-        return sums_at_labels(each, counted, classes == top, ignored)
+        return sums_at_labels(each, counts(classes, ignored, weight), classes == top[0], ignored)
 
     if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
         size = prod(plan.samples)
         return (
             LossSums(ignored=size) if labels is not None else loss_sums(np.zeros(size, plan.dtype))
         )
-    return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers))
+    return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers, finish))
 
 
 def sums_at_labels(losses: Array, counts: Array, found: Array, ignored: Array | None) -> LossSums:

@@ -60,7 +60,7 @@ def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
             weight = share if weight is None else share * weight
             loss = at_labels_and_spread(panels[0], classes, weight, spread, grads, out, spare)
         else:
-            loss = at_labels(panels[0], classes, weight, grads, out)
+            loss = at_labels(panels[0], classes, weight, grads, out, spare)
         if ignored is not None:
             loss[ignored] = 0
             if grads is not None:
@@ -153,9 +153,9 @@ def masses_of_probabilities(plan: Panels, weight: Array | None, smoothing: float
     return masses
 
 
-def probabilities(logits: Panel, out: Panel) -> tuple[Array, Array]:
+def probabilities(logits: Panel, out: Panel, spare: Panel) -> tuple[Array, Array]:
     """Write the probabilities p of a panel; return the most probable classes and their 1 - p."""
-    total = exponentials(logits, out).total
+    total = exponentials(logits, out, spare).total
     top = out.largest()
     others = out.add_others(np.arange(top.size), top)
     out.divide(total)
@@ -170,7 +170,7 @@ def curvature_along(
     It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
     is left of it in the sum, and its own entry is -p times what the others have.
     """
-    top, _ = probabilities(logits, out)
+    top, _ = probabilities(logits, out, spare)
     shift = vector.memory[vector.at(top)]
     np.subtract(vector.values, out.across(shift), out=spare.values)
     spare.subtract(inner(spare, out.values, np.empty_like(out.values)))
@@ -180,7 +180,7 @@ def curvature_along(
 
 def curvature_diagonal(logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
     """Write scale p (1 - p), for a scale of each sample."""
-    top, rest = probabilities(logits, out)
+    top, rest = probabilities(logits, out, spare)
     # Only of the most probable class is 1 - p not exact to an ulp as a difference: the others have
     # half at most.
     places = out.at(top)
@@ -192,10 +192,15 @@ def curvature_diagonal(logits: Panel, scale: Array, out: Panel, spare: Panel) ->
 
 
 def at_labels(
-    logits: Panel, labels: Array, weight: Array | None, grads: Array | None, out: Panel
+    logits: Panel,
+    labels: Array,
+    weight: Array | None,
+    grads: Array | None,
+    out: Panel,
+    spare: Panel,
 ) -> Array:
     """Return each sample's loss at its label; write its w (p - [label])."""
-    sums = exponentials(logits, out)
+    sums = exponentials(logits, out, spare)
     at = out.at(labels)
     log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
     if sums.shift is not None:
@@ -246,7 +251,7 @@ class Costs(NamedTuple):
 
 def costs_of(logits: Panel, e: Panel, out: Panel) -> Costs:
     """Write the exponentials to e; return the log-probabilities, whose panel is out."""
-    sums = exponentials(logits, e)
+    sums = exponentials(logits, e, out)
     high, low = logs(sums)
     subtract_log(logits, sums, high, out)
     most = majority(e, *above_half(out))

@@ -8,7 +8,7 @@ second one makes the same logits again and, from the state of all the classes, t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 from typing import Any, NamedTuple
 
@@ -200,12 +200,15 @@ def _losses_of_rows(
     chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
-    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
+    def compute(
+        block: Block, views: Sequence[Panel], out: Panel, spare: Panel
+    ) -> tuple[Array]:
         problem.add_bias(views[-1], classes)
         grad = None if chosen is None else part(chosen, block)
-        return keep(each, block, losses_of(block, views, grad, out, spare))
+        return (losses_of(block, views, grad, out, spare),)
 
-    sums = plan.run(compute, given, None if grads is None else logits, problem.workers)
+    to = None if grads is None else logits
+    sums = plan.run(compute, given, to, problem.workers, partial(keep, each))
     if losses is None:
         return sums
     losses[samples] = each

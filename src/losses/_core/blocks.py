@@ -15,10 +15,10 @@ import numpy as np
 
 from .checks import Array, whole_number
 
-# Measured, see docs/speed.md: one thread is as fast on any block that fits the second-level cache;
-# several threads want large ones, for they meet at the interpreter's lock after each call.
-BLOCK_BYTES = 1024 * 1024
-SHARES = 4  # few blocks are cut into a multiple of this, so that 2 or 4 workers end together
+# Measured, see docs/speed.md: several threads want large blocks, for they meet at the interpreter's
+# lock after each call. One thread is fastest on halves, which fit the second-level cache.
+BLOCK_BYTES = 3 * 1024 * 1024 // 2
+SHARES = 2  # few blocks are cut into a multiple of this, so that two workers end together
 
 _default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
 
@@ -65,6 +65,26 @@ def cut(shape: tuple[int, ...], room: int) -> list[Block]:
             start, stop = (row * size + low) * inner, (row * size + high) * inner
             found.append(Block((*lead, slice(low, high)), start, stop))
     return found
+
+
+def pieces(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
+    """Cut a block of samples of a shape into blocks of at most so many."""
+    if block.stop - block.start <= room:
+        return [block]
+    *lead, whole = block.at or (slice(0, shape[0]),)
+    assert isinstance(whole, slice)
+    first, size = whole.start, whole.stop - whole.start
+
+    def place(at: tuple[int | slice, ...]) -> tuple[int | slice, ...]:
+        inner, *rest = at
+        if isinstance(inner, slice):
+            return (*lead, slice(inner.start + first, inner.stop + first), *rest)
+        return (*lead, inner + first, *rest)
+
+    return [
+        Block(place(part.at), block.start + part.start, block.start + part.stop)
+        for part in cut((size, *shape[len(lead) + 1 :]), room)
+    ]
 
 
 def slices(start: int, stop: int, size: int) -> Iterator[slice]:

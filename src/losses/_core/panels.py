@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .blocks import Block, blocks, run, worker_count
+from . import blocks as schedule
+from .blocks import Block, cut, pieces, run, worker_count
 from .checks import Array, axis_index, computation_dtype, result_dtype
 
 # Bytes of classes for each sample, measured:
@@ -26,9 +27,14 @@ KEPT = 1 << 18  # entries of an array whose plan is kept from call to call
 REPEATED, SMALL = 16, 4096  # repeating a number for so few classes is faster than broadcasting
 TALL = 6  # times as many rows as classes: up to here turning rows into columns saves calls
 
-# compute(block, panels, out, spare) fills out, and may return something for each block. The panels
-# are those of the inputs, none of which out shares memory with; spare is memory to work in.
-Compute: TypeAlias = "Callable[[Block, Sequence[Panel], Panel, Panel], Any]"
+BUFFER_BYTES = 3 * 1024 * 1024  # of all the buffers of a worker
+
+# compute(block, panels, out, spare) fills out, and may return arrays of one number for each sample.
+# The panels are those of the inputs, none of which out shares memory with; spare is memory to work
+# in.
+Compute: TypeAlias = "Callable[[Block, Sequence[Panel], Panel, Panel], tuple[Array, ...] | None]"
+# finish(block, *arrays) makes of these arrays what is kept of a block.
+Finish: TypeAlias = Callable[..., Any]
 
 
 class Panel(NamedTuple):
@@ -120,27 +126,35 @@ class Panel(NamedTuple):
     def largest(self) -> Array:
         """Return the largest class of each sample, the first of equal ones."""
         found: Array
-        if self.axis:
+        if self._long:
             found = self.values.argmax(axis=1)
         else:
             # Faster than argmax: the first of equal maxima, by ranking the classes in reverse.
-            last = len(self.values) - 1
-            ranks = (self.values == np.maximum.reduce(self.values, axis=0)).view(np.uint8)
+            values = self.values.T.copy() if self.axis else self.values
+            last = len(values) - 1
+            ranks = (values == np.maximum.reduce(values, axis=0)).view(np.uint8)
             ranks *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
             found = last - np.maximum.reduce(ranks, axis=0).astype(np.intp)
         return found
 
     def maxima(self) -> Array:
         """Return the largest entry of each sample."""
-        if self.axis and self.values.shape[1] * self.values.itemsize > FEW_BYTES:
-            # Faster than the maximum itself.
-            return self.memory[self.at(self.values.argmax(axis=1))]
-        found: Array = np.maximum.reduce(self.values.T.copy() if self.axis else self.values, axis=0)
+        found: Array
+        if self._long:
+            found = self.memory[self.at(self.largest())]  # faster than the maximum itself
+        else:
+            found = np.maximum.reduce(self.values.T.copy() if self.axis else self.values, axis=0)
         return found
+
+    @property
+    def _long(self) -> bool:
+        """Whether NumPy is fast along the rows of the panel."""
+        return bool(self.axis) and self.step * self.values.itemsize > FEW_BYTES
 
     def some(self, samples: Array) -> Panel:
         """Return a copy of some samples."""
         values = self.values[samples] if self.axis else self.values[:, samples]
+        values = np.ascontiguousarray(values)
         return Panel(values, values.reshape(-1), values.shape[1], self.axis)
 
     def put(self, samples: Array, panel: Panel) -> None:
@@ -228,6 +242,7 @@ class Panels(NamedTuple):
     samples: tuple[int, ...]
     dtype: np.dtype[Any]
     blocks: list[Block]
+    room: int  # how many samples a block may have
     inner: int  # how many samples lie between two classes of an array in C order
     together: bool  # whether no block has samples on both sides of a class there
 
@@ -237,9 +252,12 @@ class Panels(NamedTuple):
         inputs: Sequence[Array],
         output: Array | None,
         workers: int,
+        finish: Finish | None = None,
     ) -> list[Any]:
-        """Run compute on every panel; return what it returned, block by block."""
-        return run(lambda: _Worker(self, compute, inputs, output), self.blocks, workers)
+        """Run compute on every panel; return what finish makes of each block."""
+        return run(
+            lambda: _Worker(self, compute, inputs, output, workers, finish), self.blocks, workers
+        )
 
     def memory(self, array: Array) -> tuple[Array, int] | None:
         """Return the memory of an array in one dimension, if the panels are parts of it as it is.
@@ -284,24 +302,44 @@ class _Worker:
     """A worker's kernel, with buffers of its own for what can not be worked on where it lies."""
 
     def __init__(
-        self, plan: Panels, compute: Compute, inputs: Sequence[Array], output: Array | None
+        self,
+        plan: Panels,
+        compute: Compute,
+        inputs: Sequence[Array],
+        output: Array | None,
+        workers: int,
+        finish: Finish | None,
     ) -> None:
         if plan.axis and plan.classes * plan.dtype.itemsize >= SHORT_BYTES:
             # Within run's errstate, which restores it. NumPy copies a broadcast column into
             # its buffer wherever two rows fit, which costs three times the arithmetic.
             np.setbufsize(min(8192, (2 * plan.classes - 1) // 16 * 16))
-        self.plan, self.compute = plan, compute
+        self.plan, self.compute, self.finish = plan, compute, finish
         self.inputs, self.output = inputs, output
         self.sources = [plan.memory(array) for array in inputs]
         self.target = None if output is None else plan.memory(output)
         if self.target and any(np.may_share_memory(output, array) for array in inputs):
             self.target = None  # an input that is overwritten is still to be read
+        count = 1 + sum(not found for found in (*self.sources, self.target))
+        room = plan.room if workers > 1 else -(-plan.room // 2)
+        while room > 1 and count * room * plan.classes * plan.dtype.itemsize > BUFFER_BYTES:
+            room = -(-room // 2)
+        self.room = min(room, plan.blocks[0].stop)
         # One allocation: malloc keeps one block, but returns several to the system. A gap follows
         # each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
-        count = 1 + sum(not found for found in (*self.sources, self.target))
-        self.buffers = np.empty((count, plan.blocks[0].stop * plan.classes + 16), plan.dtype)
+        self.buffers = np.empty((count, self.room * plan.classes + 16), plan.dtype)
 
     def __call__(self, block: Block) -> Any:
+        parts = pieces(block, self.plan.samples, self.room)
+        found = [self._work(part) for part in parts]
+        if found[0] is None:
+            return None
+        joined = found[0]
+        if len(found) > 1:
+            joined = tuple(map(np.concatenate, zip(*found, strict=True)))
+        return self.finish(block, *joined) if self.finish else joined
+
+    def _work(self, block: Block) -> tuple[Array, ...] | None:
         plan, count = self.plan, block.stop - block.start
         buffers = iter(self.buffers)
         spare, panels = plan.own(next(buffers), count), []
@@ -322,31 +360,41 @@ class _Worker:
         return result
 
 
-def panels(array: Array, class_axis: int) -> Panels:
-    """Plan the panels of an array, and of any other of its shape."""
+def panels(array: Array, class_axis: int, turned: bool = False) -> Panels:
+    """Plan the panels of an array, and of any other of its shape.
+
+    Few classes are turned into columns wherever they lie, if asked: what passes over a panel many
+    times is faster there, and the copies are paid for.
+    """
     strides = array.strides
-    rows = abs(strides[class_axis]) <= min(map(abs, strides))
+    rows = not turned and abs(strides[class_axis]) <= min(map(abs, strides))
     plan = _kept_plan if array.size <= KEPT else _plan
-    return plan(array.shape, class_axis, computation_dtype(array), rows)
+    return plan(array.shape, class_axis, computation_dtype(array), rows, schedule.BLOCK_BYTES)
 
 
-def _plan(shape: tuple[int, ...], class_axis: int, dtype: np.dtype[Any], rows: bool) -> Panels:
+def _plan(
+    shape: tuple[int, ...], class_axis: int, dtype: np.dtype[Any], rows: bool, block_bytes: int
+) -> Panels:
     classes, samples = shape[class_axis], shape[:class_axis] + shape[class_axis + 1 :]
     axis = int(rows or classes * dtype.itemsize > FEW_BYTES)
     kept = (*range(class_axis), *range(class_axis + 1, len(shape)))
     order = (*kept, class_axis) if axis else (class_axis, *kept)
     # Beside its classes a sample has a handful of numbers: label, weight, maximum, sum, loss.
-    cut = blocks(samples, max(8, classes + 4), dtype.itemsize) if classes else []
+    room = max(1, block_bytes // (max(8, classes + 4) * dtype.itemsize))
+    blocks = cut(samples, room) if classes else []
     inner = prod(shape[class_axis + 1 :])
-    together = all(block.start // inner == (block.stop - 1) // inner for block in cut)
-    return Panels(axis, order, classes, samples, dtype, cut, inner, together)
+    together = all(block.start // inner == (block.stop - 1) // inner for block in blocks)
+    return Panels(axis, order, classes, samples, dtype, blocks, room, inner, together)
 
 
 _kept_plan = lru_cache(maxsize=256)(_plan)
 
 
 def transform(
-    compute: Callable[[Sequence[Panel], Panel, Panel], None], axis: int, *arrays: Array
+    compute: Callable[[Sequence[Panel], Panel, Panel], None],
+    axis: int,
+    *arrays: Array,
+    turned: bool = False,
 ) -> Array:
     """Run compute(panels, out, spare) over arrays of one shape; return what it wrote.
 
@@ -355,7 +403,7 @@ def transform(
     shape = arrays[0].shape
     axis = axis_index(axis, len(shape))
     inputs = [np.atleast_1d(array) for array in arrays]
-    plan = panels(inputs[0], axis)
+    plan = panels(inputs[0], axis, turned)
     result = np.empty_like(inputs[0], result_dtype(inputs[0]))
     plan.run(
         lambda _, panels, out, spare: compute(panels, out, spare),
