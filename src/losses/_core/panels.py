@@ -124,17 +124,20 @@ class Panel(NamedTuple):
         return sums
 
     def largest(self) -> Array:
-        """Return the largest class of each sample, the first of equal ones."""
+        """Return the largest class of each sample, the first of equal ones, or of nan."""
         found: Array
         if self._long:
             found = self.values.argmax(axis=1)
         else:
             # Faster than argmax: the first of equal maxima, by ranking the classes in reverse.
             values = self.values.T.copy() if self.axis else self.values
-            last = len(values) - 1
-            ranks = (values == np.maximum.reduce(values, axis=0)).view(np.uint8)
+            last, maxima = len(values) - 1, np.maximum.reduce(values, axis=0)
+            ranks = (values == maxima).view(np.uint8)
             ranks *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
             found = last - np.maximum.reduce(ranks, axis=0).astype(np.intp)
+            (wrong,) = np.isnan(maxima).nonzero()
+            if wrong.size:  # nan equals nothing: argmax finds it
+                found[wrong] = values[:, wrong].argmax(axis=0)
         return found
 
     def maxima(self) -> Array:
