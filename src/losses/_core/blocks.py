@@ -69,8 +69,6 @@ def cut(shape: tuple[int, ...], room: int) -> list[Block]:
 
 def pieces(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
     """Cut a block of samples of a shape into blocks of at most so many."""
-    if block.stop - block.start <= room:
-        return [block]
     *lead, whole = block.at or (slice(0, shape[0]),)
     assert isinstance(whole, slice)
     first, size = whole.start, whole.stop - whole.start
@@ -107,10 +105,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
     """Return kernel(block) for each block; every worker has a kernel, and buffers, of its own."""
     workers = min(workers, len(blocks))
     if workers < 2:
-        # Infinities and nan are answers here, and underflow is the tail going to 0.
-        with np.errstate(all="ignore"):
-            kernel = new_kernel() if blocks else None
-            return [kernel(block) for block in blocks] if kernel else []
+        return _alone(new_kernel, blocks)
 
     results: list[Any] = [None] * len(blocks)
     waiting, errors = deque(enumerate(blocks)), deque[BaseException]()
@@ -149,6 +144,13 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
     if errors:
         raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
+
+
+# Infinities and nan are answers here, and underflow is the tail going to 0.
+@np.errstate(all="ignore")
+def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> list[Any]:
+    kernel = new_kernel() if blocks else None
+    return [kernel(block) for block in blocks] if kernel else []
 
 
 def worker_count(workers: object) -> int:

@@ -112,7 +112,7 @@ class Panel(NamedTuple):
 
         The panel is written, and then as it was.
         """
-        if samples.size * 8 < self.samples:
+        if samples.size * 8 < self.samples and self.values.size > SMALL:
             few = self.some(samples)
             few.memory[few.at(classes)] = 0
             return few.add()
@@ -247,7 +247,7 @@ class Panels(NamedTuple):
     blocks: list[Block]
     room: int  # how many samples a block may have
     inner: int  # how many samples lie between two classes of an array in C order
-    together: bool  # whether no block has samples on both sides of a class there
+    direct: bool  # whether each panel of such an array is 2-D where it lies
 
     def run(
         self,
@@ -258,22 +258,23 @@ class Panels(NamedTuple):
         finish: Finish | None = None,
     ) -> list[Any]:
         """Run compute on every panel; return what finish makes of each block."""
-        return run(
-            lambda: _Worker(self, compute, inputs, output, workers, finish), self.blocks, workers
-        )
+        def worker() -> _Worker:
+            return _Worker(self, compute, inputs, output, workers, finish)
+
+        return run(worker, self.blocks, workers)
 
     def memory(self, array: Array) -> tuple[Array, int] | None:
         """Return the memory of an array in one dimension, if the panels are parts of it as it is.
 
         Beside it, how many samples lie between two classes.
         """
-        if array.dtype != self.dtype or not array.flags.aligned:
-            return None
-        if not self.axis and self.together and array.flags.c_contiguous:
-            return array.reshape(-1), self.inner
-        view = array.transpose(self.order)
-        if view.flags.c_contiguous:
-            return view.reshape(-1), prod(self.samples)
+        flags = array.flags
+        if array.dtype == self.dtype and flags.aligned:
+            if flags.c_contiguous and self.direct:
+                return array.reshape(-1), self.inner
+            view = array.transpose(self.order)
+            if view.flags.c_contiguous:
+                return view.reshape(-1), prod(self.samples)
         return None
 
     def part(self, array: Array, block: Block) -> Array:
@@ -323,7 +324,7 @@ class _Worker:
         self.target = None if output is None else plan.memory(output)
         if self.target and any(np.may_share_memory(output, array) for array in inputs):
             self.target = None  # an input that is overwritten is still to be read
-        count = 1 + sum(not found for found in (*self.sources, self.target))
+        count = 2 - bool(self.target) + self.sources.count(None)
         room = plan.room if workers > 1 else -(-plan.room // 2)
         while room > 1 and count * room * plan.classes * plan.dtype.itemsize > BUFFER_BYTES:
             room = -(-room // 2)
@@ -333,14 +334,14 @@ class _Worker:
         self.buffers = np.empty((count, self.room * plan.classes + 16), plan.dtype)
 
     def __call__(self, block: Block) -> Any:
-        parts = pieces(block, self.plan.samples, self.room)
-        found = [self._work(part) for part in parts]
-        if found[0] is None:
-            return None
-        joined = found[0]
-        if len(found) > 1:
-            joined = tuple(map(np.concatenate, zip(*found, strict=True)))
-        return self.finish(block, *joined) if self.finish else joined
+        if block.stop - block.start <= self.room:
+            found = self._work(block)
+        else:
+            parts = [self._work(part) for part in pieces(block, self.plan.samples, self.room)]
+            found = None
+            if parts[0] is not None:
+                found = tuple(map(np.concatenate, zip(*parts, strict=True)))
+        return self.finish(block, *found) if self.finish and found is not None else found
 
     def _work(self, block: Block) -> tuple[Array, ...] | None:
         plan, count = self.plan, block.stop - block.start
@@ -386,8 +387,10 @@ def _plan(
     room = max(1, block_bytes // (max(8, classes + 4) * dtype.itemsize))
     blocks = cut(samples, room) if classes else []
     inner = prod(shape[class_axis + 1 :])
-    together = all(block.start // inner == (block.stop - 1) // inner for block in blocks)
-    return Panels(axis, order, classes, samples, dtype, blocks, room, inner, together)
+    # A block of columns has samples from one side of a class alone, or rows are the last axis.
+    whole = all(block.start // inner == (block.stop - 1) // inner for block in blocks)
+    direct = class_axis == len(shape) - 1 if axis else whole
+    return Panels(axis, order, classes, samples, dtype, blocks, room, inner, direct)
 
 
 _kept_plan = lru_cache(maxsize=256)(_plan)

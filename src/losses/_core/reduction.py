@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,18 +30,18 @@ def keep(losses: Array | None, block: Block, loss: Array) -> Any:
     return None
 
 
+@np.errstate(all="ignore")  # the mean of nothing is nan, and a large sum may be inf
 def reduce(
     losses: Array | None, sums: list[Any], reduction: str, divisor: Any, dtype: np.dtype[Any]
 ) -> Floating:
     """Return the losses, or the blocks' sums brought together and, for the mean, divided."""
     if losses is not None:
         return scalar_or_array(losses)
-    with np.errstate(all="ignore"):  # the mean of nothing is nan, and a large sum may be inf
-        result = sums[0] if len(sums) == 1 else total(np.asarray(sums))
-        if reduction == "mean":
-            result = result / divisor
-        rounded: Floating = dtype.type(result)
-        return rounded
+    result = sums[0] if len(sums) == 1 else total(np.asarray(sums))
+    if reduction == "mean":
+        result = result / divisor
+    rounded: Floating = dtype.type(result)
+    return rounded
 
 
 def scalar_or_array(array: Array) -> Floating:
@@ -63,13 +64,22 @@ def reduce_backward(
 
 def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return reduce_backward of 1; single losses (none) have the gradient of their sum."""
-    return _share(1, divisor, dtype) if reduction == "mean" else np.ones((), dtype)
+    if reduction != "mean":
+        return np.ones((), dtype)
+    return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)
 
 
+@np.errstate(all="ignore")  # a mean of nothing divides by 0, but nothing receives it
 def _share(grad: Any, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return what each loss receives of the gradient with respect to their mean."""
-    with np.errstate(all="ignore"):  # a mean of nothing divides by 0, but nothing receives it
-        return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
+    return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
+
+
+@lru_cache(maxsize=256)
+def _unit_share(count: int, dtype: np.dtype[Any]) -> Array:
+    share = _share(1, count, dtype)
+    share.flags.writeable = False
+    return share
 
 
 def part(grads: Array, block: Block) -> Array:
