@@ -104,7 +104,10 @@ BENCHMARKS = {  # by the beginning of their results' names
         ("quick", "problems", "contenders", "threads", "rounds", "name"),
         lambda: PROBLEMS,
         Results.load,
-        lambda results: headed(summary.tables(results)),
+        lambda results: (
+            headed(summary.tables(results))
+            or [line for cell in results.cells for line in [*table(cell), ""]]
+        ),
         "draw",
     ),
     "accuracy": Benchmark(
