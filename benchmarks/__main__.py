@@ -12,7 +12,18 @@ from . import accuracy, bar, linear, parts, scale, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .processes import run_pinned
-from .results import Cell, Results, about, cores, package, publish, saved, saving, table
+from .results import (
+    Cell,
+    IncompleteError,
+    Results,
+    about,
+    cores,
+    package,
+    publish,
+    saved,
+    saving,
+    table,
+)
 
 ROUNDS, QUICK_ROUNDS = 11, 5
 THREADS = [1, 2]
@@ -46,13 +57,11 @@ def speed(options: argparse.Namespace) -> Path:
                 results.cells.append(Cell.from_json(found))
                 results.save(path)
                 print("\n".join([*table(results.cells[-1]), ""]), flush=True)
-        cells = len(options.problems) * len(options.threads)
-        whole = options.whole and not any(missing.values()) and len(results.cells) == cells
-        print(
-            "\n".join(
-                bar.report(results, only_misses=True)[0] if whole else summary.overall(results)
-            )
-        )
+        if len(results.cells) < len(options.problems) * len(options.threads):
+            raise IncompleteError
+        whole = options.whole and not any(missing.values())
+        end = bar.report(results, only_misses=True)[0] if whole else summary.overall(results)
+        print("\n".join(end))
     return publish(path, "speed") if whole else path
 
 
@@ -242,9 +251,6 @@ def measure(kind: str, options: argparse.Namespace) -> int:
         print(f"only on {options.threads} threads: there are no more cores to use")
         options.whole = False
     path = benchmark.measure(options)
-    if not path.exists():
-        print("nothing was measured")
-        return 1
     if benchmark.draw:
         show_plot(path.stem)
     print(f"python -m benchmarks table --name {path.stem} prints the results again")
@@ -354,6 +360,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return measure("speed" if command == "run" else command, options)
     except UsageError as error:
         command_line.error(str(error))
+    except IncompleteError:
+        print("not everything was measured", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -23,7 +23,7 @@ from .contenders import TEXTBOOK, Call, cross_entropy
 from .measure import clock, error, extra_memory
 from .problems import SMOOTHING, Arrays
 from .processes import run_pinned, status, tell
-from .results import Timing, about, publish, saving, seconds, write
+from .results import IncompleteError, Timing, about, publish, saving, seconds, write
 from .results import load as machine_load
 
 ROUNDS, FEW_ROUNDS = 5, 3  # of the bar's problem, and of others as long as that
@@ -404,9 +404,9 @@ def report(
         results["about"]["load_at_end"] = machine_load()
         save(path, results)
         print("\n".join(["", *everything(results)]))
-    whole = whole and not missing and len(memory) == len(remember)
-    whole = whole and len(times) == len(threads) * len(layers)
-    return publish(path, "linear") if whole else path
+        if len(memory) < len(remember) or len(times) < len(threads) * len(layers):
+            raise IncompleteError
+    return publish(path, "linear") if whole and not missing else path
 
 
 def save(path: Path, results: dict[str, Any]) -> None:

@@ -117,6 +117,10 @@ def saving(kind: str, name: str | None) -> Iterator[Path]:
             print(f"saved {path}", flush=True)
 
 
+class IncompleteError(Exception):
+    """A process that measures has ended before the last of its results; the others are saved."""
+
+
 def publish(path: Path, kind: str) -> Path:
     """Put the results of a whole run in the place of the last ones; return that place."""
     os.replace(path, saved(kind))

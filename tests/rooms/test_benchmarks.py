@@ -412,12 +412,13 @@ def test_a_whole_run_takes_the_place_of_the_last_one(two_problems, capsys):
 
 
 def test_a_run_with_a_name_and_one_that_lacks_a_cell_leave_the_last_whole_one(
-    two_problems, monkeypatch
+    two_problems, monkeypatch, capsys
 ):
     assert command.main(["--name", "mine"]) == 0
     assert len(records(two_problems / "speed-mine.json")) == 2
     monkeypatch.setattr(command, "run_pinned", lambda *given: [*made_up(*given)][:1])
-    assert command.main([]) == 0
+    assert command.main([]) == 1
+    assert capsys.readouterr().err == "not everything was measured\n"
     assert len(records(two_problems / "speed-partial.json")) == 1
     assert (two_problems / "speed.json").read_bytes() == PUBLISHED
 
@@ -435,6 +436,12 @@ def test_a_run_is_interrupted_without_a_traceback_and_keeps_what_it_has(
     printed = capsys.readouterr()
     assert printed.err == "interrupted\n"
     assert "speed-partial.json" in printed.out
+
+
+def test_a_layer_that_a_process_did_not_measure_is_no_success(folder, monkeypatch):
+    monkeypatch.setattr(linear, "run_pinned", lambda *_: [])
+    assert command.main(SMALL["linear"].split()) == 1
+    assert (folder / "linear.json").read_bytes() == PUBLISHED
 
 
 def test_what_a_process_tells_is_told_as_soon_as_it_is_known_and_the_rest_is_printed(
