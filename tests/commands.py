@@ -116,7 +116,8 @@ COMMANDS: dict[str, str | Absent] = {
     ),
     "python -m benchmarks accuracy": ACCURACY,
     "python -m benchmarks linear": (
-        "python -m benchmarks linear --problems time/4096x64x1000 memory/256x64x32000 --rounds 2 --threads 1"
+        "python -m benchmarks linear --problems time/4096x64x1000 memory/256x64x32000 "
+        "--rounds 2 --threads 1"
     ),
     "python -m benchmarks scale": (
         "python -m benchmarks scale --problems samples/1000000 ragged shards/1 files/200 classes"
