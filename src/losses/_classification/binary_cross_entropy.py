@@ -157,6 +157,7 @@ def _probabilities(
     reduction_name(reduction)
     probs, target = floating(probs=probs), real(target=target)
     same_shape(probs=probs, target=target)
+    weight = None if weight is None else fits(target, weight=weight)
     unit_interval(probs=probs)
-    unit_interval(target=target)
-    return probs, target, None if weight is None else fits(target, weight=weight)
+    unit_interval(weight, target=target)
+    return probs, target, weight

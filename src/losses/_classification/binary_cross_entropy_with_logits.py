@@ -21,6 +21,7 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     same_shape,
+    unit_interval,
     vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
@@ -442,4 +443,5 @@ def _logits(
     same_shape(logits=logits, target=target)
     weight = None if weight is None else fits(target, weight=weight)
     pos_weight = None if pos_weight is None else fits(target, pos_weight=pos_weight)
+    unit_interval(weight, target=target)
     return logits, target, weight, pos_weight, computation_dtype_with(target, logits)

@@ -26,7 +26,7 @@ from .._core.checks import (
 )
 from .._core.panels import Panels, clear, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
     Losses,
     Masses,
@@ -456,7 +456,7 @@ def checked(
     plan = panels(logits, axis)
     epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
         weights = class_weight(weight, plan.classes)
         return Problem([target, logits], plan, None, weights, epsilon, threads)
     labels = labels_for(logits, axis, target, weight, ignore_index, "logits")

@@ -16,16 +16,18 @@ from .._core.checks import (
     class_weight,
     computation_dtype,
     floating,
+    is_floating,
     real,
     reduction_name,
     result_dtype,
     smoothing,
     stand_in,
     upstream,
+    widest_dtype,
 )
 from .._core.products import LinearMap
 from .._core.reduction import losses_for, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .linear_chunks import Gradients, LayerGrads, Problem, evaluate
 
 
@@ -356,10 +358,10 @@ def _checked(
     weight = class_weight(weight, classes)
     epsilon = epsilon if classes else 0.0  # without a class there is nothing to share
     given = [array for array in (inputs, linear_weight, bias) if array is not None]
-    dtype = np.result_type(*map(result_dtype, given))
+    dtype = widest_dtype(*given)
     logits = stand_in((*samples, classes), dtype)
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
         counted: Labels | Array = _one_axis(target)
         divisor: Any = prod(samples)
     else:
@@ -389,7 +391,7 @@ def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, targe
         or (bias is not None and bias.shape != classes)
         or (
             target.shape not in (samples, samples + classes)
-            and not (inputs.ndim == 1 and target.shape == (1,) and target.dtype.kind != "f")
+            and not (inputs.ndim == 1 and target.shape == (1,) and not is_floating(target.dtype))
         )
     ):
         added = "" if bias is None else f", linear_bias {bias.shape}"
