@@ -34,8 +34,9 @@ def shapes_of(dimensions: list[int]) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 shapes = shapes_of([1, 2, 2, 3, 0])
-# Few classes are laid out in columns, 70 in rows.
-class_counts = st.sampled_from([2, 3, 5] * 3 + [70, 70, 1, 0])
+# Few classes are laid out in columns, 70 in rows; about as many as a label of 8 bits has numbers.
+MANY = [127, 128, 129, 255, 256, 257]
+class_counts = st.sampled_from([2, 3, 5] * 5 + [70, 70, 70, 1, 0, *MANY])
 reductions = st.sampled_from(["none", "mean", "sum"])
 booleans = st.sampled_from([False, True])
 
@@ -125,7 +126,8 @@ def labels(draw: st.DrawFn, samples: tuple[int, ...], classes: int) -> tuple[np.
     if not classes and not held.min <= ignore <= held.max:
         dtype, ignore = np.dtype(np.int64), -100  # for there is nothing else to hold
         held = np.iinfo(dtype)
-    counted = st.sampled_from(range(classes)) if classes else st.nothing()
+    numbers = range(min(classes, int(held.max) + 1))
+    counted = st.sampled_from(numbers) | st.just(numbers[-1]) if classes else st.nothing()
     ignored = st.just(ignore) if held.min <= ignore <= held.max else st.nothing()
     target = draw(filled(dtype, samples, counted | ignored))
     if abs(ignore) < 128 and draw(booleans):
@@ -149,7 +151,8 @@ def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: boo
     """Draw the targets of scores of a shape, and the options of a loss over their classes."""
     samples, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
     if smoothed and draw(booleans):
-        target = draw(st.one_of(reals(shape, FLOATS), unit_interval(shape, FLOATS)))
+        anything = reals(shape, FLOATS).map(probable)
+        target = draw(st.one_of(anything, unit_interval(shape, FLOATS)))
         ignore = draw(st.sampled_from([-100, -1, np.int8(-1), -(2**70)]))
     else:
         target, ignore = draw(labels(samples, classes))
@@ -166,6 +169,11 @@ def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: boo
         arguments["label_smoothing"] = draw(st.sampled_from(smoothing))
         arguments["workers"] = draw(st.sampled_from([None, None, 1, 2, -1, np.int8(2)]))
     return arguments
+
+
+def probable(array: np.ndarray) -> np.ndarray:
+    """Return numbers that class probabilities may be: finite, and not negative."""
+    return np.abs(np.nan_to_num(array, nan=0, posinf=0, neginf=0))
 
 
 @st.composite
@@ -387,11 +395,11 @@ def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
         a, b = arguments[first], arguments[second]
         if b.size and (a.shape, a.dtype) == (b.shape, b.dtype) and draw(booleans):
             # Numbers that are good for both, the first's one entry later or not. A target has the
-            # narrowest range, and a weight may be anything; so may the probabilities of a layer's
-            # classes, but not its arrays, whose products must be exact.
+            # narrowest range, and a weight may be anything; but the products of a layer's arrays
+            # must be exact, so their numbers are made probabilities.
             later = draw(st.integers(0, 1))
-            anything = first in LAYER and second == "target" and b.dtype.kind == "f"
-            good = a if second in WEIGHTS or anything else b
+            layer = first in LAYER and second == "target" and b.dtype.kind == "f"
+            good = probable(a) if layer else a if second in WEIGHTS else b
             memory = np.append(good, good.flat[0])
             return {
                 **arguments,

@@ -54,7 +54,7 @@ def faults(name: str, arguments: Arguments) -> list[list[Fault]]:
     kinds = [of_arrays(plain), of_shapes(name, plain), of_options(plain)]
     if "ignore_index" in plain:
         kinds.append(of_targets(name, plain))
-    if name.removesuffix("_backward") == "binary_cross_entropy":
+    if name.startswith("binary_cross_entropy"):
         kinds.append(of_probabilities(plain))
     if "out" in plain:
         kinds.append(of_out(plain))
@@ -194,6 +194,9 @@ def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
     shape, target = scores_shape(arguments), arguments["target"]
     if target.dtype.kind == "f":
         yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
+        if target.size:
+            wrong = [-0.5, np.nan, np.inf, -np.inf, -1e-30]
+            yield Fault(with_an_entry("target", target, wrong), (ValueError,), ("target",))
         return
     mistaken = [np.zeros(target.shape, dtype) for dtype in (bool, "e", "f", "d", "g")]
     if target.ndim != len(shape):
@@ -238,17 +241,28 @@ def with_a_wrong_label(
 
 def of_probabilities(arguments: Arguments) -> Iterator[Fault]:
     """Yield probabilities that are none."""
-    for key in ("probs", "target"):
-        if arguments[key].size:
-            yield Fault(with_an_entry_outside(key, arguments[key]), (ValueError,), (key,))
+    outside = [-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]
+    weight, target = arguments["weight"], arguments["target"]
+    # A target of weight 0 may be anything.
+    seen = np.broadcast_to(1 if weight is None else weight, target.shape) != 0
+    for key, places in (("probs", None), ("target", np.flatnonzero(seen).tolist())):
+        if key in arguments and arguments[key].size and places != []:
+            changes = with_an_entry(key, arguments[key], outside, places)
+            yield Fault(changes, (ValueError,), (key,))
 
 
 @st.composite
-def with_an_entry_outside(draw: st.DrawFn, name: str, array: np.ndarray) -> Arguments:
-    """Draw an array with an entry that is not in [0, 1]."""
+def with_an_entry(
+    draw: st.DrawFn,
+    name: str,
+    array: np.ndarray,
+    values: list[float],
+    places: list[int] | None = None,
+) -> Arguments:
+    """Draw an array with an entry that is one of some values, in one of some places."""
     wrong = array.astype(np.result_type(array, np.float32))
-    place = draw(st.integers(0, array.size - 1))
-    wrong.flat[place] = draw(st.sampled_from([-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]))
+    place = draw(st.sampled_from(range(array.size) if places is None else places))
+    wrong.flat[place] = draw(st.sampled_from(values))
     return {name: wrong}
 
 

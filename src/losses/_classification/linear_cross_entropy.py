@@ -74,14 +74,15 @@ def linear_cross_entropy(
     Parameters
     ----------
     inputs : array_like, shape (D,), (N, D) or (..., D)
-        What the layer is given: D features of each sample. float16 is computed in float32;
-        integers are copied to float64.
+        What the layer is given: D features of each sample. float16, and bfloat16 and float8 of
+        ml_dtypes, are computed in float32; integers are copied to float64.
     linear_weight : array_like, shape (C, D)
         The weight W of the layer: D numbers for each class.
     target : array_like
         Class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]`` (for 1-D
         `inputs` also shape (1,)); or class probabilities, of a floating dtype, in the shape
-        ``(*inputs.shape[:-1], C)``. Probabilities need not sum to one.
+        ``(*inputs.shape[:-1], C)``. Probabilities are finite and not negative, and need not sum to
+        one.
     linear_bias : array_like, shape (C,), optional
         The bias b of the layer.
     weight : array_like, shape (C,), optional
@@ -101,7 +102,8 @@ def linear_cross_entropy(
     Returns
     -------
     NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
-        In the widest dtype of the three arrays of the layer, in which integers count as float64.
+        In the widest dtype of the three arrays of the layer, in which integers count as float64,
+        and float32 if none of theirs holds the others, as of bfloat16 and float16.
         With no sample that counts the mean is nan and the sum 0.
 
     Raises
@@ -111,7 +113,8 @@ def linear_cross_entropy(
     TypeError
         If an array is complex, masked or not numeric, or class indices are not integers.
     ValueError
-        If shapes do not fit, or an option has a value that is not stated above.
+        If shapes do not fit, class probabilities are negative, nan or infinite, or an option has a
+        value that is not stated above.
 
     See Also
     --------

@@ -224,8 +224,9 @@ def cross_entropy(
     ------
     TypeError, ValueError
         At once, as `losses.cross_entropy`, and ValueError if the size of a chunk is not known.
-    IndexError
-        When computed, if a class index is neither in [0, C) nor `ignore_index`.
+    IndexError, ValueError
+        When computed, if a class index is neither in [0, C) nor `ignore_index`, or a class
+        probability is negative, nan or infinite.
 
     See Also
     --------
