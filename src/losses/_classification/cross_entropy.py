@@ -192,7 +192,7 @@ def cross_entropy_backward(
     error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
     smoothing or probabilities, of the mass v in a class and V in all, the gradient is a difference,
     p V - v or, for the most probable class, (V - v) - (1 - p) V, and the error is relative to the
-    larger of its terms. Below the normal numbers an exponential errs by up to half the smallest
+    larger of its terms. Below the normal numbers an exponential errs by about the smallest
     subnormal number, and an entry by that times the weight and `grad_output`.
 
     Examples
