@@ -23,3 +23,26 @@ def same_narrow(a, b):
     assert np.asarray(a).dtype == np.asarray(b).dtype
     a, b = (np.asarray(each).astype(np.float32) for each in (a, b))
     return np.array_equal(a, b, equal_nan=True)
+
+
+def is_floating(dtype):
+    """Return whether a dtype is NumPy's or one of these."""
+    return dtype.kind == "f" or dtype.newbyteorder("=") in NARROW
+
+
+def finfo(dtype):
+    """Return the ends and the precision of a floating dtype."""
+    return ml_dtypes.finfo(dtype) if dtype in NARROW[1:] else np.finfo(dtype)
+
+
+def end(dtype, name):
+    """Return one of these, such as the largest number, as a longdouble."""
+    return np.longdouble(getattr(finfo(np.dtype(dtype)), name))
+
+
+def widest(*dtypes):
+    """Return the dtype that holds the numbers of all; float32 where no narrow one does."""
+    try:
+        return np.result_type(*dtypes)
+    except TypeError:
+        return np.result_type(np.float32, *(each for each in dtypes if each not in NARROW))

@@ -24,6 +24,7 @@ from tests.calls import (
     first_name,
     value_shape,
 )
+from tests.dtypes import is_floating
 from tests.layouts import read_only
 
 Shape = tuple[int, ...]
@@ -192,7 +193,7 @@ def of_options(arguments: Arguments) -> Iterator[Fault]:
 def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
     """Yield labels that are none, and what may not be ignored."""
     shape, target = scores_shape(arguments), arguments["target"]
-    if target.dtype.kind == "f":
+    if is_floating(target.dtype):
         yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
         if target.size:
             wrong = [-0.5, np.nan, np.inf, -np.inf, -1e-30]
@@ -272,19 +273,30 @@ def with_an_entry(
 def of_out(arguments: Arguments) -> Iterator[Fault]:
     """Yield what cannot receive the gradient of the logits."""
     logits = arguments["logits"]
-    dtype = logits.dtype if logits.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = logits.dtype if is_floating(logits.dtype) else np.dtype(np.float64)
     dtype = dtype.newbyteorder("=")
     fresh = np.full(logits.shape, 7, dtype)
     other = np.float32 if dtype.itemsize != 4 else np.float64
     wrong = [fresh.astype(another) for another in (other, int, complex, object, bool)]
     wrong += [fresh[np.newaxis], fresh[..., np.newaxis], read_only(fresh)]
-    as_strided = np.lib.stride_tricks.as_strided
+
+    def with_strides(*strides: int) -> np.ndarray:
+        memory = fresh.reshape(-1).view(np.uint8)  # as a buffer no array of bfloat16 is
+        return np.ndarray(fresh.shape, dtype, memory, 0, strides)
+
     if fresh.size > 1:  # one number for all entries
-        wrong.append(as_strided(fresh, fresh.shape, (0,) * fresh.ndim))
+        wrong.append(with_strides(*(0,) * fresh.ndim))
     if sum(side > 1 for side in fresh.shape) > 1 and fresh.size:  # windows, each one entry later
-        wrong.append(as_strided(fresh, fresh.shape, (fresh.itemsize,) * fresh.ndim))
+        wrong.append(with_strides(*(fresh.itemsize,) * fresh.ndim))
     yield from one_of("out", wrong, ValueError)
-    objects = [fresh.tolist(), 7.0, "out", memoryview(fresh), dtype, np.ma.array(fresh)]
+    objects = [
+        fresh.tolist(),
+        7.0,
+        "out",
+        memoryview(np.zeros(fresh.shape)),
+        dtype,
+        np.ma.array(fresh),
+    ]
     yield from one_of("out", objects, TypeError)
     for argument in ("logits", "target", *WEIGHTS):
         value = arguments.get(argument)
