@@ -75,9 +75,8 @@ def _advice(dtype: np.dtype[Any]) -> str:
             f"array.view(ml_dtypes.{kind}) has their numbers"
         )
     if dtype.kind == "V" and dtype.type is not np.void:  # of ml_dtypes, and none of the above
-        for wide in (np.int8, np.uint8, np.float32):
-            if np.can_cast(dtype, wide):
-                return f"; array.astype(np.{wide.__name__}) has its numbers"
+        wide = [name for name in ("int8", "float32") if np.can_cast(dtype, name)]
+        return f"; array.astype(np.{wide[0]}) has its numbers" if wide else ""
     return ""
 
 
