@@ -36,6 +36,57 @@ class Mutant(NamedTuple):
 
 # The numbers are those of the rules in docs/semantics.md.
 MUTANTS = [
+    # Dtypes and targets that no class or probability is.
+    Mutant(
+        "a negative label of few bits is a class where there are many",
+        "_core/targets.py",
+        "min(classes - 1, largest)",
+        "classes - 1",
+        "laws/test_labels.py",
+    ),
+    Mutant(
+        "a target of weight 0 is checked",
+        "_core/checks.py",
+        "return wrong if weight is None else wrong & ",
+        "return wrong if True else wrong & ",
+        "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
+    ),
+    Mutant(
+        "infinite class probabilities pass",
+        "_core/targets.py",
+        "if low >= 0 and np.isfinite(high):",
+        "if low >= 0 and not np.isnan(high):",
+        "rooms/test_improper_targets.py::test_class_probabilities_that_are_none_are_an_error",
+    ),
+    Mutant(
+        "entries that broadcasting repeats are all read",
+        "_core/checks.py",
+        "slice(None if step else 1)",
+        "slice(None)",
+        "rooms/test_improper_targets.py::test_the_repeated_entries_of_a_broadcast_array_are_one",
+    ),
+    Mutant(
+        "a position in Dask is counted from the first class",
+        "extra/_tasks.py",
+        "        if isinstance(error, IndexError):\n",
+        "        if True:\n",
+        "rooms/test_improper_targets.py::test_dask_says_from_where_a_probability_is_counted",
+    ),
+    Mutant(
+        "integers of four bits are floats",
+        "_core/checks.py",
+        "probe = np.array([0, 0.5, -0.5, np.nan], np.float32)",
+        "probe = np.array([0], np.float32)",
+        "laws/test_narrow_dtypes.py::"
+        "test_what_is_no_floating_dtype_is_an_error_that_says_what_to_do",
+    ),
+    Mutant(
+        "the loss of a layer of two narrow dtypes is an error",
+        "_core/checks.py",
+        "return np.result_type(*map(computation_dtype, arrays))",
+        "raise",
+        "laws/test_narrow_dtypes.py::test_a_layer_of_unlike_narrow_dtypes_has_a_loss_in_float32",
+    ),
     # 1: the class axis.
     Mutant(
         "the class axis is the last by default",
@@ -77,7 +128,7 @@ MUTANTS = [
     Mutant(
         "an integer one-hot target is taken for probabilities",
         "_core/targets.py",
-        'if target.dtype.kind != "f" or target.ndim != logits.ndim:',
+        "if not is_floating(target.dtype) or target.ndim != logits.ndim:",
         "if target.ndim != logits.ndim:",
         "rooms/test_targets.py::test_an_integer_one_hot_target_is_an_error_that_says_so",
     ),
@@ -150,15 +201,15 @@ MUTANTS = [
     Mutant(
         "imaginary parts are lost",
         "_core/checks.py",
-        'if array.dtype.kind not in "fiub":',
-        'if array.dtype.kind not in "fiubc":',
+        'if array.dtype.kind not in "fiub" and not',
+        'if array.dtype.kind not in "fiubc" and not',
         "rooms/test_arguments.py::test_only_real_numbers_are_numbers",
     ),
     Mutant(
         "integers become float32",
         "_core/checks.py",
-        'return array if array.dtype.kind == "f" else array.astype(np.float64)',
-        'return array if array.dtype.kind == "f" else array.astype(np.float32)',
+        "return array if is_floating(array.dtype) else array.astype(np.float64)",
+        "return array if is_floating(array.dtype) else array.astype(np.float32)",
         "rooms/test_arguments.py::test_integers_booleans_and_lists_are_float64",
     ),
     Mutant(
@@ -206,7 +257,7 @@ MUTANTS = [
     Mutant(
         "a wider target of a binary loss is rounded to the dtype of the logits",
         "_core/checks.py",
-        'return np.result_type(dtype, target.dtype) if target.dtype.kind == "f" else dtype',
+        "return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype",
         "return dtype",
         "rooms/test_binary_cross_entropy.py::test_a_wider_target_widens_the_computation",
     ),
@@ -287,22 +338,22 @@ MUTANTS = [
     Mutant(
         "negative labels wrap",
         "_core/targets.py",
-        "wrong = ((labels < 0) | (labels >= classes)) & ~skipped",
-        "wrong = (labels >= classes) & ~skipped",
+        "outside: Array = ((labels < 0) | (labels >= classes)) & ~skipped",
+        "outside: Array = (labels >= classes) & ~skipped",
         "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
     ),
     Mutant(
         "a label that equals the number of classes is in range",
         "_core/targets.py",
-        "in_range = np.maximum.reduce(target.view(unsigned), axis=None) < classes",
-        "in_range = np.maximum.reduce(target.view(unsigned), axis=None) <= classes",
+        "in_range = found <= min(classes - 1, largest)",
+        "in_range = found <= min(classes, largest)",
         "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
     ),
     Mutant(
         "the position of a label out of range is that in its chunk",
-        "_core/targets.py",
-        "where = start + int(wrong.argmax())",
-        "where = int(wrong.argmax())",
+        "_core/checks.py",
+        "turn * CHUNK + int(chunk.argmax())",
+        "int(chunk.argmax())",
         "rooms/test_targets.py::test_labels_are_counted_over_the_whole_of_a_long_target",
     ),
     # 9: the weights of classes.
@@ -455,8 +506,8 @@ MUTANTS = [
     Mutant(
         "an ignore_index that is a class ignores none",
         "_core/targets.py",
-        "if unsigned is None or 0 <= ignore < classes:",
-        "if unsigned is None:",
+        "if target.dtype not in UNSIGNED or 0 <= ignore < classes:",
+        "if target.dtype not in UNSIGNED:",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
     ),
     # 13: where no sample counts; warnings.
@@ -846,8 +897,8 @@ MUTANTS = [
     Mutant(
         "the results of several workers come in reverse order",
         "_core/blocks.py",
-        "results[i] = kernel(block)",
-        "results[-1 - i] = kernel(block)",
+        "results[i] = kernel(blocks[i])",
+        "results[-1 - i] = kernel(blocks[i])",
         "laws/test_determinism.py::test_where_no_thread_can_be_started_the_caller_does_the_work",
     ),
     Mutant(
@@ -877,36 +928,36 @@ MUTANTS = [
     Mutant(
         "the last block is skipped",
         "_core/blocks.py",
-        "for low in range(0, size, step):",
-        "for low in range(0, size - step + 1, step):",
+        "self._in_row = ceil(self._size / self._step)",
+        "self._in_row = self._size // self._step",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
-        "the last block is done twice",
+        "the last block goes on beyond the samples",
         "_core/blocks.py",
-        "    return found\n",
-        "    return found + found[-1:]\n",
+        "high = min(low + self._step, self._size)",
+        "high = low + self._step",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "each block lacks its last sample",
         "_core/blocks.py",
-        "high = min(low + step, size)",
-        "high = min(low + step - 1, size)",
+        "for end in (low, high)",
+        "for end in (low, high - 1)",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "a block exceeds its size",
         "_core/blocks.py",
-        "step = min(ceil(size / (share * ceil(size * inner / (share * room)))), room // inner)",
-        "step = ceil(size / (share * ceil(size * inner / (share * room))))",
+        "self._step = min(ceil(self._size / steps), room // inner)",
+        "self._step = ceil(self._size / steps)",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "the blocks of every image are those of the first",
         "_core/blocks.py",
-        "start, stop = (row * size + low) * inner, (row * size + high) * inner",
-        "start, stop = low * inner, high * inner",
+        "(row * self._size + end) * self._inner",
+        "end * self._inner",
         "laws/test_determinism.py::test_blocks_are_the_samples_in_order_each_once",
     ),
     # 23 and the design: threads and settings.
@@ -997,15 +1048,15 @@ MUTANTS = [
     Mutant(
         "targets outside [0, 1] pass",
         "_classification/binary_cross_entropy.py",
-        "    unit_interval(target=target)\n",
+        "    unit_interval(weight, target=target)\n",
         "",
         "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
     ),
     Mutant(
         "a probability of nan passes",
         "_core/checks.py",
-        "not (array.min() >= 0 and array.max() <= 1)",
-        "(array.min() < 0 or array.max() > 1)",
+        "    if low >= 0 and high <= 1:\n        return\n",
+        "    if not (low < 0 or high > 1):\n        return\n",
         "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
     ),
     Mutant(
@@ -1415,7 +1466,7 @@ MUTANTS = [
     Mutant(
         "class probabilities of one sample are its label",
         "_classification/linear_cross_entropy.py",
-        ' and target.dtype.kind != "f"',
+        " and not is_floating(target.dtype)",
         "",
         "rooms/test_linear_cross_entropy.py::test_a_float_target_of_size_1_is_no_label_of_one_dimensional_inputs",
     ),
@@ -1458,8 +1509,8 @@ MUTANTS = [
     Mutant(
         "the NaN in a piece hide those in the next",
         "_score/task.py",
-        "return NaN(self.number + int(np.count_nonzero(found)), first)",
-        "return NaN(int(np.count_nonzero(found)), first)",
+        "return Found(self.number + int(np.count_nonzero(wrong)), first)",
+        "return Found(int(np.count_nonzero(wrong)), first)",
         "rooms/test_score.py::test_nan_logits_are_counted_and_the_first_is_named",
     ),
     Mutant(
@@ -1690,8 +1741,8 @@ MUTANTS = [
     Mutant(
         "the curvature of a square is its weight",
         "_regression/squared_error.py",
-        "np.full_like(predictions, 2) if vector is None else 2 * vector",
-        "np.full_like(predictions, 1) if vector is None else 1 * vector",
+        "curvature *= 2 * grads",
+        "curvature *= grads",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
     ),
 ]

@@ -68,9 +68,27 @@ def test_the_gradient_streams_to_disk_in_a_few_blocks(on_disk, workers, label_sm
 def test_probabilities_smoothed_and_weighted_take_a_few_blocks(shape):
     rng = np.random.default_rng(0)
     logits, target = rng.standard_normal((2, *shape), np.float32)
+    np.abs(target, out=target)
     options = {"weight": np.ones(shape[1], np.float32), "label_smoothing": 0.1, "out": logits}
     losses.cross_entropy(logits, target)  # NumPy imports a module of its own at the first call
     _, extra = extra_memory(lambda: losses.cross_entropy_value_and_grad(logits, target, **options))
+    assert extra < 4 * MIB
+
+
+@pytest.mark.parametrize("shape", [(60_000, 10), (20, 21, 128, 128)])
+def test_a_target_is_refused_in_a_few_blocks(shape):
+    logits = np.zeros(shape, np.float32)
+    target = np.broadcast_to(np.float32(0.5), shape).copy()
+    target[-1] = -1
+    weight = np.ones(shape[-1])
+
+    def refused():
+        for function in (losses.cross_entropy, losses.binary_cross_entropy_with_logits):
+            with pytest.raises(ValueError, match="target"):
+                function(logits, target, weight=weight if "binary" in function.__name__ else None)
+
+    refused()
+    _, extra = extra_memory(refused)
     assert extra < 4 * MIB
 
 

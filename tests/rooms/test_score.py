@@ -258,7 +258,8 @@ def test_nan_in_probabilities_and_weights_are_errors(capsys):
     probabilities[3, 1] = probabilities[2, 4] = np.nan
     save(logits=logits, target=probabilities, w=np.array([1, np.nan, 1, 1, np.nan]))
     line = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
-    assert line == "target.npy: NaN probabilities: 2, the first at position (2, 4)"
+    said = "2 class probabilities that are negative, nan or infinite, the first at position (2, 4)"
+    assert line == f"target.npy: {said}: nan; logits want a softmax first"
     save(target=labels)
     line = refused(capsys, "logits.npy", "target.npy", "--weight", "w.npy")
     assert line == "w.npy: NaN weights: 2, the first at position (1,)"

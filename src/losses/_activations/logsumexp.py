@@ -175,7 +175,8 @@ def logsumexp_backward(
 
     Notes
     -----
-    The relative error is that of `softmax` and half an ulp.
+    The relative error is that of `softmax` and half an ulp; where softmax is below the normal
+    numbers, what is left of its digits.
 
     Examples
     --------

@@ -21,6 +21,7 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     same_shape,
+    unit_interval,
     vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
@@ -47,7 +48,7 @@ def binary_cross_entropy_with_logits(
     logits : array_like, any shape
         Real numbers. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `logits`
-        Targets in [0, 1], of any real dtype.
+        Targets in [0, 1], of any real dtype; where the weight is 0, any real number.
     weight : array_like, optional
         Weight of each entry, of a shape that broadcasts to that of `target`.
     pos_weight : array_like, optional
@@ -65,7 +66,8 @@ def binary_cross_entropy_with_logits(
     TypeError
         If an array is complex, masked or not numeric.
     ValueError
-        If shapes do not fit, or `reduction` is not one of the three.
+        If shapes do not fit, an entry of `target` is outside [0, 1] or nan where its weight is not
+        0, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -75,8 +77,10 @@ def binary_cross_entropy_with_logits(
     Notes
     -----
     :math:`\max(x, 0) + \log(1 + e^{-|x|})` for softplus: for targets in [0, 1] and weights from
-    0 up no term cancels another, and the error is at most 8 ulp at any logit. At x = ±inf the
-    loss is 0 or inf; a term of weight 0 counts nothing.
+    0 up no term cancels another, and the error is at most 8 ulp at any logit for which
+    :math:`e^{-|x|}` is a normal number (:math:`|x|` up to 87 in float32, 708 in float64). Beyond,
+    it errs by about the smallest subnormal number, and the loss by that times the weights. At
+    x = ±inf the loss is 0 or inf; a term of weight 0 counts nothing.
 
     Examples
     --------
@@ -183,7 +187,9 @@ def binary_cross_entropy_with_logits_backward(
     Notes
     -----
     :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`: at most 8 ulp for a target of 0 or
-    1, and of the larger of the two terms for one between.
+    1, and of the larger of the two terms for one between. Where :math:`e^{-|x|}` is below the
+    normal numbers it errs by about the smallest subnormal number, and the gradient by that times
+    the weights and `grad_output`.
 
     Examples
     --------
@@ -390,7 +396,8 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     Notes
     -----
     :math:`\sigma(x) \, \sigma(-x) = e^{-|x|} / (1 + e^{-|x|})^2`, in which nothing cancels: at most
-    8 ulp at any logit, for targets in [0, 1] and weights from 0 up.
+    8 ulp at any logit for which :math:`e^{-|x|}` is a normal number, for targets in [0, 1] and
+    weights from 0 up; below, what is left of its digits.
 
     Examples
     --------
@@ -420,7 +427,6 @@ def _curvature(
     curvature: Array = small / np.square(1 + small)
     if vector is not None:
         curvature *= vector
-    curvature += 0 * target  # which is nan where the target is no number
     if pos_weight is not None:
         curvature *= (1 - target) + pos_weight * target
     if weight is not None:
@@ -442,4 +448,5 @@ def _logits(
     same_shape(logits=logits, target=target)
     weight = None if weight is None else fits(target, weight=weight)
     pos_weight = None if pos_weight is None else fits(target, pos_weight=pos_weight)
+    unit_interval(weight, target=target)
     return logits, target, weight, pos_weight, computation_dtype_with(target, logits)

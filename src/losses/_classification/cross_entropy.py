@@ -26,7 +26,7 @@ from .._core.checks import (
 )
 from .._core.panels import Panels, clear, panels
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
     Losses,
     Masses,
@@ -71,11 +71,12 @@ def cross_entropy(
     Parameters
     ----------
     logits : array_like, shape (C,), (N, C) or (N, C, d1, ..., dk)
-        Unnormalised log-probabilities. float16 is computed in float32; integers become float64.
+        Unnormalised log-probabilities. float16, and bfloat16 and float8 of ml_dtypes, are computed
+        in float32; integers become float64.
     target : array_like
         Class indices in [0, C), of any integer dtype, in the shape of `logits` without the class
         axis (for 1-D `logits` also shape (1,)); or class probabilities, of a floating dtype, in
-        the shape of `logits`. Probabilities need not sum to one.
+        the shape of `logits`. Probabilities are finite and not negative, and need not sum to one.
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
@@ -103,7 +104,8 @@ def cross_entropy(
     TypeError
         If an array is complex, masked or not numeric, or class indices are not integers.
     ValueError
-        If shapes do not fit, or an option has a value that is not stated above.
+        If shapes do not fit, class probabilities are negative, nan or infinite (logits want a
+        softmax first), or an option has a value that is not stated above.
 
     See Also
     --------
@@ -115,6 +117,11 @@ def cross_entropy(
     bit in float32 and float64. The error of a loss is at most about ``4 + max(m - x)`` ulp, with
     the maximum :math:`m`: that of `log_softmax`, which keeps confident predictions exact. A class
     of weight 0 or probability 0 counts nothing, also at a logit of -inf.
+
+    The bound ends where an exponential is below the smallest normal number (``m - x`` from 87 on in
+    float32, from 708 on in float64): it errs by about the smallest subnormal number, and the
+    loss by that times the weight. So do the smoothed shares of a `label_smoothing` so small that
+    they are below the normal numbers.
 
     Examples
     --------
@@ -185,7 +192,8 @@ def cross_entropy_backward(
     error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
     smoothing or probabilities, of the mass v in a class and V in all, the gradient is a difference,
     p V - v or, for the most probable class, (V - v) - (1 - p) V, and the error is relative to the
-    larger of its terms.
+    larger of its terms. Below the normal numbers an exponential errs by about the smallest
+    subnormal number, and an entry by that times the weight and `grad_output`.
 
     Examples
     --------
@@ -328,7 +336,8 @@ def cross_entropy_hvp(
     changes nothing, so that where that probability rounds to 1 its own entry is a sum over the
     others. The error is at most about ``8 + max(m - x)`` ulp of
     :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of the sum,
-    see `softmax`; where p is below the normal numbers, what is left of its digits.
+    see `softmax`; where p is below the normal numbers, what is left of its digits. The difference
+    of any two entries of a sample's vector must be in the range of the dtype.
 
     Examples
     --------
@@ -393,7 +402,7 @@ def cross_entropy_hessian_diagonal(
     -----
     For the most probable class :math:`1 - p` is the sum of the other classes' probabilities: every
     entry has a relative error of at most about ``8 + max(m - x)`` ulp and that of the sum, see
-    `softmax`.
+    `softmax`; where p is below the normal numbers, what is left of its digits.
 
     Examples
     --------
@@ -456,7 +465,7 @@ def checked(
     plan = panels(logits, axis)
     epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
         weights = class_weight(weight, plan.classes)
         return Problem([target, logits], plan, None, weights, epsilon, threads)
     labels = labels_for(logits, axis, target, weight, ignore_index, "logits")

@@ -29,7 +29,7 @@ from .._core.checks import (
 )
 from .._core.panels import Panels, clear, panels
 from .._core.reduction import part, scalar_or_array
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
 from .kernels import evenly, shares, smoothed
 from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of, within
@@ -383,7 +383,7 @@ def _checked(
     weight = class_weight(weight, plan.classes)
     labels = None
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
     else:
         shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
         whole = stand_in(shape, logits.dtype)

@@ -31,11 +31,43 @@ class Block(NamedTuple):
     stop: int
 
 
+class Blocks(Sequence[Block]):
+    """Samples of a shape in blocks of at most so many, each made when it is asked for.
+
+    Trailing dimensions that fit are taken whole, the one before them is sliced, and those before
+    that are walked index by index: each block is a basic slice of any array.
+    """
+
+    def __init__(self, shape: tuple[int, ...], room: int) -> None:
+        sliced, inner = len(shape), 1
+        while sliced and inner * shape[sliced - 1] <= room:
+            sliced -= 1
+            inner *= shape[sliced]
+        self._lead, self._size, self._inner = shape[: sliced - 1], shape[sliced - 1], inner
+        share = SHARES // gcd(SHARES, prod(self._lead))
+        steps = share * ceil(self._size * inner / (share * room))
+        self._step = min(ceil(self._size / steps), room // inner)
+        self._in_row = ceil(self._size / self._step)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return prod(self._lead) * self._in_row
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return one of them."""
+        row, place = divmod(range(len(self))[index], self._in_row)
+        low = place * self._step
+        high = min(low + self._step, self._size)
+        start, stop = ((row * self._size + end) * self._inner for end in (low, high))
+        lead = map(int, np.unravel_index(row, self._lead))
+        return Block((*lead, slice(low, high)), start, stop)
+
+
 Kernel: TypeAlias = Callable[[Block], Any]
 Samples: TypeAlias = "slice | Array"  # some samples, by their position in C order
 
 
-def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
+def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> Sequence[Block]:
     """Cut the samples, each of so many entries, into blocks.
 
     The blocks depend on nothing but these arguments, so sums over blocks are the same bits for
@@ -44,27 +76,12 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
     return cut(shape, max(1, BLOCK_BYTES // (entries * itemsize)))
 
 
-def cut(shape: tuple[int, ...], room: int) -> list[Block]:
+def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
     """Cut samples into blocks of at most so many, one after another in C order."""
     samples = prod(shape)
     if samples <= room:
         return [Block((), 0, samples)] if samples else []
-    # Trailing dimensions that fit are taken whole, the one before them is sliced, and those
-    # before that are walked index by index: each block is a basic slice of any array.
-    sliced, inner = len(shape), 1
-    while sliced and inner * shape[sliced - 1] <= room:
-        sliced -= 1
-        inner *= shape[sliced]
-    size = shape[sliced - 1]
-    share = SHARES // gcd(SHARES, prod(shape[: sliced - 1]))
-    step = min(ceil(size / (share * ceil(size * inner / (share * room)))), room // inner)
-    found = []
-    for row, lead in enumerate(np.ndindex(shape[: sliced - 1])):
-        for low in range(0, size, step):
-            high = min(low + step, size)
-            start, stop = (row * size + low) * inner, (row * size + high) * inner
-            found.append(Block((*lead, slice(low, high)), start, stop))
-    return found
+    return Blocks(shape, room)
 
 
 def slices(start: int, stop: int, size: int) -> Iterator[slice]:
@@ -93,7 +110,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             return [kernel(block) for block in blocks] if kernel else []
 
     results: list[Any] = [None] * len(blocks)
-    waiting, errors = deque(enumerate(blocks)), deque[BaseException]()
+    waiting, errors = deque(range(len(blocks))), deque[BaseException]()
 
     def share() -> None:
         try:
@@ -101,10 +118,10 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
                 kernel = new_kernel()
                 while True:
                     try:
-                        i, block = waiting.popleft()
+                        i = waiting.popleft()
                     except IndexError:
                         return
-                    results[i] = kernel(block)
+                    results[i] = kernel(blocks[i])
         except BaseException as error:
             waiting.clear()  # so that no worker takes another block
             errors.append(error)

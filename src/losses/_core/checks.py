@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +17,29 @@ Floating: TypeAlias = "NDArray[np.floating[Any]] | np.floating[Any]"
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 REDUCTIONS = ("none", "mean", "sum")
+
+# Values are looked at this many at a time, so that a check needs no memory of their number.
+CHUNK = 1 << 16
+ADDRESSABLE = 1 << 47  # bytes that a process has addresses for: more are a broadcast array
+
+
+def is_floating(dtype: np.dtype[Any]) -> bool:
+    """Return whether a dtype is a real floating one: NumPy's, bfloat16 or a float8."""
+    return dtype.kind == "f" or (dtype.kind == "V" and _holds_floats(dtype))
+
+
+@cache
+def _holds_floats(dtype: np.dtype[Any]) -> bool:
+    """Return whether a dtype that NumPy calls void is a narrow floating one, as of ml_dtypes.
+
+    It is one if float32 has all its numbers and it has 0, fractions, both signs and nan. Integers
+    of 4 bits have no fractions, float8_e8m0fnu has no 0, and float4 and float6 have no nan.
+    """
+    if not np.can_cast(dtype, np.float32):
+        return False
+    probe = np.array([0, 0.5, -0.5, np.nan], np.float32)
+    with np.errstate(all="ignore"):
+        return np.array_equal(probe, probe.astype(dtype).astype(np.float32), equal_nan=True)
 
 
 def real(**argument: ArrayLike) -> Array:
@@ -29,15 +54,36 @@ def real(**argument: ArrayLike) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    if array.dtype.kind not in "fiub" and not is_floating(array.dtype):
+        raise TypeError(
+            f"{name}: expected real numbers, got dtype {array.dtype}{_advice(array.dtype)}"
+        )
+    if array.nbytes > ADDRESSABLE:
+        raise ValueError(
+            f"{name}: expected an array that a memory may hold, got a broadcast one of shape "
+            f"{array.shape}, {array.nbytes} bytes, each of which would be worked on"
+        )
     return array
+
+
+def _advice(dtype: np.dtype[Any]) -> str:
+    """Return what to do about an array that holds no real numbers."""
+    if dtype in (np.dtype("V1"), np.dtype("V2")):
+        kind = "bfloat16" if dtype.itemsize == 2 else "float8_e4m3fn"
+        return (
+            f", untyped bytes; where np.save left them of {kind}, "
+            f"array.view(ml_dtypes.{kind}) has their numbers"
+        )
+    if dtype.kind == "V" and dtype.type is not np.void:  # of ml_dtypes, and none of the above
+        wide = [name for name in ("int8", "float32") if np.can_cast(dtype, name)]
+        return f"; array.astype(np.{wide[0]}) has its numbers" if wide else ""
+    return ""
 
 
 def floating(**argument: ArrayLike) -> Array:
     """Return the one named argument as a floating array: integers and booleans become float64."""
     array = real(**argument)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array if is_floating(array.dtype) else array.astype(np.float64)
 
 
 def result_dtype(array: Array) -> np.dtype[Any]:
@@ -46,14 +92,22 @@ def result_dtype(array: Array) -> np.dtype[Any]:
 
 
 def computation_dtype(array: Array) -> np.dtype[Any]:
-    """Return the dtype of the computation: float32 for float16, else that of the result."""
+    """Return the dtype of the computation: float32 for narrower ones, else that of the result."""
     return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)
 
 
 def computation_dtype_with(target: Array, scores: Array) -> np.dtype[Any]:
     """Return the wider dtype of scores and a floating target t, or 1 - t would be lost."""
     dtype = computation_dtype(scores)
-    return np.result_type(dtype, target.dtype) if target.dtype.kind == "f" else dtype
+    return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype
+
+
+def widest_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Return the dtype that holds the numbers of all the arrays: float32 for unlike narrow ones."""
+    try:
+        return np.result_type(*map(result_dtype, arrays))
+    except TypeError:  # NumPy knows no other that holds both bfloat16 and float16
+        return np.result_type(*map(computation_dtype, arrays))
 
 
 def wide_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
@@ -100,22 +154,73 @@ def fits(like: Array, **argument: ArrayLike) -> Array:
         ) from None
 
 
-def unit_interval(**argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is outside [0, 1] or nan."""
+def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
     ((name, array),) = argument.items()
-    # The negation is for nan, which is neither inside nor outside.
-    if array.size and not (array.min() >= 0 and array.max() <= 1):
-        outside = ~((array >= 0) & (array <= 1))
-        position = first(outside)
+    # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
+    if array.dtype.kind == "b" or not array.size:
+        return
+    low, high = extremes(array)
+    if low >= 0 and high <= 1:
+        return
+
+    def outside(start: int, chunk: Array) -> Array:
+        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
+        return wrong if weight is None else wrong & (weight.flat[start : start + CHUNK] != 0)
+
+    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+    if number:
         raise ValueError(
-            f"{name}: {np.count_nonzero(outside)} entries outside [0, 1], "
-            f"the first at position {position}: {array[position]}"
+            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
+            f"{_unit_advice(low, high) if name == 'target' else ''}"
         )
 
 
-def first(where: Array) -> tuple[int, ...]:
-    """Return the position of the first True."""
-    return tuple(int(i) for i in np.unravel_index(np.argmax(where), where.shape))
+def _unit_advice(low: Any, high: Any) -> str:
+    """Return what to do about targets from low to high."""
+    if low >= 0 and high == 255:
+        return "; of a mask of 0 and 255 pass target / 255"
+    if low == -1 and high <= 1:
+        return "; of labels -1 and 1 pass (target + 1) / 2"
+    return ""
+
+
+def extremes(array: Array) -> tuple[Any, Any]:
+    """Return the least and the largest entry of an array that has some, nan if one is nan."""
+    array = distinct(array)
+    with np.errstate(all="ignore"):  # of bfloat16 nan would be a warning
+        return array.min(), array.max()
+
+
+def distinct(array: Array) -> Array:
+    """Return an array without the entries that broadcasting repeats."""
+    if 0 not in array.strides:
+        return array
+    return array[tuple(slice(None if step else 1) for step in array.strides)]
+
+
+def chunks(array: Array) -> Iterator[tuple[int, Array]]:
+    """Yield the entries of an array in C order, a chunk at a time, and where each chunk begins."""
+    for start in range(0, array.size, CHUNK):
+        yield start, array.flat[start : start + CHUNK]
+
+
+def found_in_chunks(found: Iterable[Array]) -> tuple[int, int]:
+    """Return how many entries were found, given for each chunk which, and where the first lies."""
+    number, first = 0, 0
+    for turn, chunk in enumerate(found):
+        first = first if number else turn * CHUNK + int(chunk.argmax())
+        number += int(np.count_nonzero(chunk))
+    return number, first
+
+
+def value_at(array: Array, index: int) -> str:
+    """Return the position of an entry, counted in C order, and its value, for a message."""
+    position = tuple(int(i) for i in np.unravel_index(index, array.shape))
+    return f"position {position}: {array[position]}"
 
 
 def reduction_name(reduction: object) -> None:
@@ -179,6 +284,8 @@ def class_weight(weight: ArrayLike | None, classes: int) -> Array | None:
 
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
+    if isinstance(label_smoothing, np.generic) and is_floating(label_smoothing.dtype):
+        label_smoothing = label_smoothing.item()  # a number of bfloat16 is no Real
     if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):
         raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
     value = float(label_smoothing)

@@ -39,7 +39,7 @@ class Panels(NamedTuple):
     classes: int
     samples: tuple[int, ...]
     dtype: np.dtype[Any]
-    blocks: list[Block]
+    blocks: Sequence[Block]
 
     def run(
         self, compute: Compute, inputs: Sequence[Array], output: Array | None, workers: int

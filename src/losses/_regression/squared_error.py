@@ -229,9 +229,9 @@ def mse_loss_hessian_diagonal(
 def _curvature(
     predictions: Array, weight: Array | None, grads: Array, vector: Array | None = None
 ) -> Array:
-    """Return 2 w, times a vector if there is one, and times the share of each loss at last."""
-    twice = np.full_like(predictions, 2) if vector is None else 2 * vector
+    """Return w, times a vector if there is one, and times twice the share of each loss at last."""
+    curvature = np.ones_like(predictions) if vector is None else vector.copy()
     if weight is not None:
-        twice *= weight
-    twice *= grads
-    return twice
+        curvature *= weight
+    curvature *= 2 * grads
+    return curvature

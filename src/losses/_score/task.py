@@ -72,26 +72,21 @@ class Task(NamedTuple):
         return size
 
 
-class NaN(NamedTuple):
-    """How many NaN there are among some entries, and the position of the first in C order."""
+class Found(NamedTuple):
+    """How many wrong entries an array has, and the position of the first in C order."""
 
     number: int = 0
     first: tuple[int, ...] = ()
 
-    def __str__(self) -> str:
-        """Return both, for a message."""
-        return f"{self.number}, the first at position {self.first}"
-
-    def and_in(self, part: Array, where: tuple[slice, ...], rows: Any = True) -> NaN:
-        """Return those found so far and in a part of an array, in the rows of a mask."""
-        found = np.isnan(part) & rows
-        if not found.any():
+    def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
+        """Return those found so far and in a part of the array, given which are wrong there."""
+        if not wrong.any():
             return self
-        local = np.unravel_index(np.argmax(found), found.shape)
+        local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
         # Where the classes come before the samples a later piece may have the earlier position.
         first = min(self.first, first) if self.number else first
-        return NaN(self.number + int(np.count_nonzero(found)), first)
+        return Found(self.number + int(np.count_nonzero(wrong)), first)
 
 
 def prepare(logits: Mapped, target: Mapped, options: Options) -> Task:
@@ -123,9 +118,11 @@ def _fitting(logits: Mapped, target: Mapped, options: Options) -> Task:
 
 def _check_weight(weight: Mapped | None) -> None:
     if weight is not None:
-        found = NaN().and_in(weight.array, (slice(None),))
+        found = Found().and_in(np.isnan(weight.array), (slice(None),))
         if found.number:
-            raise ValueError(f"weight: NaN weights: {found}")
+            raise ValueError(
+                f"weight: NaN weights: {found.number}, the first at position {found.first}"
+            )
 
 
 def _check_labels(task: Task) -> None:

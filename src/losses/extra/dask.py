@@ -27,6 +27,7 @@ from .._core.checks import (
     axis_index,
     class_axis,
     class_weight,
+    is_floating,
     real,
     reduction_name,
     result_dtype,
@@ -223,8 +224,9 @@ def cross_entropy(
     ------
     TypeError, ValueError
         At once, as `losses.cross_entropy`, and ValueError if the size of a chunk is not known.
-    IndexError
-        When computed, if a class index is neither in [0, C) nor `ignore_index`.
+    IndexError, ValueError
+        When computed, if a class index is neither in [0, C) nor `ignore_index`, or a class
+        probability is negative, nan or infinite.
 
     See Also
     --------
@@ -394,11 +396,11 @@ def _like(**argument: DaskArray) -> Array:
     """Return an array of the shape and dtype of the one named argument, in no memory."""
     ((name, array),) = argument.items()
     real(**{name: array._meta})  # a masked array tells here that it is one
-    return real(**{name: stand_in(array.shape, array.dtype)})
+    return stand_in(array.shape, real(**{name: np.empty(0, array.dtype)}).dtype)
 
 
 def _floating(array: DaskArray) -> DaskArray:
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array if is_floating(array.dtype) else array.astype(np.float64)
 
 
 # ---- graphs --------------------------------------------------------------------------------------
