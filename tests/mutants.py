@@ -926,6 +926,30 @@ MUTANTS = [
         "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
     ),
     Mutant(
+        "the end of a worker is waited for by join alone",
+        "_core/blocks.py",
+        "                for lock in [*at_work]:\n                    lock.acquire()\n",
+        "",
+        "laws/test_concurrency.py::"
+        "test_no_call_writes_to_out_once_an_interrupt_has_ended_it",
+    ),
+    Mutant(
+        "an interrupt before the first line of the waiting ends it",
+        "_core/blocks.py",
+        "            share()\n        finally:\n            end()\n",
+        "            share()\n        finally:\n            pass\n",
+        "laws/test_concurrency.py::"
+        "test_an_interrupt_at_any_instruction_leaves_no_worker_at_work",
+    ),
+    Mutant(
+        "a worker that begins after the call works",
+        "_core/blocks.py",
+        "                waiting.clear()  # a worker that begins later than this finds nothing to do\n",
+        "",
+        "laws/test_concurrency.py::"
+        "test_an_interrupt_while_workers_are_started_leaves_none_at_work",
+    ),
+    Mutant(
         "no workers are as good as one",
         "_core/blocks.py",
         "if count < 1:",

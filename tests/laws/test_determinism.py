@@ -197,29 +197,6 @@ def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
     assert blocks.run(lambda: lambda block: block.start, cut, 3) == list(range(10))
 
 
-def test_an_interrupt_while_waiting_is_raised_once_no_worker_is_left(monkeypatch):
-    before, join = threading.active_count(), blocks.Thread.join
-    at_work, interrupted = threading.Event(), threading.Event()
-
-    def kernel(_):
-        if threading.current_thread() is threading.main_thread():
-            at_work.wait()
-        else:
-            at_work.set()
-            interrupted.wait()
-
-    def join_interrupted(thread):
-        if not interrupted.is_set():
-            interrupted.set()
-            raise KeyboardInterrupt
-        join(thread)
-
-    monkeypatch.setattr(blocks.Thread, "join", join_interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, blocks.blocks((2,), entries=1 << 20, itemsize=8), 2)
-    assert threading.active_count() == before
-
-
 @pytest.mark.parametrize(("shape", "size"), [((2, 3, 2), 3), ((10, 6), 10), ((7,), 3)])
 def test_no_block_is_larger_than_allowed(shape, size, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", size)

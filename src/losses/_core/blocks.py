@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from math import ceil, gcd, prod
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -94,6 +94,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
 
     results: list[Any] = [None] * len(blocks)
     waiting, errors = deque(enumerate(blocks)), deque[BaseException]()
+    at_work = set[Any]()  # a lock of each worker, held from before its first block to its end
 
     def share() -> None:
         try:
@@ -109,23 +110,47 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             waiting.clear()  # so that no worker takes another block
             errors.append(error)
 
-    # Half the time of a pool, which would not outlive the call either.
-    others = [Thread(target=share) for _ in range(workers - 1)]
-    try:
-        for other in others:
+    def work() -> None:
+        lock = Lock()
+        lock.acquire()
+        at_work.add(lock)
+        try:
+            share()
+        finally:
+            at_work.remove(lock)  # first: nobody who has the lock comes back for it
+            lock.release()
+
+    def end() -> None:
+        """Wait until no worker works, whatever comes meanwhile."""
+        while True:
             try:
-                other.start()
-            except RuntimeError:  # no more threads to be had: fewer workers do the same
+                waiting.clear()  # a worker that begins later than this finds nothing to do
+                for lock in [*at_work]:
+                    lock.acquire()
                 break
-        share()
-    finally:  # an interrupt may come anywhere: no worker outlives the call
-        waiting.clear()
+            except BaseException as interrupt:
+                errors.append(interrupt)
         for other in others:
-            while other.is_alive():
+            if other.is_alive():  # but its work is done
+                other.join()
+
+    # Half the time of a pool, which would not outlive the call either.
+    others = [Thread(target=work) for _ in range(workers - 1)]
+    # Signals raise wherever the main thread is: in start(), whose thread may come up all the same;
+    # in join(), which then takes a thread for dead that is not, so that locks tell; and before the
+    # first line of end(), so that there is a second one.
+    try:
+        try:
+            for other in others:
                 try:
-                    other.join()
-                except BaseException as interrupt:
-                    errors.append(interrupt)
+                    other.start()
+                except RuntimeError:  # no more threads to be had: fewer workers do the same
+                    break
+            share()
+        finally:
+            end()
+    finally:
+        end()
     if errors:
         raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
