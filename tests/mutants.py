@@ -959,16 +959,32 @@ MUTANTS = [
     Mutant(
         "the default of workers leaks out of set_workers",
         "_core/blocks.py",
-        "        _default_workers.reset(token)",
+        "        _default.reset(self._token)",
         "        pass",
         "laws/test_determinism.py::test_the_default_number_of_workers_is_scoped_and_checked",
     ),
     Mutant(
         "the default of workers leaks out of set_workers after an error",
         "_core/blocks.py",
-        "    try:\n        yield\n    finally:\n        _default_workers.reset(token)",
-        "    yield\n    _default_workers.reset(token)",
+        "    def __exit__(self, *_: object) -> None:\n",
+        "    def __exit__(self, error: object, *_: object) -> None:\n        if error:\n"
+        "            return\n",
         "laws/test_determinism.py::test_the_default_number_of_workers_comes_back_after_an_error",
+    ),
+    Mutant(
+        "set_workers as a statement does nothing",
+        "_core/blocks.py",
+        "        self._token = _default.set(self)\n",
+        "        self._token = _default.set(_default.get())\n",
+        "laws/test_determinism.py::"
+        "test_the_default_number_of_workers_is_set_at_once_by_a_statement_too",
+    ),
+    Mutant(
+        "one default of workers is entered twice",
+        "_core/blocks.py",
+        "if self._entered or _default.get() is not self:",
+        "if _default.get() is not self:",
+        "laws/test_determinism.py::test_each_with_wants_a_default_of_its_own",
     ),
     Mutant(
         "NumPy's buffer keeps the size it had in the call",

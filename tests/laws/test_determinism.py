@@ -1,5 +1,6 @@
 """Results are the same to the bit: composed or fused, alone or in a batch, on any threads."""
 
+import contextvars
 import threading
 
 import numpy as np
@@ -216,6 +217,39 @@ def test_the_default_number_of_workers_is_scoped_and_checked():
     for wrong, error in ((0, ValueError), (-2, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="workers"), losses.set_workers(wrong):
             pass
+
+
+def test_the_default_number_of_workers_is_set_at_once_by_a_statement_too():
+    def within():
+        losses.set_workers(3)
+        assert blocks.worker_count(None) == 3
+        with losses.set_workers(2):
+            assert blocks.worker_count(None) == 2
+            losses.set_workers(5)
+            assert blocks.worker_count(None) == 5
+        assert blocks.worker_count(None) == 3
+        with pytest.raises(ValueError, match="workers"):
+            losses.set_workers(0)
+        assert blocks.worker_count(None) == 3
+
+    contextvars.Context().run(within)
+    assert blocks.worker_count(None) == 1  # it belongs to the context
+
+
+def test_each_with_wants_a_default_of_its_own():
+    def within():
+        earlier = losses.set_workers(2)
+        assert repr(earlier) == "set_workers(2)"
+        with earlier, pytest.raises(RuntimeError, match=r"`with set_workers\(2\):`"), earlier:
+            pass
+        assert blocks.worker_count(None) == 1
+        losses.set_workers(3)
+        with pytest.raises(RuntimeError, match="made earlier"), earlier:
+            pass
+        with pytest.raises(RuntimeError, match="made earlier"):
+            contextvars.Context().run(losses.set_workers(4).__enter__)
+
+    contextvars.Context().run(within)
 
 
 def test_the_default_number_of_workers_comes_back_after_an_error():

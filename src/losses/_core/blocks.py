@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +18,6 @@ from .checks import Array, whole_number
 # several threads want large ones, for they meet at the interpreter's lock after each call.
 BLOCK_BYTES = 1024 * 1024
 SHARES = 4  # few blocks are cut into a multiple of this, so that 2 or 4 workers end together
-
-_default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
 
 
 class Block(NamedTuple):
@@ -159,7 +156,8 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
 def worker_count(workers: object) -> int:
     """Return the number of workers: None is the current default, -1 one for each core."""
     if workers is None:
-        return _default_workers.get()
+        default = _default.get()
+        return 1 if default is None else default._count
     count = whole_number(workers=workers)
     if count == -1:
         return _cores()
@@ -175,9 +173,8 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def set_workers(workers: int, /) -> Iterator[None]:
-    """Set the default number of workers within a ``with`` statement.
+class set_workers:  # noqa: N801  # a statement, read as a verb
+    """Set the default number of workers, for good or within a ``with`` statement.
 
     The default is 1. It belongs to the current context (thread or task), and changes the time a
     call takes and nothing else: results have the same bits for every number of workers.
@@ -192,9 +189,14 @@ def set_workers(workers: int, /) -> Iterator[None]:
     ValueError, TypeError
         If `workers` is not such a count.
 
+    See Also
+    --------
+    cross_entropy, linear_cross_entropy : functions with `workers`, for a single call
+
     Notes
     -----
-    The model is ``scipy.fft.set_workers``.
+    ``set_workers(n)`` sets the default at once; ``with set_workers(n):`` sets back, at the end, what
+    it was before, as ``torch.set_grad_enabled`` does. Each ``with`` wants a call of its own.
 
     Examples
     --------
@@ -202,9 +204,31 @@ def set_workers(workers: int, /) -> Iterator[None]:
     >>> with losses.set_workers(2):
     ...     losses.cross_entropy([[1.0, 2.0, 0.5]], [1]).round(2)
     np.float64(0.46)
+
+    As a statement, from here on:
+
+    >>> losses.set_workers(1)
+    set_workers(1)
     """
-    token = _default_workers.set(worker_count(workers))
-    try:
-        yield
-    finally:
-        _default_workers.reset(token)
+
+    def __init__(self, workers: int, /) -> None:
+        self._count = worker_count(workers)
+        self._token = _default.set(self)
+        self._entered = False
+
+    def __enter__(self) -> None:
+        if self._entered or _default.get() is not self:
+            raise RuntimeError(
+                f"set_workers: expected a call for each `with`, got one that was made earlier; "
+                f"write `with set_workers({self._count}):`"
+            )
+        self._entered = True
+
+    def __exit__(self, *_: object) -> None:
+        _default.reset(self._token)
+
+    def __repr__(self) -> str:
+        return f"set_workers({self._count})"
+
+
+_default: ContextVar[set_workers | None] = ContextVar("losses_workers", default=None)
