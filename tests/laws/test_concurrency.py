@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -168,30 +167,17 @@ def test_an_interrupt_in_the_middle_leaves_no_worker_behind():
     assert threading.active_count() == before
 
 
-def begins_before_it_is_interrupted(start, thread, late):
-    start(thread)
-
-
-def begins_after_it_is_interrupted(start, thread, late):
-    late.append(partial(start, thread))
-
-
-def never_begins(start, thread, late):
-    pass
-
-
-@pytest.mark.parametrize(
-    "second", [begins_before_it_is_interrupted, begins_after_it_is_interrupted, never_begins]
-)
-def test_an_interrupt_while_workers_are_started_leaves_none_at_work(second, monkeypatch):
+@pytest.mark.parametrize("begins", ["before it is interrupted", "later", "never"])
+def test_an_interrupt_while_workers_are_started_leaves_none_at_work(begins, monkeypatch):
     """Whether start() made a thread before it was interrupted, nobody can tell."""
     before, start = set(threading.enumerate()), blocks.Thread.start
-    started, late, at_work, done = [], [], [], []
+    started, at_work, done = [], [], []
 
     def start_interrupted(thread):
         started.append(thread)
         if len(started) == 2:
-            second(start, thread, late)
+            if begins == "before it is interrupted":
+                start(thread)
             raise KeyboardInterrupt
         start(thread)
 
@@ -209,9 +195,9 @@ def test_an_interrupt_while_workers_are_started_leaves_none_at_work(second, monk
     assert set(threading.enumerate()) == before
     number = len(done)
     assert number < len(cut)
-    for begin in late:
-        begin()
-        started[-1].join()
+    if begins == "later":
+        start(started[1])
+        started[1].join()
     assert len(done) == number
 
 
@@ -294,7 +280,7 @@ JOIN = {
 }
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timer")
 def test_no_call_writes_to_out_once_an_interrupt_has_ended_it():
     assert alone(writes_after_an_interrupt) == 0
 

@@ -121,7 +121,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
         """Wait until no worker works, whatever comes meanwhile."""
         while True:
             try:
-                waiting.clear()  # a worker that begins later than this finds nothing to do
+                waiting.clear()  # who begins later than this finds nothing to do
                 for lock in [*at_work]:
                     lock.acquire()
                 break
@@ -195,8 +195,8 @@ class set_workers:  # noqa: N801  # a statement, read as a verb
 
     Notes
     -----
-    ``set_workers(n)`` sets the default at once; ``with set_workers(n):`` sets back, at the end, what
-    it was before, as ``torch.set_grad_enabled`` does. Each ``with`` wants a call of its own.
+    ``set_workers(n)`` sets the default at once, and ``with set_workers(n):`` brings back, at its
+    end, what it was before, as ``torch.set_grad_enabled`` does. Each ``with`` wants its own call.
 
     Examples
     --------
