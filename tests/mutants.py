@@ -1689,7 +1689,7 @@ MUTANTS = [
     Mutant(
         "an ignored sample's logits go into its state",
         "_classification/cross_entropy_shards.py",
-        "    if found.label is not None:",
+        "    if label is not None:",
         "    if False:",
         "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
     ),

@@ -171,7 +171,7 @@ def test_each_docstring_of_a_type_is_whole(kind):
     for name in inspect.signature(kind).parameters:
         assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", text, re.MULTILINE), name
     for name, member in vars(kind).items():
-        if isinstance(member, property) or inspect.isfunction(member):
+        if isinstance(member, property | classmethod) or inspect.isfunction(member):
             assert name.startswith("_") or inspect.getdoc(member), name
 
 
