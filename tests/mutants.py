@@ -977,6 +977,27 @@ MUTANTS = [
         "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
     ),
     Mutant(
+        "the end of a worker is waited for by join alone",
+        "_core/blocks.py",
+        "                for lock in [*at_work]:\n                    lock.acquire()\n",
+        "",
+        "laws/test_concurrency.py::test_no_call_writes_to_out_once_an_interrupt_has_ended_it",
+    ),
+    Mutant(
+        "an interrupt before the first line of the waiting ends it",
+        "_core/blocks.py",
+        "            share()\n        finally:\n            end()\n",
+        "            share()\n        finally:\n            pass\n",
+        "laws/test_concurrency.py::test_an_interrupt_at_any_instruction_leaves_no_worker_at_work",
+    ),
+    Mutant(
+        "a worker that begins after the call works",
+        "_core/blocks.py",
+        "                waiting.clear()  # who begins later than this finds nothing to do\n",
+        "",
+        "laws/test_concurrency.py::test_an_interrupt_while_workers_are_started_leaves_none_at_work",
+    ),
+    Mutant(
         "no workers are as good as one",
         "_core/blocks.py",
         "if count < 1:",
@@ -986,16 +1007,32 @@ MUTANTS = [
     Mutant(
         "the default of workers leaks out of set_workers",
         "_core/blocks.py",
-        "        _default_workers.reset(token)",
+        "        _default.reset(self._token)",
         "        pass",
         "laws/test_determinism.py::test_the_default_number_of_workers_is_scoped_and_checked",
     ),
     Mutant(
         "the default of workers leaks out of set_workers after an error",
         "_core/blocks.py",
-        "    try:\n        yield\n    finally:\n        _default_workers.reset(token)",
-        "    yield\n    _default_workers.reset(token)",
+        "    def __exit__(self, *_: object) -> None:\n",
+        "    def __exit__(self, error: object, *_: object) -> None:\n        if error:\n"
+        "            return\n",
         "laws/test_determinism.py::test_the_default_number_of_workers_comes_back_after_an_error",
+    ),
+    Mutant(
+        "set_workers as a statement does nothing",
+        "_core/blocks.py",
+        "        self._token = _default.set(self)\n",
+        "        self._token = _default.set(_default.get())\n",
+        "laws/test_determinism.py::"
+        "test_the_default_number_of_workers_is_set_at_once_by_a_statement_too",
+    ),
+    Mutant(
+        "one default of workers is entered twice",
+        "_core/blocks.py",
+        "if self._entered or _default.get() is not self:",
+        "if _default.get() is not self:",
+        "laws/test_determinism.py::test_each_with_wants_a_default_of_its_own",
     ),
     Mutant(
         "NumPy's buffer keeps the size it had in the call",
@@ -1586,9 +1623,112 @@ MUTANTS = [
     Mutant(
         "an evaluator keeps the last batch only",
         "_classification/cross_entropy_sums.py",
-        "merge_sums(self.sums, cross_entropy_sums(",
-        "merge_sums(cross_entropy_sums(",
+        "merge_sums(self.sums, batch)",
+        "merge_sums(batch)",
         "laws/test_merging.py::test_an_evaluator_reads_what_the_batches_so_far_have",
+    ),
+    Mutant(
+        "an evaluator reads its sums before a batch is computed",
+        "_classification/cross_entropy_sums.py",
+        "        batch = cross_entropy_sums(logits, target, **self._options)\n"
+        "        with self._lock:\n"
+        "            self.sums = merge_sums(self.sums, batch)\n",
+        "        before = self.sums\n"
+        "        batch = cross_entropy_sums(logits, target, **self._options)\n"
+        "        with self._lock:\n"
+        "            self.sums = merge_sums(before, batch)\n",
+        "laws/test_merging.py::test_an_evaluator_loses_no_batch_of_several_threads",
+    ),
+    Mutant(
+        "what where leaves out is counted",
+        "_classification/cross_entropy_sums.py",
+        "            part = {name: array[counts] for name, array in part.items()}\n",
+        "            part = {name: np.where(counts, array, 0) for name, array in part.items()}\n",
+        "laws/test_merging.py::test_ignored_samples_are_left_out_of_the_sums_of_a_loss",
+    ),
+    Mutant(
+        "what where leaves out is forgotten",
+        "_classification/cross_entropy_sums.py",
+        "ignored = counts.size - int(np.count_nonzero(counts))",
+        "ignored = 0",
+        "laws/test_merging.py::test_samples_left_out_beyond_a_chunk_are_counted",
+    ),
+    Mutant(
+        "sums are saved as NumPy prints them",
+        "_core/compensated.py",
+        'np.format_float_scientific(number, trim="0")',
+        "str(number)",
+        "laws/test_merging.py::test_what_prints_numbers_does_not_change_what_is_saved",
+    ),
+    Mutant(
+        "sums are saved in float64",
+        "_core/compensated.py",
+        'np.format_float_scientific(number, trim="0")',
+        'np.format_float_scientific(np.float64(number), trim="0")',
+        "laws/test_merging.py::test_sums_survive_json_pickle_and_copies_to_the_bit",
+    ),
+    Mutant(
+        "a state may be written",
+        "_classification/cross_entropy_shards.py",
+        "                array.flags.writeable = False\n",
+        "                pass\n",
+        "laws/test_merging.py::test_states_are_values_that_nothing_changes",
+    ),
+    Mutant(
+        "a state comes back from pickle as an array that may be written",
+        "_classification/cross_entropy_shards.py",
+        "    def __reduce__(self)",
+        "    def _reduce(self)",
+        "laws/test_merging.py::test_states_are_values_that_nothing_changes",
+    ),
+    Mutant(
+        "a state adds to any zero",
+        "_classification/cross_entropy_shards.py",
+        "return self if type(other) is int and other == 0",
+        "return self if other == 0",
+        "laws/test_merging.py::test_a_state_is_no_tuple",
+    ),
+    Mutant(
+        "a Dask graph keeps the caller's weights",
+        "extra/dask.py",
+        "None if weights is None else weights.copy()",
+        "weights",
+        "extra/test_dask.py::test_a_graph_does_not_change_with_the_arrays_it_was_made_of",
+    ),
+    Mutant(
+        "a Dask graph keeps the caller's ignore_index",
+        "extra/dask.py",
+        "ignore = whole_number(ignore_index=ignore_index)",
+        "ignore = ignore_index",
+        "extra/test_dask.py::test_a_graph_does_not_change_with_the_arrays_it_was_made_of",
+    ),
+    Mutant(
+        "out goes into NumPy as the subclass that it is",
+        "_core/checks.py",
+        "    out = np.asarray(out)\n",
+        "",
+        "rooms/test_out.py::test_out_may_be_a_subclass_as_the_inputs_may",
+    ),
+    Mutant(
+        "a slice of a map is taken for the whole",
+        "_core/checks.py",
+        "    low, high = byte_bounds(array)\n",
+        "    low, high = byte_bounds(mapped)\n",
+        "rooms/test_out.py",
+    ),
+    Mutant(
+        "a map is taken to begin where its file does",
+        "_core/checks.py",
+        "before = mapped.offset - byte_bounds(mapped)[0]",
+        "before = -byte_bounds(mapped)[0]",
+        "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
+    ),
+    Mutant(
+        "a map whose file is never written is taken for one that is",
+        "_core/checks.py",
+        'if mapped.mode == "c":',
+        "if False:",
+        "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
     ),
     Mutant(
         "smoothing is shared among the classes of a shard",
@@ -1600,7 +1740,7 @@ MUTANTS = [
     Mutant(
         "an ignored sample's logits go into its state",
         "_classification/cross_entropy_shards.py",
-        "    if found.label is not None:",
+        "    if label is not None:",
         "    if False:",
         "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
     ),

@@ -425,3 +425,31 @@ def test_a_worker_that_is_killed_changes_no_result(tmp_path):
     ]
     for found, right in zip(others, expected, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-13)
+
+
+@pytest.mark.parametrize("chunks", [4, 2])
+def test_a_graph_does_not_change_with_the_arrays_it_was_made_of(chunks):
+    arrays = {
+        "logits": np.array([[1.0, 2.0, 0.5]] * 4),
+        "target": np.array([0, 1, 2, 1]),
+        "probs": np.full((4, 3), 0.25),
+        "weight": np.array([1.0, 2.0, 3.0]),
+        "ignore_index": np.array(2),
+    }
+    kept = {name: array.copy() for name, array in arrays.items()}
+
+    def graphs(logits, target, probs, weight, ignore_index):
+        cut = da.from_array(logits, chunks=(chunks, 3))
+        return [
+            lazy.cross_entropy(cut, target, weight=weight, ignore_index=ignore_index),
+            lazy.cross_entropy(cut, probs, weight=weight),
+            lazy.cross_entropy_value_and_grad(cut, target, weight=weight)[1],
+            lazy.nll_loss(cut, target, weight=weight),
+            lazy.log_softmax(cut),
+        ]
+
+    made = graphs(**arrays)
+    for array in arrays.values():
+        array[...] = 0
+    for found, expected in zip(dask.compute(*made), dask.compute(*graphs(**kept)), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -250,7 +250,8 @@ def binary_cross_entropy_with_logits_value_and_grad(
     weight, pos_weight, reduction : optional
         As in `binary_cross_entropy_with_logits`.
     out : ndarray, the shape and dtype of `logits`, optional
-        Receives the gradient. It may be `logits` itself, which is then overwritten.
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
+        which is then overwritten.
 
     Returns
     -------
@@ -295,7 +296,8 @@ def binary_cross_entropy_with_logits_value_and_grad(
         return keep(losses, block, loss)
 
     sums = over_entries(lambda: kernel, logits.shape, dtype)
-    return reduce(losses, sums, reduction, logits.size, result_dtype(logits)), grad_logits
+    loss = reduce(losses, sums, reduction, logits.size, result_dtype(logits))
+    return loss, grad_logits if out is None else out
 
 
 def binary_cross_entropy_with_logits_hvp(

@@ -236,7 +236,10 @@ def cross_entropy_value_and_grad(
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
         As in `cross_entropy`.
     out : ndarray, the shape and dtype of `logits`, optional
-        Receives the gradient. It may be `logits` itself, which is then overwritten.
+        Receives the gradient. It may be `logits` itself, which is then overwritten, but may not
+        share memory with an input otherwise, nor map the same part of a file (which only
+        ``np.memmap`` can tell). After an error in the middle, such as an interrupt, it holds some
+        old and some new entries.
 
     Returns
     -------
@@ -274,7 +277,8 @@ def cross_entropy_value_and_grad(
     grad_logits = gradient_array(
         out, problem.inputs[-1], logits=logits, target=target, weight=weight
     )
-    return evaluate(problem, reduction, divisor, grads, grad_logits), grad_logits
+    loss = evaluate(problem, reduction, divisor, grads, grad_logits)
+    return loss, grad_logits if out is None else out
 
 
 def cross_entropy_hvp(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from math import ceil, gcd, prod
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,8 +18,6 @@ from .checks import Array, whole_number
 # several threads want large ones, for they meet at the interpreter's lock after each call.
 BLOCK_BYTES = 1024 * 1024
 SHARES = 4  # few blocks are cut into a multiple of this, so that 2 or 4 workers end together
-
-_default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
 
 
 class Block(NamedTuple):
@@ -111,6 +108,7 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
 
     results: list[Any] = [None] * len(blocks)
     waiting, errors = deque(range(len(blocks))), deque[BaseException]()
+    at_work = set[Any]()  # a lock of each worker, held from before its first block to its end
 
     def share() -> None:
         try:
@@ -126,23 +124,47 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             waiting.clear()  # so that no worker takes another block
             errors.append(error)
 
-    # Half the time of a pool, which would not outlive the call either.
-    others = [Thread(target=share) for _ in range(workers - 1)]
-    try:
-        for other in others:
+    def work() -> None:
+        lock = Lock()
+        lock.acquire()
+        at_work.add(lock)
+        try:
+            share()
+        finally:
+            at_work.remove(lock)  # first: nobody who has the lock comes back for it
+            lock.release()
+
+    def end() -> None:
+        """Wait until no worker works, whatever comes meanwhile."""
+        while True:
             try:
-                other.start()
-            except RuntimeError:  # no more threads to be had: fewer workers do the same
+                waiting.clear()  # who begins later than this finds nothing to do
+                for lock in [*at_work]:
+                    lock.acquire()
                 break
-        share()
-    finally:  # an interrupt may come anywhere: no worker outlives the call
-        waiting.clear()
+            except BaseException as interrupt:
+                errors.append(interrupt)
         for other in others:
-            while other.is_alive():
+            if other.is_alive():  # but its work is done
+                other.join()
+
+    # Half the time of a pool, which would not outlive the call either.
+    others = [Thread(target=work) for _ in range(workers - 1)]
+    # Signals raise wherever the main thread is: in start(), whose thread may come up all the same;
+    # in join(), which then takes a thread for dead that is not, so that locks tell; and before the
+    # first line of end(), so that there is a second one.
+    try:
+        try:
+            for other in others:
                 try:
-                    other.join()
-                except BaseException as interrupt:
-                    errors.append(interrupt)
+                    other.start()
+                except RuntimeError:  # no more threads to be had: fewer workers do the same
+                    break
+            share()
+        finally:
+            end()
+    finally:
+        end()
     if errors:
         raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
@@ -151,7 +173,8 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
 def worker_count(workers: object) -> int:
     """Return the number of workers: None is the current default, -1 one for each core."""
     if workers is None:
-        return _default_workers.get()
+        default = _default.get()
+        return 1 if default is None else default._count
     count = whole_number(workers=workers)
     if count == -1:
         return _cores()
@@ -167,9 +190,8 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def set_workers(workers: int, /) -> Iterator[None]:
-    """Set the default number of workers within a ``with`` statement.
+class set_workers:  # noqa: N801  # a statement, read as a verb
+    """Set the default number of workers, for good or within a ``with`` statement.
 
     The default is 1. It belongs to the current context (thread or task), and changes the time a
     call takes and nothing else: results have the same bits for every number of workers.
@@ -184,9 +206,14 @@ def set_workers(workers: int, /) -> Iterator[None]:
     ValueError, TypeError
         If `workers` is not such a count.
 
+    See Also
+    --------
+    cross_entropy, linear_cross_entropy : functions with `workers`, for a single call
+
     Notes
     -----
-    The model is ``scipy.fft.set_workers``.
+    ``set_workers(n)`` sets the default at once, and ``with set_workers(n):`` brings back, at its
+    end, what it was before, as ``torch.set_grad_enabled`` does. Each ``with`` wants its own call.
 
     Examples
     --------
@@ -194,9 +221,31 @@ def set_workers(workers: int, /) -> Iterator[None]:
     >>> with losses.set_workers(2):
     ...     losses.cross_entropy([[1.0, 2.0, 0.5]], [1]).round(2)
     np.float64(0.46)
+
+    As a statement, from here on:
+
+    >>> losses.set_workers(1)
+    set_workers(1)
     """
-    token = _default_workers.set(worker_count(workers))
-    try:
-        yield
-    finally:
-        _default_workers.reset(token)
+
+    def __init__(self, workers: int, /) -> None:
+        self._count = worker_count(workers)
+        self._token = _default.set(self)
+        self._entered = False
+
+    def __enter__(self) -> None:
+        if self._entered or _default.get() is not self:
+            raise RuntimeError(
+                f"set_workers: expected a call for each `with`, got one that was made earlier; "
+                f"write `with set_workers({self._count}):`"
+            )
+        self._entered = True
+
+    def __exit__(self, *_: object) -> None:
+        _default.reset(self._token)
+
+    def __repr__(self) -> str:
+        return f"set_workers({self._count})"
+
+
+_default: ContextVar[set_workers | None] = ContextVar("losses_workers", default=None)

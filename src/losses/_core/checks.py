@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.exceptions import AxisError, TooHardError
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import ArrayLike, NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -84,6 +86,14 @@ def floating(**argument: ArrayLike) -> Array:
     """Return the one named argument as a floating array: integers and booleans become float64."""
     array = real(**argument)
     return array if is_floating(array.dtype) else array.astype(np.float64)
+
+
+def boolean(**argument: ArrayLike) -> Array:
+    """Return the one named argument as an array of booleans."""
+    ((name, _),), array = argument.items(), real(**argument)
+    if array.dtype.kind != "b" and array.size:
+        raise TypeError(f"{name}: expected booleans, got dtype {array.dtype}; pass {name} != 0")
+    return array
 
 
 def result_dtype(array: Array) -> np.dtype[Any]:
@@ -240,6 +250,12 @@ def upstream(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
     return array
 
 
+def unpacked(value: object, how: str) -> str:
+    """Return what a message adds where a list came instead of one of the things that it holds."""
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+    return f"; unpack what holds several: {how}" if several else ""
+
+
 def whole_number(**argument: object) -> int:
     """Return the one named argument as an int."""
     ((name, value),) = argument.items()
@@ -297,13 +313,15 @@ def smoothing(label_smoothing: object) -> float:
 def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> Array:
     """Return the array that receives the gradient of logits: a new one, or out once checked.
 
-    The inputs, logits among them, are as given: out may be no part of integers made floats either.
+    It is a plain array, a view of what out may be a subclass of. The inputs, logits among them, are
+    as given: out may be no part of integers made floats either.
     """
     dtype = result_dtype(logits)
     if out is None:
         return np.empty_like(logits, dtype)
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
+    out = np.asarray(out)
     if out.shape != logits.shape or result_dtype(out) != dtype:
         raise ValueError(
             f"out: expected shape {logits.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
@@ -323,6 +341,11 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
             if name == "logits" and _same_memory(out, array):
                 continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
+        if _overlap_in_a_file(out, array):
+            raise ValueError(
+                f"out: expected logits itself or separate memory, got part of the file of {name}, "
+                f"mapped once more; map the file once, and pass that map or slices of it"
+            )
     return out
 
 
@@ -347,3 +370,25 @@ def _overlap(a: Array, b: Array) -> bool:
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any is allowed
     except TooHardError:  # undecided within the work allowed: treated as an overlap
         return True
+
+
+def _overlap_in_a_file(out: Array, array: Array) -> bool:
+    """Return whether two memory maps of one file may have bytes of it in common."""
+    one, other = _in_a_file(out), _in_a_file(array)
+    if one is None or other is None or one[0] != other[0]:
+        return False
+    return one[1] < other[2] and other[1] < one[2]
+
+
+def _in_a_file(array: Array) -> tuple[str, int, int] | None:
+    """Return the file that an array is mapped from, and from which byte of it up to which."""
+    mapped: Any = array
+    while isinstance(mapped.base, np.ndarray):  # to the map that the array is a view of
+        mapped = mapped.base
+    if not isinstance(mapped, np.memmap) or mapped.filename is None or not array.size:
+        return None
+    if mapped.mode == "c":  # what is written there never reaches the file
+        return None
+    low, high = byte_bounds(array)
+    before = mapped.offset - byte_bounds(mapped)[0]
+    return os.path.realpath(mapped.filename), before + low, before + high

@@ -356,17 +356,18 @@ def _checked(
     scores, target = _known(**{name: scores}), _known(target=target)
     like, target_like = _like(**{name: scores}), _like(target=target)
     axis = class_axis(axis, like, name)
+    ignore = whole_number(ignore_index=ignore_index)
     labels = name == "log_probs" or not is_probabilities(target_like, like)
     if labels:
-        whole_number(ignore_index=ignore_index)
         label_shape(like, axis, target_like, name)
     else:
-        not_a_class(ignore_index)
+        not_a_class(ignore)
     if isinstance(weight, da.Array):
         raise TypeError(
             "weight: expected an array in memory, which every task has, got a Dask array"
         )
     weights = class_weight(weight, like.shape[axis])
+    weights = None if weights is None else weights.copy()  # the caller may change it, the graph not
     scores = _floating(scores)
     single = like.ndim == 1
     if single:
@@ -376,7 +377,7 @@ def _checked(
     if labels:
         target, chunks[axis] = target[(*(slice(None),) * axis, None)], (1,)
     classes, dtype = scores.shape[axis], result_dtype(scores)
-    options = Options(axis, classes, dtype, weights, ignore_index, epsilon, threads, name)
+    options = Options(axis, classes, dtype, weights, ignore, epsilon, threads, name)
     return _Call(scores, target.rechunk(tuple(chunks)), labels, single, options)
 
 
