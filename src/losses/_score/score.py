@@ -38,9 +38,8 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
             found = _with(found, task, piece, (logits, target), wrong)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
-        task.logits.drop()
-        task.target.drop()
         advance(losses.size)
+        del logits, target  # before the next piece, which takes their memory
     _refuse(task.logits.path, "logits in samples that count", found[0])
     _refuse(task.target.path, "probabilities", found[1])
     return Scored(sums, nan_losses, infinite_losses)
