@@ -25,7 +25,7 @@ from losses._score import command, files, progress, score, task
 MIB = 1 << 20
 ENDING = ["SIGTERM", "SIGHUP"]
 WEIGHT = np.array([0.5, 0.0, 2.0, 1.0, 0.25])
-MEMORY = "out of memory, of which a piece of 32 MiB or one sample, if that is more, takes a few"
+MEMORY = "out of memory; 32 MiB are read at a time, or one sample if that is larger"
 rng = np.random.default_rng(0)
 
 
@@ -336,10 +336,10 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, mo
         assert refused(capsys, name, "target.npy").startswith(f"{name}: {what}")
         assert refused(capsys, "whole.npy", name).startswith(f"{name}: {what}")
 
-    def forbidden(*_, **__):
+    def forbidden(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "open", forbidden, raising=False)
+    monkeypatch.setattr(files, "FileIO", forbidden)
     assert refused(capsys, "whole.npy", "target.npy") == "whole.npy: Permission denied"
 
 
@@ -614,7 +614,7 @@ def test_a_disk_that_fails_is_one_line_that_names_the_file(capsys, monkeypatch, 
         def read(self, size=-1):
             return super().read(size) if size == files.HEADER and not first else self.readinto(b"")
 
-    monkeypatch.setattr(files, "open", lambda path, *_, **__: Failing(path), raising=False)
+    monkeypatch.setattr(files, "FileIO", Failing)
     for first in (True, False):
         line = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
         assert line == f"{'logits' if first else 'target'}.npy: {os.strerror(number)}"
@@ -651,7 +651,7 @@ def test_a_file_that_is_replaced_keeps_its_permissions_and_its_owner(folder, cap
     assert after.st_ino != before.st_ino
 
 
-@pytest.mark.skipif(not hasattr(os, "chown"), reason="files have no such owners here")
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such owners there")
 def test_an_owner_that_cannot_be_kept_is_no_error(folder, capsys, monkeypatch):
     def forbidden(*_):
         raise PermissionError
@@ -746,7 +746,7 @@ WRONG = {
 
 @pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("stream", ["closed", "full"])
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the shell and its devices are those")
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
 def test_an_error_that_cannot_be_told_has_its_status_and_goes_nowhere_else(arguments, stream):
     save(target=np.zeros(2, int))
     redirection = {"closed": "2>&-", "full": "2>/dev/full"}[stream]
@@ -759,7 +759,7 @@ def test_an_error_that_cannot_be_told_has_its_status_and_goes_nowhere_else(argum
 @pytest.mark.parametrize(
     ("redirection", "why"), [(">&-", b"closed"), (">/dev/full", b"No space left on device")]
 )
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the shell and its devices are those")
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
 def test_a_loss_that_cannot_be_printed_is_an_error(redirection, why):
     save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
     program = ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "losses", "score"]

@@ -24,9 +24,11 @@ from .._core.checks import (
     vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
+from .._core.public import public
 from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
 
 
+@public
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     target: ArrayLike,
@@ -142,6 +144,7 @@ def _sides(
     return no * above - yes * below, yes * above - no * below, no + yes
 
 
+@public
 def binary_cross_entropy_with_logits_backward(
     grad_output: ArrayLike,
     logits: ArrayLike,
@@ -221,6 +224,7 @@ def _slope(
     return slope
 
 
+@public
 def binary_cross_entropy_with_logits_value_and_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -292,6 +296,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     return reduce(losses, sums, reduction, logits.size, result_dtype(logits)), grad_logits
 
 
+@public
 def binary_cross_entropy_with_logits_hvp(
     vector: ArrayLike,
     logits: ArrayLike,
@@ -349,6 +354,7 @@ def binary_cross_entropy_with_logits_hvp(
     return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
 
 
+@public
 def binary_cross_entropy_with_logits_hessian_diagonal(
     logits: ArrayLike,
     target: ArrayLike,

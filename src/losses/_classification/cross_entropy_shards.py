@@ -28,6 +28,7 @@ from .._core.checks import (
     whole_number,
 )
 from .._core.panels import Panels, clear, panels
+from .._core.public import public
 from .._core.reduction import part, scalar_or_array
 from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
 from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
@@ -110,6 +111,7 @@ class ShardState(NamedTuple):
             )
 
 
+@public
 def cross_entropy_shard(
     logits: ArrayLike,
     target: ArrayLike,
@@ -206,6 +208,7 @@ def cross_entropy_shard(
     return _fixed(found)
 
 
+@public
 def merge_shards(*states: ShardState) -> ShardState:
     r"""State of the classes of several shards together.
 
@@ -254,6 +257,7 @@ def merge_shards(*states: ShardState) -> ShardState:
     return reduce(_both, states)
 
 
+@public
 def cross_entropy_shard_backward(
     grad_output: ArrayLike,
     state: ShardState,

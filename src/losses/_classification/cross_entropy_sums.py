@@ -14,6 +14,7 @@ from .._core.blocks import Block, worker_count
 from .._core.checks import Array, floating, real, same_shape, smoothing, whole_number
 from .._core.compensated import Compensated, add, compensated
 from .._core.panels import entries, largest
+from .._core.public import public
 from .._core.targets import counts
 from .cross_entropy import Problem, checked
 
@@ -92,6 +93,7 @@ class LossSums(NamedTuple):
         return (self.correct or 0) / self.counted if known else float("nan")
 
 
+@public
 def cross_entropy_sums(
     logits: ArrayLike,
     target: ArrayLike,
@@ -198,6 +200,7 @@ def sums_at_labels(losses: Array, counts: Array, found: Array, ignored: Array | 
     )
 
 
+@public
 def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossSums:
     r"""Sums that the mean of any loss is made of, from the losses of single samples or entries.
 
@@ -252,6 +255,7 @@ def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossS
     return merge_sums(*sums)
 
 
+@public
 def merge_sums(*sums: LossSums) -> LossSums:
     r"""Sums over the samples of several batches together.
 

@@ -16,6 +16,9 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 REDUCTIONS = ("none", "mean", "sum")
 
+# So far from [0, 1], two units of float16 at 1, a number may be a probability that was rounded.
+ROUNDING = 2.0**-9
+
 
 def real(**argument: ArrayLike) -> Array:
     """Return the one named argument as an array of real numbers, of any real dtype."""
@@ -29,9 +32,38 @@ def real(**argument: ArrayLike) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
+    except (TypeError, RuntimeError) as error:  # of a device, or of what records gradients
+        kind, remedy = type(value), ""
+        if kind.__module__.partition(".")[0] == "torch":
+            remedy = f"; pass {name}.detach().cpu().numpy()"
+        raise TypeError(
+            f"{name}: expected what NumPy makes an array of, got {kind.__name__}: "
+            f"{str(error).partition(chr(10))[0].rstrip('.')}{remedy}"
+        ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+        raise TypeError(f"{name}: expected real numbers, got {_no_numbers(name, array)}")
     return array
+
+
+def _no_numbers(name: str, array: Array) -> str:
+    """Return what an array of no real numbers is, and how to make numbers of it."""
+    came = f"dtype {array.dtype}"
+    first = next(iter(array.flat), None)
+    if array.dtype.kind == "O" and not array.ndim:
+        what = f"{type(first).__name__}, of which NumPy makes no array"
+        return f"{what}; pass {name}.toarray()" if hasattr(first, "toarray") else what
+    if array.dtype.kind in "Mm":
+        return f"{came}; divide a time by its unit, as by np.timedelta64(1, 's')"
+    if array.dtype.kind in "SUT" or isinstance(first, (str, bytes)):
+        if name == "target":
+            encoded = "as np.unique(target, return_inverse=True)[1] does"
+            return f"{came}, of strings; encode the labels as integers, {encoded}"
+        return f"{came}, of strings; pass numbers, as {name}.astype(float) makes of '1.5'"
+    if array.dtype.kind != "O":
+        return came
+    what = f"{came}, as of a pandas frame with missing entries or columns of several kinds"
+    labels = ", or labels by .to_numpy(int)" if name == "target" else ""
+    return f"{what}; pass {name}.to_numpy(float), of an array {name}.astype(float){labels}"
 
 
 def floating(**argument: ArrayLike) -> Array:
@@ -109,8 +141,17 @@ def unit_interval(**argument: Array) -> None:
         position = first(outside)
         raise ValueError(
             f"{name}: {np.count_nonzero(outside)} entries outside [0, 1], "
-            f"the first at position {position}: {array[position]}"
+            f"the first at position {position}: {array[position]}{_probably(name, array[outside])}"
         )
+
+
+def _probably(name: str, outside: Array) -> str:
+    """Return what entries outside [0, 1] probably are, and what to do about it."""
+    if name != "probs" or not (np.abs(outside - 0.5) < np.inf).all():
+        return ""
+    if (np.abs(outside - 0.5) <= 0.5 + ROUNDING).all():
+        return "; if that is rounding pass np.clip(probs, 0, 1)"
+    return "; if these are logits call binary_cross_entropy_with_logits"
 
 
 def first(where: Array) -> tuple[int, ...]:

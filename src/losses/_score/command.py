@@ -99,7 +99,7 @@ def main(arguments: Sequence[str]) -> int:
     except RefusedError as error:
         return _fail(str(error), 2)
     except MemoryError:
-        what = "out of memory, of which a piece of 32 MiB or one sample, if that is more, takes a few"
+        what = "out of memory; 32 MiB are read at a time, or one sample if that is larger"
         return _fail(f"{given.logits}: {what}", 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)

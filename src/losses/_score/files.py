@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
+from io import BytesIO, FileIO
 from math import prod
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Stored(NamedTuple):
     """
 
     path: str
-    file: io.FileIO
+    file: FileIO
     state: tuple[int, int]  # of the file when it was opened
     offset: int  # in bytes, of the first entry
     fortran: bool  # the order of the entries: Fortran's, or that of C
@@ -85,7 +85,7 @@ class Stored(NamedTuple):
 
     def _read_into(self, array: Array, at: int) -> None:
         """Read the bytes of a contiguous array, which begin at some byte of the file."""
-        memory = memoryview(array.reshape(-1).view(np.uint8))
+        memory = array.reshape(-1).view(np.uint8).data
         try:
             self.file.seek(at)
             while memory:
@@ -105,7 +105,7 @@ class Stored(NamedTuple):
         return RefusedError(self.path, "was changed while it was read")
 
 
-def _state(file: io.FileIO) -> tuple[int, int]:
+def _state(file: FileIO) -> tuple[int, int]:
     """Return a file's size and the time of its last change."""
     status = os.fstat(file.fileno())
     return status.st_size, status.st_mtime_ns
@@ -117,17 +117,17 @@ def stored(path: str) -> Iterator[Stored]:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe: to open it is to wait
             raise RefusedError(path, "expected a .npy file, got what is not a regular file")
-        file = open(path, "rb", buffering=0)
+        file = FileIO(path)
     except OSError as error:
         raise RefusedError(path, error.strerror) from None
     with file:
         yield _stored(path, file)
 
 
-def _stored(path: str, file: io.FileIO) -> Stored:
+def _stored(path: str, file: FileIO) -> Stored:
     state = _state(file)
     try:
-        start = io.BytesIO(file.read(HEADER))
+        start = BytesIO(file.read(HEADER))
     except OSError as error:
         raise RefusedError(path, error.strerror) from None
     if start.getvalue()[: len(NPY)] != NPY:

@@ -99,9 +99,7 @@ class NaN(NamedTuple):
         return NaN(self.number + int(np.count_nonzero(found)), first)
 
 
-def prepare(
-    options: Options, logits: Stored, target: Stored, weight: Stored | None = None
-) -> Task:
+def prepare(options: Options, logits: Stored, target: Stored, weight: Stored | None = None) -> Task:
     """Return the task once every argument is right; of the logits nothing is read."""
     try:
         like = None if weight is None else weight.like
