@@ -292,6 +292,20 @@ def test_labels_out_of_range_are_counted_over_the_whole_file(capsys):
         (None, None, ["--label-smoothing", "nan"], "--label-smoothing: expected a number in"),
         (np.zeros((2, 3)), np.zeros((2, 3)), ["--ignore-index", 1], "--ignore-index: expected a"),
         (None, None, ["--weight", "logits.npy"], "logits.npy: expected one entry for each of"),
+        (
+            np.zeros((2, 4, 3)),
+            np.zeros((2, 4), int),
+            [],
+            "target.npy: expected shape (2, 3) for logits of shape (2, 4, 3), got (2, 4); "
+            "with --axis -1 it would fit",
+        ),
+        (
+            np.zeros((2, 3)),
+            np.uint8([0, 255]),
+            [],
+            "target.npy: 1 of 2 labels outside [0, 3), the first at position (1,): 255; "
+            "only -100 is ignored; pass --ignore-index 255 if it marks padding",
+        ),
         (None, None, ["--axis", "x"], "argument --axis: invalid int value: 'x'"),
         (None, None, ["--lab", 0], "unrecognized arguments: --lab 0"),
         (None, None, ["--reduction", "max"], "argument --reduction: invalid choice: 'max'"),

@@ -39,8 +39,7 @@ class RefusedError(Exception):
 class Stored(NamedTuple):
     """An array in an open file, of which only what is worked on is in memory.
 
-    The file is read and not mapped: a process that reads a mapped file which has become shorter is
-    killed, and a call that reads such a file just says so.
+    The file is read by calls, for a mapped one that becomes shorter kills the process.
     """
 
     path: str
