@@ -534,8 +534,12 @@ def test_any_part_of_an_array_is_read_as_it_is_sliced(monkeypatch, near, order):
                 assert same_bits(array.read(index), whole[index])
 
 
-@pytest.mark.parametrize(("axis", "near"), [(1, 0), (0, 0), (0, 4000)])
-def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(monkeypatch, axis, near):
+@pytest.mark.parametrize(
+    ("axis", "near", "calls_of_a_piece"), [(1, 0, 1), (0, 0, 60), (0, 20_000, 12), (0, 1 << 18, 1)]
+)
+def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(
+    monkeypatch, axis, near, calls_of_a_piece
+):
     """And by as few calls as may be: one for each piece, or for each run of a piece's entries."""
     save(logits=np.zeros((60, 500)), target=np.zeros(60 if axis else 500, int))
     monkeypatch.setattr(task, "PIECE", 64 * 100 * 8)
@@ -553,7 +557,7 @@ def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(monkeypatch,
         pieces = len(list(job.pieces()))
     assert pieces >= 5
     assert calls.count("target.npy") == 2 * pieces
-    assert calls.count("logits.npy") == pieces * (1 if axis else 60)
+    assert calls.count("logits.npy") == pieces * calls_of_a_piece
 
 
 def meanwhile(monkeypatch, change):
