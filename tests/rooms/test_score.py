@@ -477,6 +477,15 @@ def test_an_output_that_takes_nothing_is_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == line
 
 
+def test_streams_that_are_closed_take_nothing(capsys, monkeypatch):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command.main(["logits.npy", "target.npy"]) == 2
+    assert capsys.readouterr().err == "python -m losses score: standard output: closed\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command.main(["missing.npy", "target.npy"]) == 2
+
+
 def test_no_standard_error_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     with progress.progress(3) as advance:
