@@ -202,6 +202,10 @@ def logsumexp_backward(grad_output, x, axis, **_):
     row = Softmax(rows, dtype)
     grad = factor(grad_output, dtype).map(lambda array: array.reshape(rows.shape[:-1]))
     gradient = row.unless_broken(row.probs * grad[..., None])
+    infinite, number = rows == np.inf, ~np.isnan(rows).any(-1)
+    shares = np.where(infinite, np.where(infinite.sum(-1) == 1, 1, np.nan)[..., None], 0)
+    endless = (infinite.any(-1) & number)[..., None]
+    gradient = select(endless, grad[..., None] * shares, gradient)
     axes = summed(x, axis)
     front = [i for i in range(x.ndim) if i not in axes]
     moved = [x.shape[i] for i in (*front, *axes)]

@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,21 @@ def test_the_package_initialiser_holds_no_code():
     docstring, *rest = tree.body
     assert isinstance(docstring, ast.Expr)
     assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in rest)
+
+
+def test_the_version_stands_in_one_place_and_the_citation_and_the_changelog_have_it():
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+    initialiser = root / project["tool"]["hatch"]["version"]["path"]
+    (line,) = [x for x in initialiser.read_text("utf-8").splitlines() if "version" in x]
+    assert line == f'__version__ = "{losses.__version__}"'
+    assert f"\nversion: {losses.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+    released = re.findall(
+        r"^## \[(\d.*?)\]", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert released[0] == losses.__version__
 
 
 @pytest.mark.parametrize("backward", BACKWARDS, ids=named)

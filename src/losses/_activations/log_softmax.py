@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import across, add, largest, transform
+from .._core.public import public
 from .logsumexp import exp_shifted, others, shift
 
 
+@public
 def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     r"""Logarithm of softmax along an axis.
 
@@ -69,6 +71,7 @@ def _log_softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -
     out -= across(np.log1p(q), axis)
 
 
+@public
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
     r"""Gradient of `log_softmax` with respect to its argument, from what it returned.
 

@@ -19,6 +19,7 @@ from .._core.checks import (
     upstream,
 )
 from .._core.panels import across, add, largest, panels
+from .._core.public import public
 from .._core.reduction import scalar_or_array
 
 # A maximum from which another number may differ by less than the smallest normal one is smaller,
@@ -67,6 +68,7 @@ def others(exps: Array, axis: int, top: Array | None, spare: Array) -> Array:
     return q
 
 
+@public
 def logsumexp(
     x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False
 ) -> Floating:
@@ -136,6 +138,7 @@ def logsumexp(
     return scalar_or_array(result)
 
 
+@public
 def logsumexp_backward(
     grad_output: ArrayLike,
     x: ArrayLike,
@@ -162,7 +165,9 @@ def logsumexp_backward(
     Returns
     -------
     ndarray, the shape and dtype of `x`
-        All nan over entries that hold nan or +inf, or only -inf, as softmax is there.
+        Where one entry is +inf it has all of the gradient and the others 0, the limits as the
+        entry grows; of several each has nan, for their shares depend on how they grow. All nan
+        over entries that hold nan, or only -inf, as softmax is there.
 
     Raises
     ------
@@ -192,11 +197,24 @@ def logsumexp_backward(
     def compute(block: Block, inputs: Sequence[Array], out: Array, spare: Array) -> None:
         maxima, _ = shift(inputs[0], plan.axis, spare)
         exp_shifted(spare, maxima, out)
-        out *= across(grad[block.start : block.stop] / add(out, plan.axis), plan.axis)
+        sums = _sums_at_limits(out, maxima, plan.axis)
+        out *= across(grad[block.start : block.stop] / sums, plan.axis)
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))
     plan.run(compute, [merged], _as_one(result, axes), worker_count(None))
     return result.transpose(np.argsort(order)) if x.ndim else result
+
+
+def _sums_at_limits(exps: Array, maxima: Array, axis: int) -> Array:
+    """Return the sums of exp(x - m), which become their limits where the maximum is +inf."""
+    sums, endless = add(exps, axis), np.isposinf(maxima)
+    if endless.any():
+        # There exp(x - m) is 0 but where x is +inf, and there nan.
+        infinite = np.isnan(exps) & across(endless, axis)
+        alone = np.count_nonzero(infinite, axis=axis) == 1
+        exps[infinite & across(alone, axis)] = 1
+        sums[endless] = 1
+    return sums
 
 
 def _merge(

@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import across, add, transform
+from .._core.public import public
 from .logsumexp import exp_shifted, shift
 
 
+@public
 def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     r"""Softmax along an axis: positive numbers in the proportions of exp(x) that sum to one.
 
@@ -62,6 +64,7 @@ def _softmax(axis: int, panels: Sequence[Array], out: Array, spare: Array) -> No
     out /= across(add(out, axis), axis)
 
 
+@public
 def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1) -> Array:
     r"""Gradient of `softmax` with respect to its argument, from what it returned.
 

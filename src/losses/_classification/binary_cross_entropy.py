@@ -18,9 +18,11 @@ from .._core.checks import (
     unit_interval,
 )
 from .._core.pointwise import elementwise, pointwise_loss, times
+from .._core.public import public
 from .._core.reduction import reduce_backward
 
 
+@public
 def binary_cross_entropy(
     probs: ArrayLike,
     target: ArrayLike,
@@ -91,6 +93,7 @@ def _clamped(probs: Array, target: Array, weight: Array | None) -> Array:
     return 0 - times(weight, target * yes + (1 - target) * no)
 
 
+@public
 def binary_cross_entropy_backward(
     grad_output: ArrayLike,
     probs: ArrayLike,

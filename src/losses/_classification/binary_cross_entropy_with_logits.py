@@ -25,9 +25,11 @@ from .._core.checks import (
     vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
+from .._core.public import public
 from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
 
 
+@public
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     target: ArrayLike,
@@ -146,6 +148,7 @@ def _sides(
     return no * above - yes * below, yes * above - no * below, no + yes
 
 
+@public
 def binary_cross_entropy_with_logits_backward(
     grad_output: ArrayLike,
     logits: ArrayLike,
@@ -227,6 +230,7 @@ def _slope(
     return slope
 
 
+@public
 def binary_cross_entropy_with_logits_value_and_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -300,6 +304,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     return loss, grad_logits if out is None else out
 
 
+@public
 def binary_cross_entropy_with_logits_hvp(
     vector: ArrayLike,
     logits: ArrayLike,
@@ -357,6 +362,7 @@ def binary_cross_entropy_with_logits_hvp(
     return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
 
 
+@public
 def binary_cross_entropy_with_logits_hessian_diagonal(
     logits: ArrayLike,
     target: ArrayLike,

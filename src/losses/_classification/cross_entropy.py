@@ -25,6 +25,7 @@ from .._core.checks import (
     vector_for,
 )
 from .._core.panels import Panels, clear, panels
+from .._core.public import public
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
 from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
@@ -39,6 +40,7 @@ from .kernels import (
 )
 
 
+@public
 def cross_entropy(
     logits: ArrayLike,
     target: ArrayLike,
@@ -137,6 +139,7 @@ def cross_entropy(
     return evaluate(problem, reduction, problem.divisor(reduction))
 
 
+@public
 def cross_entropy_backward(
     grad_output: ArrayLike,
     logits: ArrayLike,
@@ -210,6 +213,7 @@ def cross_entropy_backward(
     return grad_logits
 
 
+@public
 def cross_entropy_value_and_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -281,6 +285,7 @@ def cross_entropy_value_and_grad(
     return loss, grad_logits if out is None else out
 
 
+@public
 def cross_entropy_hvp(
     vector: ArrayLike,
     logits: ArrayLike,
@@ -359,6 +364,7 @@ def cross_entropy_hvp(
     return _curvature(problem, reduction, [vector], work)
 
 
+@public
 def cross_entropy_hessian_diagonal(
     logits: ArrayLike,
     target: ArrayLike,

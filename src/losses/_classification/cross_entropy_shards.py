@@ -30,6 +30,7 @@ from .._core.checks import (
     whole_number,
 )
 from .._core.panels import Panels, clear, panels
+from .._core.public import public
 from .._core.reduction import part, scalar_or_array
 from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
@@ -137,6 +138,7 @@ class ShardState:
             )
 
 
+@public
 def cross_entropy_shard(
     logits: ArrayLike,
     target: ArrayLike,
@@ -234,6 +236,7 @@ def cross_entropy_shard(
     return _state(call, label, label_weight, found)
 
 
+@public
 def merge_shards(*states: ShardState) -> ShardState:
     r"""State of the classes of several shards together.
 
@@ -283,6 +286,7 @@ def merge_shards(*states: ShardState) -> ShardState:
     return reduce(_both, states)
 
 
+@public
 def cross_entropy_shard_backward(
     grad_output: ArrayLike,
     state: ShardState,

@@ -25,6 +25,7 @@ from .._core.checks import (
 )
 from .._core.compensated import Compensated, add, compensated, read, written
 from .._core.panels import entries, largest
+from .._core.public import public
 from .._core.targets import counts
 from .cross_entropy import Problem, checked
 
@@ -161,6 +162,7 @@ class LossSums:
         return (self.correct or 0) / self.counted if known else float("nan")
 
 
+@public
 def cross_entropy_sums(
     logits: ArrayLike,
     target: ArrayLike,
@@ -267,6 +269,7 @@ def sums_at_labels(losses: Array, counts: Array, found: Array, ignored: Array | 
     )
 
 
+@public
 def loss_sums(
     losses: ArrayLike, /, *, weight: ArrayLike | None = None, where: ArrayLike | None = None
 ) -> LossSums:
@@ -336,6 +339,7 @@ def loss_sums(
     return merge_sums(*sums)
 
 
+@public
 def merge_sums(*sums: LossSums) -> LossSums:
     r"""Sums over the samples of several batches together.
 

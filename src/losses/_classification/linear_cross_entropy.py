@@ -26,6 +26,7 @@ from .._core.checks import (
     widest_dtype,
 )
 from .._core.products import LinearMap
+from .._core.public import public
 from .._core.reduction import losses_for, reduce, reduce_backward, unit_backward
 from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .linear_chunks import Gradients, LayerGrads, Problem, evaluate
@@ -49,6 +50,7 @@ class LinearGrads(NamedTuple):
     linear_bias: Array | None
 
 
+@public
 def linear_cross_entropy(
     inputs: ArrayLike,
     linear_weight: ArrayLike,
@@ -165,6 +167,7 @@ def linear_cross_entropy(
     )
 
 
+@public
 def linear_cross_entropy_backward(
     grad_output: ArrayLike,
     inputs: ArrayLike,
@@ -254,6 +257,7 @@ def linear_cross_entropy_backward(
     return found
 
 
+@public
 def linear_cross_entropy_value_and_grad(
     inputs: ArrayLike,
     linear_weight: ArrayLike,
@@ -398,10 +402,11 @@ def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, targe
         )
     ):
         added = "" if bias is None else f", linear_bias {bias.shape}"
+        column = "; pass target[..., 0]" if target.shape == (*samples, 1) else ""
         raise ValueError(
             f"expected inputs (..., D), linear_weight (C, D), linear_bias (C,) and target (...) of "
             f"class indices or (..., C) of class probabilities, got inputs {inputs.shape}, "
-            f"linear_weight {linear_weight.shape}{added}, target {target.shape}"
+            f"linear_weight {linear_weight.shape}{added}, target {target.shape}{column}"
         )
 
 

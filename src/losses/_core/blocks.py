@@ -179,7 +179,9 @@ def worker_count(workers: object) -> int:
     if count == -1:
         return _cores()
     if count < 1:
-        raise ValueError(f"workers: expected None, -1 or a positive count, got {count}")
+        raise ValueError(
+            f"workers: expected a positive count, or -1 for one on each core, got {count}"
+        )
     return count
 
 

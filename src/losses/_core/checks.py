@@ -20,6 +20,8 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 REDUCTIONS = ("none", "mean", "sum")
 
+# So far from [0, 1], two units of float16 at 1, a number may be a probability that was rounded.
+ROUNDING = 2.0**-9
 # Values are looked at this many at a time, so that a check needs no memory of their number.
 CHUNK = 1 << 16
 ADDRESSABLE = 1 << 47  # bytes that a process has addresses for: more are a broadcast array
@@ -56,16 +58,43 @@ def real(**argument: ArrayLike) -> Array:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
-    if array.dtype.kind not in "fiub" and not is_floating(array.dtype):
+    except (TypeError, RuntimeError) as error:  # of a device, or of what records gradients
+        kind, remedy = type(value), ""
+        if kind.__module__.partition(".")[0] == "torch":
+            remedy = f"; pass {name}.detach().cpu().numpy()"
         raise TypeError(
-            f"{name}: expected real numbers, got dtype {array.dtype}{_advice(array.dtype)}"
-        )
+            f"{name}: expected what NumPy makes an array of, got {kind.__name__}: "
+            f"{str(error).partition(chr(10))[0].rstrip('.')}{remedy}"
+        ) from None
+    if array.dtype.kind not in "fiub" and not is_floating(array.dtype):
+        raise TypeError(f"{name}: expected real numbers, got {_no_numbers(name, array)}")
     if array.nbytes > ADDRESSABLE:
         raise ValueError(
             f"{name}: expected an array that a memory may hold, got a broadcast one of shape "
             f"{array.shape}, {array.nbytes} bytes, each of which would be worked on"
         )
     return array
+
+
+def _no_numbers(name: str, array: Array) -> str:
+    """Return what an array of no real numbers is, and how to make numbers of it."""
+    came = f"dtype {array.dtype}{_advice(array.dtype)}"
+    first = next(iter(array.flat), None)
+    if array.dtype.kind == "O" and not array.ndim:
+        what = f"{type(first).__name__}, of which NumPy makes no array"
+        return f"{what}; pass {name}.toarray()" if hasattr(first, "toarray") else what
+    if array.dtype.kind in "Mm":
+        return f"{came}; divide a time by its unit, as by np.timedelta64(1, 's')"
+    if array.dtype.kind in "SUT" or isinstance(first, (str, bytes)):
+        if name == "target":
+            encoded = "as np.unique(target, return_inverse=True)[1] does"
+            return f"{came}, of strings; encode the labels as integers, {encoded}"
+        return f"{came}, of strings; pass numbers, as {name}.astype(float) makes of '1.5'"
+    if array.dtype.kind != "O":
+        return came
+    what = f"{came}, as of a pandas frame with missing entries or columns of several kinds"
+    labels = ", or labels by .to_numpy(int)" if name == "target" else ""
+    return f"{what}; pass {name}.to_numpy(float), of an array {name}.astype(float){labels}"
 
 
 def _advice(dtype: np.dtype[Any]) -> str:
@@ -185,12 +214,18 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     if number:
         raise ValueError(
             f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
-            f"{_unit_advice(low, high) if name == 'target' else ''}"
+            f"{_unit_advice(name, low, high)}"
         )
 
 
-def _unit_advice(low: Any, high: Any) -> str:
-    """Return what to do about targets from low to high."""
+def _unit_advice(name: str, low: Any, high: Any) -> str:
+    """Return what entries from low to high probably are, and what to do about it."""
+    if name == "probs":
+        if not (-np.inf < low and high < np.inf):
+            return ""
+        if -ROUNDING <= low and high <= 1 + ROUNDING:
+            return "; if that is rounding pass np.clip(probs, 0, 1)"
+        return "; if these are logits call binary_cross_entropy_with_logits"
     if low >= 0 and high == 255:
         return "; of a mask of 0 and 255 pass target / 255"
     if low == -1 and high <= 1:

@@ -184,15 +184,22 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
 
 def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
     if target.shape == scores.shape:
+        binary = ""
+        if scores.ndim == 1 and name == "logits":
+            binary = "; of a label 0 or 1 for each logit call binary_cross_entropy_with_logits"
         return (
             f"target: expected class indices of shape {samples} for {name} of shape "
             f"{scores.shape}, got {target.dtype} of shape {target.shape}; of a one-hot target pass "
             f"the argmax over the classes, or, to a cross entropy, class probabilities of a "
-            f"floating dtype"
+            f"floating dtype{binary}"
         )
     message = (
         f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
     )
+    for axis in range(1, scores.ndim):
+        kept = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
+        if target.shape == kept and scores.shape[:axis] + scores.shape[axis + 1 :] == samples:
+            return f"{message}; pass target[{':, ' * axis}0]"
     fitting = [
         axis - scores.ndim if axis == scores.ndim - 1 else axis
         for axis in range(scores.ndim)
@@ -243,4 +250,15 @@ def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None
         raise IndexError(
             f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
             f"{value_at(target, found.first)}; only {ignore} is ignored"
+            f"{_padding(target.flat[found.first], ignore)}"
         )
+
+
+def _padding(label: Any, ignore: int) -> str:
+    """Return which label marks padding, if one that is out of range looks like that."""
+    value, bits = int(label), 8 * label.itemsize
+    if (value - ignore) % 2**bits == 0:
+        return f"; as {label.dtype} it wraps to {value}: pass ignore_index={value}"
+    if value in (-1, 255):
+        return f"; pass ignore_index={value} if it marks padding"
+    return ""

@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, Floating, Reduction, vector_for
 from .._core.pointwise import elementwise, times
+from .._core.public import public
 from .._core.reduction import unit_backward
 from .residual import checked, residual_gradient, residual_loss
 
 
+@public
 def mse_loss(
     predictions: ArrayLike,
     target: ArrayLike,
@@ -69,6 +71,7 @@ def _squared(residual: Array, weight: Array | None) -> Array:
     return times(weight, residual * residual)
 
 
+@public
 def mse_loss_backward(
     grad_output: ArrayLike,
     predictions: ArrayLike,
@@ -123,6 +126,7 @@ def _twice(residual: Array, weight: Array | None) -> Array:
     return times(weight, 2 * residual)
 
 
+@public
 def mse_loss_hvp(
     vector: ArrayLike,
     predictions: ArrayLike,
@@ -176,6 +180,7 @@ def mse_loss_hvp(
     return elementwise(_curvature, predictions, weight, grads, vector, dtype=dtype)
 
 
+@public
 def mse_loss_hessian_diagonal(
     predictions: ArrayLike,
     target: ArrayLike,

@@ -46,12 +46,12 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
             nan_logits = nan_logits.and_in(np.isnan(logits) & rows, piece.logits)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
-        task.logits.drop()
-        task.target.drop()
         advance(losses.size)
+        del logits, target  # before the next piece, which takes their memory
     if no_probabilities.number:
         number, first = no_probabilities
-        value = f"position {first}: {task.target.array[first]}"
+        entry = task.target.read(tuple(slice(i, i + 1) for i in first)).item()
+        value = f"position {first}: {entry}"
         raise RefusedError(task.target.path, improbable_message(number, value))
     if nan_logits.number:
         number, first = nan_logits

@@ -35,6 +35,7 @@ from .._core.checks import (
     stand_in,
     whole_number,
 )
+from .._core.public import public
 from .._core.targets import is_probabilities, label_shape, not_a_class
 from . import _tasks as tasks
 from ._tasks import Options
@@ -45,6 +46,7 @@ DaskArray: TypeAlias = Any  # dask.array.Array, which has no types
 Chunk: TypeAlias = Any  # of an array; or, of states and sums, one of these
 
 
+@public
 def softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     r"""Softmax along an axis of a Dask array, as `losses.softmax`.
 
@@ -85,6 +87,7 @@ def softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     return _along_axis(x, axis, _softmax, softmax_of)
 
 
+@public
 def log_softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     r"""Logarithm of softmax along an axis of a Dask array, as `losses.log_softmax`.
 
@@ -125,6 +128,7 @@ def log_softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     return _along_axis(x, axis, _log_softmax, log_softmax_of)
 
 
+@public
 def nll_loss(
     log_probs: DaskArray,
     target: DaskArray,
@@ -186,6 +190,7 @@ def nll_loss(
     return _reduced(call, _tree(parts, tasks.added, tasks.added, call.options.axis), reduction)
 
 
+@public
 def cross_entropy(
     logits: DaskArray,
     target: DaskArray,
@@ -254,6 +259,7 @@ def cross_entropy(
     return _reduced(call, each, reduction)
 
 
+@public
 def cross_entropy_value_and_grad(
     logits: DaskArray,
     target: DaskArray,
