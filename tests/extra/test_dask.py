@@ -373,6 +373,21 @@ def test_no_classes_and_no_samples():
     assert lazy.softmax(da.ones((2, 0))).compute().shape == (2, 0)
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("shape", [(4, 0), (0, 3), (0, 0), (2, 3, 0), (4, 3)])
+def test_probabilities_of_no_classes_or_samples_are_those_of_numpy(shape, reduction):
+    logits = da.ones(shape, chunks=2)
+    found = computed(
+        *lazy.cross_entropy_value_and_grad(logits, np.ones(shape), reduction=reduction, axis=-1)
+    )
+    expected = losses.cross_entropy_value_and_grad(
+        np.ones(shape), np.ones(shape), reduction=reduction, axis=-1
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)  # as in every option
+        assert ours.shape == theirs.shape
+
+
 # ---- processes -----------------------------------------------------------------------------------
 
 

@@ -161,6 +161,32 @@ def test_an_interrupt_in_the_middle_leaves_no_worker_behind():
     assert threading.active_count() == before
 
 
+def test_after_an_interrupt_while_workers_are_started_none_takes_another_block(monkeypatch):
+    start, interrupted, done = blocks.Thread.start, threading.Event(), []
+
+    def start_interrupted(thread):
+        if done:
+            interrupted.set()
+            raise KeyboardInterrupt
+        start(thread)
+        while not done:
+            pass
+
+    def kernel(block):
+        done.append(block)
+        interrupted.wait()
+        waits = threading.main_thread().ident
+        for _ in range(10**6):  # until the main thread waits for this one
+            if sys._current_frames()[waits].f_code.co_filename == threading.__file__:
+                break
+
+    monkeypatch.setattr(blocks.Thread, "start", start_interrupted)
+    cut = blocks.blocks((20,), entries=1 << 20, itemsize=8)
+    with pytest.raises(KeyboardInterrupt):
+        blocks.run(lambda: kernel, cut, 3)
+    assert len(done) == 1 < len(cut)
+
+
 def test_an_interrupt_while_workers_are_started_leaves_none_behind(monkeypatch):
     before, start = threading.active_count(), blocks.Thread.start
     started = []
