@@ -1707,8 +1707,7 @@ MUTANTS = [
         "_core/targets.py",
         "seen = seen or bool(weight.any())",
         "seen = bool(weight.any())",
-        "rooms/test_targets.py::"
-        "test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block",
+        "rooms/test_targets.py::test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block",
     ),
     Mutant(
         "a copy of probabilities along several axes takes no memory",
