@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cases import labelled, with_probabilities
+from tests.layouts import same_bits
 
 import losses
 
@@ -181,6 +182,13 @@ def test_accuracy_is_unknown_where_no_class_is_named():
         assert unknown.correct is None
         assert math.isnan(unknown.accuracy)
         assert losses.merge_sums(known, unknown).correct is None
+
+
+def test_a_mean_or_perplexity_beyond_the_largest_number_is_infinite_without_a_warning():
+    with np.errstate(all="raise"):
+        assert losses.loss_sums([1e308], weight=[1e-10]).mean == np.inf
+        assert losses.loss_sums([1e3]).perplexity == np.inf
+        assert losses.loss_sums([-1e3]).perplexity == 0
 
 
 def test_sums_of_any_loss_have_its_weights_in_the_divisor():
@@ -416,6 +424,22 @@ def test_float16_is_computed_in_float32_and_its_gradient_rounded_once():
     expected = losses.cross_entropy_backward([1.0], x, target, reduction="none")
     assert found.dtype == np.float16
     np.testing.assert_array_equal(found, expected)
+
+
+def test_the_gradient_of_a_shard_is_native_whatever_the_byte_order_of_its_logits():
+    x, target = np.array([[1.0, 2.0, 0.5]]), np.array([1])
+    options = {"first_class": 0, "classes": 3}
+    native = losses.cross_entropy_shard(x, target, **options)
+    state = losses.cross_entropy_shard(x.astype(">f8"), target, **options)
+    for ours, theirs in zip(state.state, native.state, strict=True):
+        assert same_bits(ours, theirs)
+        assert ours.dtype.isnative
+    found, expected = (
+        losses.cross_entropy_shard_backward(1.0, state, y, target, **options)
+        for y in (x.astype(">f8"), x)
+    )
+    assert same_bits(found, expected)
+    assert found.dtype.isnative
 
 
 def test_states_are_values_that_nothing_changes():
