@@ -111,7 +111,8 @@ LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
     "another byte order": ((300, 64, 50_257), ">f>f", "labels"),
     "many samples": ((300_000, 8, 10), "ff", "ignored"),
     "many features": ((3, 1_500_000, 3), "ee", "labels"),
-    "many features of many samples": ((1_500, 20_000, 20), "ff", "ignored"),
+    "many features of many samples": ((2_100, 20_000, 20), "ff", "ignored"),
+    "a large weight of another byte order": ((20, 1_024, 20_000), ">f>f", "labels"),
 }
 
 
