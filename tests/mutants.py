@@ -1941,6 +1941,80 @@ MUTANTS = [
         "curvature *= grads",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
     ),
+    # What the whole suite missed once.
+    Mutant(
+        "whether any label is ignored is that of the last of many",
+        "_core/targets.py",
+        "ignored = ignored or bool(skipped.any())",
+        "ignored = bool(skipped.any())",
+        "rooms/test_targets.py::test_one_ignored_sample_is_found_anywhere_among_many",
+    ),
+    Mutant(
+        "whether any weight is seen is that of the last block",
+        "_core/targets.py",
+        "seen = seen or bool(weight.any())",
+        "seen = bool(weight.any())",
+        "rooms/test_targets.py::test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block",
+    ),
+    Mutant(
+        "a copy of probabilities along several axes takes no memory",
+        "_classification/linear_chunks.py",
+        "elif self.target.ndim > 2:",
+        "elif False:",
+        "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
+    ),
+    Mutant(
+        "a weight beyond the dtype of a shard warns",
+        "_classification/cross_entropy_shards.py",
+        '    with np.errstate(all="ignore"):\n        weight[here]',
+        "    with np.errstate():\n        weight[here]",
+        "laws/test_merging.py::"
+        "test_weights_beyond_the_dtype_of_the_computation_are_those_of_the_whole_in_any_shard",
+    ),
+    Mutant(
+        "a wrong number of classes is said to be first_class",
+        "_classification/cross_entropy_shards.py",
+        "whole_number(classes=classes)",
+        "whole_number(first_class=classes)",
+        "laws/test_merging.py::test_what_is_wrong_with_a_shard_is_named",
+    ),
+    Mutant(
+        "after an interrupt a worker goes on",
+        "_core/blocks.py",
+        "no worker outlives the call\n        waiting.clear()\n",
+        "no worker outlives the call\n",
+        "laws/test_concurrency.py::"
+        "test_after_an_interrupt_while_workers_are_started_none_takes_another_block",
+    ),
+    Mutant(
+        "a reduced loss of float16 is rounded to float32 first",
+        "_core/reduction.py",
+        "rounded: Floating = dtype.type(result)",
+        "rounded: Floating = dtype.type(np.float32(result) if dtype.itemsize < 4 else result)",
+        "rooms/test_arguments.py::test_a_mean_or_sum_of_float16_losses_is_rounded_once",
+    ),
+    Mutant(
+        "what a share is a quotient of is rounded first",
+        "_core/reduction.py",
+        "wide_dtype(dtype)(grad) / divisor",
+        "dtype.type(grad) / dtype.type(divisor)",
+        "rooms/test_nll.py::"
+        "test_a_share_of_the_mean_is_one_over_the_sum_of_the_weights_whatever_its_dtype",
+    ),
+    Mutant(
+        "probabilities of no classes are divided by their number",
+        "extra/dask.py",
+        "// max(1, call.options.classes)",
+        "// call.options.classes",
+        "extra/test_dask.py::test_probabilities_of_no_classes_or_samples_are_those_of_numpy",
+    ),
+    Mutant(
+        "the top of an empty shard is class 0",
+        "_classification/shards.py",
+        "np.full(samples, first)",
+        "np.full(samples, 0)",
+        "laws/test_merging.py::test_an_empty_shard_beside_another_changes_nothing",
+    ),
 ]
 
 

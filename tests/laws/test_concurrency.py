@@ -3,6 +3,7 @@
 import _thread
 import contextlib
 import gc
+import inspect
 import os
 import signal
 import subprocess
@@ -165,6 +166,35 @@ def test_an_interrupt_in_the_middle_leaves_no_worker_behind():
     with pytest.raises(KeyboardInterrupt):
         blocks.run(lambda: kernel, blocks.blocks((1000,), entries=1 << 20, itemsize=8), 3)
     assert threading.active_count() == before
+
+
+def test_after_an_interrupt_while_workers_are_started_none_takes_another_block(monkeypatch):
+    start, interrupted, done = blocks.Thread.start, threading.Event(), []
+    lines = inspect.getsource(blocks).splitlines()
+    waiting = 1 + next(i for i, line in enumerate(lines) if "for lock in [*at_work]" in line)
+
+    def start_interrupted(thread):
+        if done:
+            interrupted.set()
+            raise KeyboardInterrupt
+        start(thread)
+        while not done:
+            pass
+
+    def kernel(block):
+        done.append(block)
+        interrupted.wait()
+        waits = threading.main_thread().ident
+        for _ in range(10**6):  # until the main thread waits for this one
+            frame = sys._current_frames()[waits]
+            if frame.f_code.co_name == "end" and frame.f_lineno >= waiting:
+                break
+
+    monkeypatch.setattr(blocks.Thread, "start", start_interrupted)
+    cut = blocks.blocks((20,), entries=1 << 20, itemsize=8)
+    with pytest.raises(KeyboardInterrupt):
+        blocks.run(lambda: kernel, cut, 3)
+    assert len(done) == 1 < len(cut)
 
 
 @pytest.mark.parametrize("begins", ["before it is interrupted", "later", "never"])

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cases import labelled, with_probabilities
+from tests.layouts import same_bits
 
 import losses
 
@@ -186,6 +187,13 @@ def test_accuracy_is_unknown_where_no_class_is_named():
         assert unknown.correct is None
         assert math.isnan(unknown.accuracy)
         assert losses.merge_sums(known, unknown).correct is None
+
+
+def test_a_mean_or_perplexity_beyond_the_largest_number_is_infinite_without_a_warning():
+    with np.errstate(all="raise"):
+        assert losses.loss_sums([1e308], weight=[1e-10]).mean == np.inf
+        assert losses.loss_sums([1e3]).perplexity == np.inf
+        assert losses.loss_sums([-1e3]).perplexity == 0
 
 
 def test_sums_of_any_loss_have_its_weights_in_the_divisor():
@@ -647,6 +655,22 @@ def test_float16_is_computed_in_float32_and_its_gradient_rounded_once():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_gradient_of_a_shard_is_native_whatever_the_byte_order_of_its_logits():
+    x, target = np.array([[1.0, 2.0, 0.5]]), np.array([1])
+    options = {"first_class": 0, "classes": 3}
+    native = losses.cross_entropy_shard(x, target, **options)
+    state = losses.cross_entropy_shard(x.astype(">f8"), target, **options)
+    for ours, theirs in zip(state.state, native.state, strict=True):
+        assert same_bits(ours, theirs)
+        assert ours.dtype.isnative
+    found, expected = (
+        losses.cross_entropy_shard_backward(1.0, state, y, target, **options)
+        for y in (x.astype(">f8"), x)
+    )
+    assert same_bits(found, expected)
+    assert found.dtype.isnative
+
+
 def test_states_are_values_that_nothing_changes():
     state = shard(0, 6)
     whole = losses.merge_shards(shard(2, 6), shard(0, 2))
@@ -677,6 +701,32 @@ def test_workers_change_no_bit_of_a_state_or_a_gradient():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("first", [2, 5])
+def test_an_empty_shard_beside_another_changes_nothing(first):
+    """Not even where the other shard has ties, or nothing but -inf."""
+    scores = np.array([[-np.inf] * 3, [1, 1, 0], [0, -np.inf, 2]])
+    target, options = np.array([2, 3, 0]), {"classes": 5}
+    some = losses.cross_entropy_shard(scores, target, first_class=2, **options)
+    none = losses.cross_entropy_shard(scores[:, :0], target, first_class=first, **options)
+    for found in (losses.merge_shards(some, none), losses.merge_shards(none, some)):
+        assert found.held == some.held
+        for ours, theirs in zip(found.state, some.state, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-308, -1e308])
+def test_weights_beyond_the_dtype_of_the_computation_are_those_of_the_whole_in_any_shard(weight):
+    scores, target = np.array([[0, 1, 2], [2, 0, 1]], np.float32), np.array([1, 2])
+    options = {"weight": np.array([1, weight, 0.5])}
+    with np.errstate(all="raise"):
+        shards = list(shards_of(scores, target, options, [slice(0, 2), slice(2, 3)]))
+        state = losses.merge_shards(*states_of(shards))
+        found = [losses.cross_entropy_shard_backward(1, state, x, t, **own) for x, t, own in shards]
+    each, grad = losses.cross_entropy_value_and_grad(scores, target, **options, reduction="none")
+    np.testing.assert_allclose(state.losses, each, rtol=1e-6)  # 4 + 4 + 2 ulp
+    np.testing.assert_allclose(np.concatenate(found, axis=1), grad, rtol=1e-6)
+
+
 FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "classes": 6}
 
 
@@ -685,7 +735,8 @@ FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "class
     [
         ({"classes": 4}, ValueError, r"first_class: expected 3 classes within \[0, 4\)"),
         ({"first_class": -1}, ValueError, "first_class"),
-        ({"first_class": 0.5}, TypeError, "first_class"),
+        ({"first_class": 0.5}, TypeError, "^first_class: "),
+        ({"classes": 6.5}, TypeError, "^classes: "),
         ({"classes": 0, "first_class": 0, "logits": np.ones((2, 0))}, ValueError, "classes"),
         ({"target": [0, 6]}, IndexError, r"outside \[0, 6\)"),
         ({"target": [0]}, ValueError, "target"),

@@ -66,6 +66,40 @@ def test_float16_is_computed_in_float32_and_rounded_once(name):
     assert_same(call(name, **half), expected)
 
 
+# Four losses, exact numbers of every dtype; their sum lies above the middle between two numbers of
+# float16, by so little that float32 has it in the middle.
+NEAR_A_TIE = np.array([1, 2.0**-12, 2.0**-12, 2.0**-24])
+NO, YES = np.zeros(4, np.float16), np.zeros(4, int)
+# exp(-256) is 0 in float32: a class so far behind costs 256.
+BEHIND = np.array([[0, -256]] * 4, np.float16)
+OF_256 = (NEAR_A_TIE / 256).astype(np.float32)
+WITH_THOSE_LOSSES = {
+    "nll_loss": (-NEAR_A_TIE[:, np.newaxis], YES),
+    "cross_entropy": (BEHIND, np.stack([NO, OF_256], axis=1)),
+    "cross_entropy_value_and_grad": (BEHIND, np.stack([NO, OF_256], axis=1)),
+    "binary_cross_entropy_with_logits": (BEHIND[:, 1], OF_256),
+    "binary_cross_entropy_with_logits_value_and_grad": (BEHIND[:, 1], OF_256),
+    "mse_loss": (np.sqrt(NEAR_A_TIE), NO),
+    "l1_loss": (NEAR_A_TIE, NO),
+}
+
+
+@pytest.mark.parametrize("name", WITH_THOSE_LOSSES)
+def test_a_mean_or_sum_of_float16_losses_is_rounded_once(name):
+    first, target = WITH_THOSE_LOSSES[name]
+    for reduction, divisor in (("sum", 1), ("mean", 4)):
+        found = evaluate(name, first.astype(np.float16), target, reduction=reduction)
+        assert_same(parts(found)[0], np.float16((1 + 2**-10) / divisor))
+
+
+def test_a_mean_or_sum_of_float16_losses_of_a_layer_is_rounded_once():
+    inputs, linear_weight = np.ones((4, 1), np.float16), BEHIND[0][:, np.newaxis]
+    target = np.stack([NO, OF_256], axis=1)
+    for reduction, divisor in (("sum", 1), ("mean", 4)):
+        found = losses.linear_cross_entropy(inputs, linear_weight, target, reduction=reduction)
+        assert_same(found, np.float16((1 + 2**-10) / divisor))
+
+
 @every_array
 @pytest.mark.parametrize(
     "dtype", ["complex64", "complex128", "object", "str", "bytes", "M8[s]", "m8[s]", "V8"]
@@ -195,6 +229,16 @@ def test_grad_output_has_the_shape_of_what_the_function_returned(name):
             call(name, grad_output=np.ones(other))
         assert str(shape) in str(error.value)
         assert str(other) in str(error.value)
+
+
+@pytest.mark.parametrize("name", takes("grad_output", "reduction"))
+def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
+    single = {point(name): CALLS[name][point(name)].astype(np.float32)}
+    large, small = (call(name, **single, grad_output=size) for size in (3.5e38, 3.5e30))
+    with np.errstate(over="ignore"):
+        expected = np.float32(1e8 * np.float64(small))
+    assert_near(large, expected)
+    assert np.isfinite(large).any()
 
 
 @pytest.mark.parametrize("name", takes("grad_output", "reduction"))

@@ -129,7 +129,8 @@ def test_any_layout_scores_as_the_whole_arrays_do(capsys, shape, axis, order):
     logits, labels, probabilities = data(shape, axis, ignored=True)
     for target in (labels, probabilities):
         arrays = np.asarray(logits, order=order), np.asarray(target, order=order)
-        agrees(capsys, *arrays, ["--axis", axis], axis=axis)
+        for name in (axis, axis - len(shape)):
+            agrees(capsys, *arrays, ["--axis", name], axis=axis)
     if axis == min(1, len(shape) - 1):
         agrees(capsys, logits, labels)
 
@@ -221,6 +222,26 @@ def test_infinite_logits_are_no_nan_and_their_losses_are_counted(capsys):
     assert (printed["nan_losses"], printed["loss"], printed["perplexity"]) == (0, None, None)
     assert printed["infinite_losses"] == 1
     assert "\nlosses that are inf  1\n" in run(capsys, "logits.npy", "target.npy")[1]
+
+
+def test_a_loss_of_minus_infinity_is_infinite_too(capsys):
+    save(weight=np.array([-1.0, 1.0]))
+    arrays = np.array([[-np.inf, 0.0], [0.0, 0.0]]), np.array([0, 1])
+    printed = agrees(capsys, *arrays, ["--weight", "weight.npy"], weight=[-1.0, 1.0])
+    assert printed["infinite_losses"] == 1
+
+
+def test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes(capsys, monkeypatch):
+    save(logits=np.zeros((500_000, 2)), target=np.zeros(500_000, np.int16))
+    clock = iter([0.0, 0.5] * 2)
+    monkeypatch.setattr(command.time, "perf_counter", lambda: next(clock))
+    printed = found(capsys)
+    counts = ("samples_counted", "samples_ignored", "nan_losses", "infinite_losses")
+    assert [type(printed[name]) for name in counts] == [int] * 4
+    assert (
+        "\nthroughput           1,000,000 samples/s, 18.0 MB/s\n"
+        in run(capsys, "logits.npy", "target.npy")[1]
+    )
 
 
 def test_a_clock_that_does_not_tick_gives_a_finite_rate(capsys, monkeypatch):
@@ -383,6 +404,33 @@ def test_a_symbolic_link_stays_and_leads_to_the_losses(folder, capsys):
     scored(capsys, "link.npy")
     assert (folder / "link.npy").is_symlink()
     assert os.listdir("there") == ["losses.npy"]
+
+
+def test_losses_are_on_the_disk_beside_their_name_before_they_take_it(folder, capsys, monkeypatch):
+    (folder / "there").mkdir()
+    done = []
+
+    def synced(number):
+        done.append(os.fstat(number).st_size)
+
+    def replaced(old, new):
+        done.append([os.path.dirname(path) for path in (old, new)])
+        os.rename(old, new)
+
+    monkeypatch.setattr(files.os, "fsync", synced)
+    monkeypatch.setattr(files.os, "replace", replaced)
+    scored(capsys, "there/losses.npy")
+    size = os.path.getsize("there/losses.npy")
+    assert done == [size, [str(folder / "there")] * 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names there")
+def test_losses_replace_no_pipe_nor_device(capsys):
+    os.mkfifo("pipe.npy")
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    for out in ("pipe.npy", os.devnull):
+        line = refused(capsys, "logits.npy", "target.npy", "--out", out)
+        assert line == f"{out}: exists, and is no regular file"
 
 
 def test_losses_are_not_written_over_an_input_nor_nowhere(folder, capsys):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from tests.rooms.helpers import CALLS, INF, assert_same, call, evaluate, parts, point, takes
 
+from losses._core import blocks
+
 LABELLED = takes("ignore_index")
 SMOOTHED = takes("label_smoothing")
 VALUES = ["nll_loss", "cross_entropy"]
@@ -216,6 +218,37 @@ def test_labels_are_counted_over_the_whole_of_a_long_target():
     target[[70_000, 150_000, 199_999]] = 7, -2, 9
     with pytest.raises(IndexError, match=r"3 of 200000 .*\(70000,\): 7"):
         call("nll_loss", log_probs=np.zeros((200_000, 2), np.float16), target=target, weight=None)
+
+
+@labelled
+@pytest.mark.parametrize("place", [0, 65_535, 65_536, 149_999])
+def test_one_ignored_sample_is_found_anywhere_among_many(name, place):
+    target = np.zeros(150_000, np.int64)
+    target[place] = -100
+    found = call_with(name, (150_000, 2), target, reduction="sum")
+    assert_same(found, call_with(name, (150_000, 2), target, reduction="sum", weight=np.ones(2)))
+    seen = call_with(name, (149_999, 2), np.zeros(149_999, int), reduction="sum")
+    for ours, theirs in zip(parts(found), parts(seen), strict=True):
+        # A sum of n equal numbers, in any order, errs by at most n eps of it.
+        theirs = np.insert(theirs, place, 0, axis=0) if ours.ndim else theirs
+        np.testing.assert_allclose(ours, theirs, rtol=150_000 * np.finfo(float).eps)
+
+
+@labelled
+@pytest.mark.parametrize("absent", ["ignored", "of weight 0"])
+@pytest.mark.parametrize("place", [0, 1, 6, 11])
+def test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block(
+    monkeypatch, name, absent, place
+):
+    scores = np.log(np.arange(1.0, 37.0).reshape(12, 3))
+    target = np.full(12, -100 if absent == "ignored" else 0)
+    target[place] = 1
+    options = {"weight": np.array([0.0, 3.0, 1.0])}
+    alone = parts(evaluate(name, scores[place : place + 1], target[place : place + 1], **options))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 256)  # four samples, or fewer
+    for found, one in zip(parts(evaluate(name, scores, target, **options)), alone, strict=True):
+        expected = np.insert(np.zeros((11, 3)), place, one, axis=0) if one.ndim else one
+        np.testing.assert_array_equal(found, expected)
 
 
 @smoothed
