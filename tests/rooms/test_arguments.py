@@ -287,7 +287,6 @@ def test_weights_whose_sum_is_no_number_warn_of_nothing(name, weights):
 
 
 PUBLIC = {name: f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))}
-del PUBLIC["set_workers"]  # a context manager
 FIRST = {name: next(iter(inspect.signature(f).parameters)) for name, f in PUBLIC.items()}
 
 

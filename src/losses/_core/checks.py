@@ -223,7 +223,7 @@ def _unit_advice(name: str, low: Any, high: Any) -> str:
     if name == "probs":
         if not (-np.inf < low and high < np.inf):
             return ""
-        if -ROUNDING <= low and high <= 1 + ROUNDING:
+        if low >= -ROUNDING and high <= 1 + ROUNDING:
             return "; if that is rounding pass np.clip(probs, 0, 1)"
         return "; if these are logits call binary_cross_entropy_with_logits"
     if low >= 0 and high == 255:
