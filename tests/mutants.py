@@ -1770,7 +1770,7 @@ MUTANTS = [
         "_core/checks.py",
         "    low, high = byte_bounds(array)\n",
         "    low, high = byte_bounds(mapped)\n",
-        "rooms/test_out.py",
+        "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
     ),
     Mutant(
         "a map is taken to begin where its file does",

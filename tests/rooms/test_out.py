@@ -238,16 +238,19 @@ def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, tmp_pa
 
 
 @every
-@pytest.mark.parametrize("case", ["after", "before", "other", "copy"])
+@pytest.mark.parametrize("case", ["after", "before", "row", "other", "copy"])
 def test_out_may_map_another_part_of_a_file_another_file_or_a_copy(name, case, tmp_path):
     logits, out = maps(tmp_path / "both", offset=0 if case == "copy" else 48)
     if case == "before":
         logits, out = maps(tmp_path / "both", offset=48, modes=("r+", "r"))[::-1]
+    elif case == "row":
+        logits, out = (array[i : i + 1] for i, array in enumerate(maps(tmp_path / "both")))
     elif case == "other":
         out = maps(tmp_path / "other")[1]
     elif case == "copy":
         out = maps(tmp_path / "both", modes=("r", "c"))[1]
-    assert call(name, logits=logits, target=np.full(SHAPE, 0.25), out=out)[1] is out
+    target = np.full(logits.shape, 0.25)
+    assert call(name, logits=logits, target=target, out=out)[1] is out
     assert not (out == 7).any()
     assert (logits == 7).all()
 

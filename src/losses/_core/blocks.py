@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -145,8 +146,8 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
             except BaseException as interrupt:
                 errors.append(interrupt)
         for other in others:
-            if other.is_alive():  # but its work is done
-                other.join()
+            with contextlib.suppress(RuntimeError):  # of one that was never started
+                other.join()  # its work is done
 
     # Half the time of a pool, which would not outlive the call either.
     others = [Thread(target=work) for _ in range(workers - 1)]
