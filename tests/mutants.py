@@ -2015,6 +2015,160 @@ MUTANTS = [
         "np.full(samples, 0)",
         "laws/test_merging.py::test_an_empty_shard_beside_another_changes_nothing",
     ),
+    Mutant(
+        "a loss of -inf is not infinite",
+        "_score/score.py",
+        "np.isinf(losses)",
+        "np.isposinf(losses)",
+        "rooms/test_score.py::test_a_loss_of_minus_infinity_is_infinite_too",
+    ),
+    Mutant(
+        "an axis counted from the end cuts the files wrongly",
+        "_score/task.py",
+        'axis = class_axis(options.axis, scores, "logits")',
+        'axis = class_axis(None, scores, "logits") if options.axis is None else options.axis',
+        "rooms/test_score.py::test_any_layout_scores_as_the_whole_arrays_do",
+    ),
+    Mutant(
+        "a file of losses may not be on the disk when it has its name",
+        "_score/files.py",
+        "            os.fsync(file.fileno())\n",
+        "",
+        "rooms/test_score.py::test_losses_are_on_the_disk_beside_their_name_before_they_take_it",
+    ),
+    Mutant(
+        "a file of losses is made where the command runs",
+        "_score/files.py",
+        'os.path.join(folder, f".{secrets',
+        'os.path.join("", f".{secrets',
+        "rooms/test_score.py::test_losses_are_on_the_disk_beside_their_name_before_they_take_it",
+    ),
+    Mutant(
+        "losses replace a device",
+        "_score/files.py",
+        "if os.path.exists(path) and not os.path.isfile(path):",
+        "if os.path.isdir(path):",
+        "rooms/test_score.py::test_losses_replace_no_pipe_nor_device",
+    ),
+    Mutant(
+        "a count is printed as a float",
+        "_score/command.py",
+        "isinstance(value, (int, str))",
+        "isinstance(value, str)",
+        "rooms/test_score.py::test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes",
+    ),
+    Mutant(
+        "a megabyte has 2**20 bytes",
+        "_score/command.py",
+        "found['bytes_per_second'] / 1e6",
+        "found['bytes_per_second'] / 2**20",
+        "rooms/test_score.py::test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes",
+    ),
+    Mutant(
+        "Dask's divisor has weights that the losses have not",
+        "extra/_tasks.py",
+        "np.append(cast(options.weight, dtype), dtype.type(0))[label]",
+        "np.append(options.weight, 0)[label]",
+        "extra/test_dask.py::test_weights_are_those_of_the_dtype_of_the_computation",
+    ),
+    Mutant(
+        "Dask sums losses of float16 once rounded",
+        "extra/_tasks.py",
+        "return cast(array, computation_dtype(array))",
+        "return array",
+        "extra/test_dask.py::test_losses_of_float16_are_summed_before_they_are_rounded",
+    ),
+    Mutant(
+        "Dask's tasks forget the workers of a chunk of classes",
+        "extra/_tasks.py",
+        '"workers": options.workers,',
+        '"workers": 1,',
+        "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
+    ),
+    Mutant(
+        "Dask's tasks forget the workers of whole classes",
+        "extra/_tasks.py",
+        "options.axis,\n            options.workers,\n",
+        "options.axis,\n            1,\n",
+        "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
+    ),
+    Mutant(
+        "Dask's tasks have the workers of when they run",
+        "extra/dask.py",
+        "smoothing(label_smoothing), worker_count(workers)",
+        "smoothing(label_smoothing), workers",
+        "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
+    ),
+    Mutant(
+        "log_softmax of shards takes log(1 + q)",
+        "_classification/shards.py",
+        "out -= across(np.log1p(state.others), axis)",
+        "out -= across(np.log(1 + state.others), axis)",
+        "extra/test_dask.py::test_a_confident_prediction_keeps_its_tails_in_any_chunks",
+    ),
+    Mutant(
+        "a mean of sums beyond the largest number warns",
+        "_classification/cross_entropy_sums.py",
+        'with np.errstate(all="ignore"):\n            return self.sum',
+        "with np.errstate():\n            return self.sum",
+        "laws/test_merging.py::"
+        "test_a_mean_or_perplexity_beyond_the_largest_number_is_infinite_without_a_warning",
+    ),
+    Mutant(
+        "a perplexity beyond the largest number warns",
+        "_classification/cross_entropy_sums.py",
+        'with np.errstate(all="ignore"):\n            return np.exp',
+        "with np.errstate():\n            return np.exp",
+        "laws/test_merging.py::"
+        "test_a_mean_or_perplexity_beyond_the_largest_number_is_infinite_without_a_warning",
+    ),
+    Mutant(
+        "the gradient of a shard has the byte order of its logits",
+        "_classification/cross_entropy_shards.py",
+        "np.empty_like(call.logits, result_dtype(call.logits))",
+        "np.empty_like(call.logits)",
+        "laws/test_merging.py::"
+        "test_the_gradient_of_a_shard_is_native_whatever_the_byte_order_of_its_logits",
+    ),
+    Mutant(
+        "a backward has one worker, whatever set_workers says",
+        "_classification/nll.py",
+        "    run(lambda: kernel, plan.blocks, worker_count(None))\n    return result",
+        "    run(lambda: kernel, plan.blocks, 1)\n    return result",
+        "rooms/test_bits.py::test_every_function_shares_its_blocks_among_the_workers",
+    ),
+    Mutant(
+        "a curvature is written over the caller's vector",
+        "_regression/squared_error.py",
+        "else 2 * vector\n",
+        "else np.multiply(vector, 2, out=vector if vector.flags.writeable else None)\n",
+        "rooms/test_arguments.py::test_inputs_are_never_written",
+    ),
+    Mutant(
+        "a curvature has the dtype of the computation",
+        "_classification/cross_entropy.py",
+        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
+        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
+        "spare: Array) -> None:\n        mass",
+        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
+        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
+        "spare: Array) -> None:\n        mass",
+        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+    ),
+    Mutant(
+        "a tile of inputs is as wide as that of one sample",
+        "_core/products.py",
+        "rows = 1 if in_place else max(1, len(per_sample))",
+        "rows = 1",
+        "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
+    ),
+    Mutant(
+        "a tile of the weight has as many classes as if each had one feature",
+        "_core/products.py",
+        "TILE_BYTES // (self.dtype.itemsize * max(1, features.stop - features.start))",
+        "TILE_BYTES // self.dtype.itemsize",
+        "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
+    ),
 ]
 
 
