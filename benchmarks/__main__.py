@@ -1,134 +1,371 @@
-"""The command line: ``python -m benchmarks [run | bar | plot | table | parts | list]``."""
+"""The command line: ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from . import accuracy, bar, linear, parts, scale, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .processes import run_pinned
-from .results import FOLDER, Cell, Results, about, cores
+from .results import (
+    Cell,
+    IncompleteError,
+    Results,
+    about,
+    cores,
+    package,
+    publish,
+    saved,
+    saving,
+    table,
+)
 
 ROUNDS, QUICK_ROUNDS = 11, 5
+THREADS = [1, 2]
 BUSY = 0.5  # processes that ran in the last minute
+SHOWN = 12  # names, of those that --problems could have matched
 
 
-def run(options: argparse.Namespace) -> int:
-    """Measure, print, save, draw, and hold the results against the bar."""
-    problems = [
-        name
-        for name, problem in PROBLEMS.items()
-        if (problem.quick or not options.quick)
-        and (not options.problems or any(part in name for part in options.problems))
-    ]
+# ---- benchmarks: each measures, prints, saves as it goes, and says where ------------------------
+
+
+def speed(options: argparse.Namespace) -> Path:
+    """Time losses and its peers on one call after another."""
     missing = {name: CONTENDERS[name].missing for name in options.contenders}
-    task = {
-        "problems": problems,
-        "contenders": [name for name in options.contenders if not missing[name]],
-        "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
-    }
     for name, packages in missing.items():
         if packages:
             print(f"{name} does not take part: no {', '.join(packages)}")
-    results = Results(about(), [])
+    task = {
+        "problems": options.problems,
+        "contenders": [name for name in options.contenders if not missing[name]],
+        "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
+    }
+    if not task["contenders"]:
+        raise UsageError("nobody is left to be timed: install what is missing")
+    results = Results(about() | package(), [])
     load = results.about["load"]
     if load and load[0] > BUSY:
         print(f"this machine is busy (load {load[0]}): threads that wait for a core take long")
-    for threads in options.threads:
-        if threads > cores():
-            print(f"no run on {threads} threads: there are {cores()} cores to use")
-            continue
-        results.cells += map(Cell.from_json, run_pinned("benchmarks.measure", task, threads))
-    path = FOLDER / f"{options.name or ('partial' if partial(options) else 'speed')}.json"
-    results.save(path)
-    print(f"saved {path}")
-    plot(path)
-    print("\n".join(bar.report(results, only_misses=True)[0]))
-    return 0
+    with saving("speed", options.name) as path:
+        for threads in options.threads:
+            for found in run_pinned("benchmarks.measure", task, threads):
+                results.cells.append(Cell.from_json(found))
+                results.save(path)
+                print("\n".join([*table(results.cells[-1]), ""]), flush=True)
+        if len(results.cells) < len(options.problems) * len(options.threads):
+            raise IncompleteError
+        whole = options.whole and not any(missing.values())
+        end = bar.report(results, only_misses=True)[0] if whole else summary.overall(results)
+        print("\n".join(end))
+    return publish(path, "speed") if whole else path
 
 
-def partial(options: argparse.Namespace) -> bool:
-    """Whether this is less than the whole run, whose results are those that are published."""
-    narrowed = [options.quick, options.problems, options.rounds, options.threads != [1, 2]]
-    narrowed += [contender.missing for contender in CONTENDERS.values()]
-    return any(narrowed) or options.contenders != list(CONTENDERS)
+def of_accuracy(options: argparse.Namespace) -> Path:
+    """Compare losses and its peers with 60-digit decimals: errors in ulp."""
+    return accuracy.report(options.problems, options.whole, options.name)
 
 
-def plot(path: Path) -> int:
-    """Draw the plot of saved results beside them."""
+def of_linear(options: argparse.Namespace) -> Path:
+    """Time linear_cross_entropy beside its matrix products and peers, and find its memory."""
+    chosen = options.problems, options.whole, options.threads
+    return linear.report(*chosen, options.rounds, options.name)
+
+
+def of_scale(options: argparse.Namespace) -> Path:
+    """Measure sums, shards, files and worker processes."""
+    return scale.report(options.problems, options.whole, options.name)
+
+
+def of_values(options: argparse.Namespace) -> Path:
+    """Time zeros, infinities, nan and others beside standard normal values."""
+    return values.report(options.problems, options.whole, options.rounds, options.name)
+
+
+def of_parts(options: argparse.Namespace) -> Path:
+    """Time NumPy's own operations, and sizes of blocks."""
+    return parts.report(options.problems, options.whole, options.rounds, options.name)
+
+
+class Benchmark(NamedTuple):
+    """How to measure, which options that takes, the problems' names, and what is made of it all."""
+
+    measure: Callable[[argparse.Namespace], Path]
+    takes: tuple[str, ...]
+    problems: Callable[[], Iterable[str]]
+    load: Callable[[Path], Any]
+    lines: Callable[[Any], Iterable[str]]
+    draw: str | None = None  # a function of plot.py
+
+
+def headed(tables: dict[str, list[str]]) -> list[str]:
+    """The lines of tables, each below its title."""
+    return [line for title, lines in tables.items() for line in [f"{title}\n", *lines, ""]]
+
+
+BENCHMARKS = {  # by the beginning of their results' names
+    "speed": Benchmark(
+        speed,
+        ("quick", "problems", "contenders", "threads", "rounds", "name"),
+        lambda: PROBLEMS,
+        Results.load,
+        lambda results: (
+            headed(summary.tables(results))
+            or [line for cell in results.cells for line in [*table(cell), ""]]
+        ),
+        "draw",
+    ),
+    "accuracy": Benchmark(
+        of_accuracy,
+        ("problems", "name"),
+        accuracy.problems,
+        accuracy.load,
+        lambda results: headed(accuracy.tables(results)),
+        "draw_accuracy",
+    ),
+    "linear": Benchmark(
+        of_linear,
+        ("problems", "threads", "rounds", "name"),
+        linear.problems,
+        linear.load,
+        linear.everything,
+        "draw_linear",
+    ),
+    "scale": Benchmark(
+        of_scale,
+        ("problems", "name"),
+        scale.problems,
+        scale.load,
+        lambda results: headed(scale.tables(results)),
+        "draw_scale",
+    ),
+    "values": Benchmark(
+        of_values, ("problems", "rounds", "name"), values.problems, values.load, values.lines
+    ),
+    "parts": Benchmark(
+        of_parts, ("problems", "rounds", "name"), parts.problems, parts.load, parts.lines
+    ),
+}
+
+
+# ---- what is made of saved results ---------------------------------------------------------------
+
+
+def loaded(name: str) -> tuple[Benchmark, Any, Path]:
+    """The benchmark of saved results, the results and their place."""
+    path = saved(name)
+    benchmark = BENCHMARKS.get(name.partition("-")[0])
+    if benchmark is None or not path.exists():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
+        raise UsageError(f"argument --name: no results have the name {name!r}; there are: {there}")
+    return benchmark, benchmark.load(path), path
+
+
+def show_bar(name: str) -> int:
+    """Hold saved results of speed against the promises."""
+    benchmark, results, _ = loaded(name)
+    if benchmark is not BENCHMARKS["speed"]:
+        raise UsageError(f"argument --name: expected results of speed, got {name!r}")
+    lines, kept = bar.report(results)
+    print("\n".join(lines))
+    return 0 if kept else 1
+
+
+def show_plot(name: str) -> int:
+    """Draw saved results beside them."""
+    benchmark, results, path = loaded(name)
+    if benchmark.draw is None:
+        raise UsageError(f"argument --name: of {name!r} there is no plot; table prints it")
+    from . import plot
+
     try:
-        from .plot import draw, draw_accuracy, draw_linear, draw_scale
+        drawn = getattr(plot, benchmark.draw)(results, path.with_suffix(""))
     except ImportError:
         print("no plot: matplotlib is not installed")
         return 0
-    if "accuracy" in path.stem:
-        draw_accuracy(accuracy.load(path), path.with_suffix(""))
-    elif "linear" in path.stem:
-        draw_linear(linear.load(path), path.with_suffix(""))
-    elif "scale" in path.stem:
-        draw_scale(scale.load(path), path.with_suffix(""))
-    elif not draw(Results.load(path), path.with_suffix("")):
-        return 0
-    print(f"drew {path.with_suffix('.svg')} and .png")
+    print(f"drew {path.with_suffix('.svg')} and .png" if drawn else "nothing of it is in the plot")
     return 0
 
 
-def table(path: Path) -> int:
+def show_table(name: str) -> int:
     """Print the tables of saved results."""
-    if "linear" in path.stem:
-        print("\n".join(linear.everything(linear.load(path))))
-        return 0
-    if "scale" in path.stem:
-        tables = scale.tables(scale.load(path))
-    elif "accuracy" in path.stem:
-        tables = accuracy.tables(accuracy.load(path))
-    else:
-        tables = summary.tables(Results.load(path))
-    for title, lines in tables.items():
-        print("\n".join([f"{title}\n", *lines, ""]))
+    benchmark, results, _ = loaded(name)
+    print("\n".join(benchmark.lines(results)))
     return 0
+
+
+def show_list() -> int:
+    """Print the names that --problems matches parts of."""
+    for kind, benchmark in BENCHMARKS.items():
+        print("\n    ".join([_command(kind), *benchmark.problems()]))
+    return 0
+
+
+SHOW = {"bar": show_bar, "plot": show_plot, "table": show_table}
+
+
+# ---- the command line ----------------------------------------------------------------------------
+
+
+class UsageError(Exception):
+    """What is wrong with the command line."""
+
+
+def _command(kind: str) -> str:
+    return "python -m benchmarks" + (f" {kind}" if kind != "speed" else "")
+
+
+def selected(names: Sequence[str], asked: Sequence[str] | None) -> list[str]:
+    """The names that are asked for, in whole or in part."""
+    if not asked:
+        return list(names)
+    found: set[str] = set()
+    for part in asked:
+        matching = [part] if part in names else [name for name in names if part in name]
+        if not matching:
+            shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+            raise UsageError(
+                f"argument --problems: no name has the part {part!r}; expected parts of {shown} "
+                "(python -m benchmarks list prints all)"
+            )
+        found.update(matching)
+    return [name for name in names if name in found]
+
+
+def measure(kind: str, options: argparse.Namespace) -> int:
+    """Run a benchmark and draw its results."""
+    benchmark = BENCHMARKS[kind]
+    options.whole = not given(options)
+    names = [p for p in benchmark.problems() if not options.quick or PROBLEMS[p].quick]
+    options.problems = selected(names, options.problems)
+    options.contenders = options.contenders or list(CONTENDERS)
+    asked = options.threads or THREADS
+    options.threads = [count for count in asked if count <= cores()]
+    if "threads" in benchmark.takes and options.threads != asked:
+        if not options.threads:
+            raise UsageError(f"argument --threads: expected at most {cores()}, got {asked}")
+        print(f"only on {options.threads} threads: there are no more cores to use")
+        options.whole = False
+    path = benchmark.measure(options)
+    if benchmark.draw:
+        show_plot(path.stem)
+    print(f"python -m benchmarks table --name {path.stem} prints the results again")
+    return 0
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an argument: an integer that is no smaller."""
+
+    def integer(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected an integer from {least} up, got {text!r}")
+        return int(text)
+
+    return integer
+
+
+def named(text: str) -> str:
+    """The type of --name: part of the name of a file."""
+    if not text.replace("-", "").replace("_", "").isalnum():
+        raise argparse.ArgumentTypeError(f"expected letters, digits, - and _, got {text!r}")
+    return text
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "quick": {"action": "store_true", "help": f"the main problems, {QUICK_ROUNDS} rounds"},
+    "problems": {
+        "nargs": "+",
+        "metavar": "PART",
+        "help": "only problems whose names have one of these parts",
+    },
+    "contenders": {
+        "nargs": "+",
+        "metavar": "NAME",
+        "choices": CONTENDERS,
+        "help": f"only these of {', '.join(map(repr, CONTENDERS))}",
+    },
+    "threads": {
+        "nargs": "+",
+        "metavar": "N",
+        "type": at_least(1),
+        "help": "numbers of threads, by default 1 and 2",
+    },
+    "rounds": {
+        "metavar": "N",
+        "type": at_least(2),  # of one there are no quartiles
+        "help": "how often each call is timed, by default as often as its benchmark says",
+    },
+    "name": {
+        "type": named,
+        "help": "save as results/BENCHMARK-NAME.json instead of BENCHMARK-partial.json; "
+        "of bar, plot and table: the name of the results, by default speed",
+    },
+}
+
+
+def _commands() -> Iterator[tuple[str, str | None, tuple[str, ...]]]:
+    """The name of each command, what it does, and the options that it takes."""
+    for kind, benchmark in BENCHMARKS.items():
+        yield "run" if kind == "speed" else kind, benchmark.measure.__doc__, benchmark.takes
+    for name, show in SHOW.items():
+        yield name, show.__doc__, ("name",)
+    yield "list", show_list.__doc__, ()
+
+
+COMMANDS = {name: takes for name, _, takes in _commands()}
+
+
+def given(options: argparse.Namespace) -> set[str]:
+    """The options that are on the command line."""
+    return {name for name in OPTIONS if getattr(options, name) not in (None, False)}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, whose help has a line for each command."""
+    lines = []
+    for name, text, takes in _commands():
+        lines.append(f"  {name:<10}{text}")
+        lines += [f"  {'':<10}({' '.join(f'--{option}' for option in takes)})"] if takes else []
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure losses beside its peers. Results are saved as they come; those of a\n"
+        "whole run, which has no option, then replace the last whole run's.",
+        epilog="\n".join(["commands, and the options that each takes:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "command", nargs="?", default="run", choices=COMMANDS, metavar="command", help="or run"
+    )
+    for name, option in OPTIONS.items():
+        made.add_argument(f"--{name}", **option)
+    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=run.__doc__)
-    commands = ["run", "bar", "plot", "table", "parts", "values", "accuracy", "linear"]
-    commands += ["scale", "list"]
-    parser.add_argument("command", nargs="?", default="run", choices=commands)
-    parser.add_argument("--quick", action="store_true", help="fewer problems and rounds")
-    parser.add_argument("--problems", nargs="+", metavar="NAME", help="parts of problems' names")
-    parser.add_argument(
-        "--contenders", nargs="+", metavar="NAME", choices=CONTENDERS, default=list(CONTENDERS)
-    )
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, help=f"by default {ROUNDS}, or {QUICK_ROUNDS}")
-    parser.add_argument("--name", help="results/NAME.json: speed for a whole run, else partial")
-    options = parser.parse_args(arguments)
-    saved = FOLDER / f"{options.name or 'speed'}.json"
-    if options.command == "list":
-        print("\n".join(PROBLEMS))
-        return 0
-    if options.command == "plot":
-        return plot(saved)
-    if options.command in ("parts", "values"):
-        for line in (parts if options.command == "parts" else values).report():
-            print(line, flush=True)
-        return 0
-    if options.command == "table":
-        return table(saved)
-    if options.command == "accuracy":
-        return plot(accuracy.report())
-    if options.command == "linear":
-        return plot(linear.report(options.threads, options.rounds, options.name))
-    if options.command == "scale":
-        return plot(scale.report(options.name))
-    if options.command == "bar":
-        lines, whole = bar.report(Results.load(saved))
-        print("\n".join(lines))
-        return 0 if whole else 1
-    return run(options)
+    """Do what the command line says; return the exit status."""
+    command_line = parser()
+    options = command_line.parse_args(arguments)
+    command = options.command
+    try:
+        for name in sorted(given(options) - set(COMMANDS[command])):
+            raise UsageError(f"argument --{name}: the command {command!r} does not take it")
+        if command in SHOW:
+            return SHOW[command](options.name or "speed")
+        if command == "list":
+            return show_list()
+        return measure("speed" if command == "run" else command, options)
+    except UsageError as error:
+        command_line.error(str(error))
+    except IncompleteError:
+        print("not everything was measured", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from tests.accuracy import exact
 from tests.accuracy.regimes import IN_HALF, REGIMES, draw
 
 from .contenders import CONTENDERS, TEXTBOOK, scipy_functions
-from .results import FOLDER, about
+from .results import about, publish, saving, write
 
 DTYPES = ["float16", "float32", "float64"]
 SMOOTHING = 0.1
@@ -30,6 +30,7 @@ BEYOND = {  # regimes whose losses are below the smallest number of a dtype
 LARGEST_LOGIT = {"float16": 16, "float32": 88, "float64": 700}
 MARGINS = {"float32": range(0, 102, 2), "float64": range(0, 741, 10)}
 MARGIN_ROWS = 8
+MARGINS_NAME = "margins"
 LOST = "lost"  # what the table says of an error as large as the result
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -201,10 +202,18 @@ def exactly(rows: Rows) -> tuple[list[Any], list[Any]]:
 # ---- the errors ----------------------------------------------------------------------------------
 
 
-def measure(contenders: Sequence[str], dtypes: Sequence[str] = DTYPES) -> Iterator[Cell]:
-    """The errors of every contender in every regime."""
-    for dtype in dtypes:
+def problems() -> list[str]:
+    """The names that --problems matches: of each regime of a dtype, and of the margins."""
+    found = [f"{dtype}/{regime}" for dtype in DTYPES for regime, _ in regimes(dtype)]
+    return found + [f"{dtype}/{MARGINS_NAME}" for dtype in MARGINS]
+
+
+def measure(contenders: Sequence[str], chosen: Collection[str]) -> Iterator[Cell]:
+    """The errors of every contender in the chosen regimes."""
+    for dtype in DTYPES:
         for regime, rows in regimes(dtype):
+            if f"{dtype}/{regime}" not in chosen:
+                continue
             expected = exactly(rows)
             for name, found in answers(rows, contenders):
                 loss, gradient = map(_largest_and_mean, found, expected)
@@ -217,22 +226,21 @@ def _largest_and_mean(got: np.ndarray, expected: Sequence[Any]) -> tuple[float, 
     return max(errors), sum(errors) / len(errors)
 
 
-def by_margin(contenders: Sequence[str]) -> dict[str, Any]:
+def by_margin(contenders: Sequence[str], dtype: str) -> dict[str, list[list[float]]]:
     """The largest relative errors of loss and target's gradient at each confidence margin."""
-    curves: dict[str, dict[str, list[list[float]]]] = {}
-    for dtype, margins in MARGINS.items():
-        rng = np.random.default_rng(5)
-        for margin in margins:
-            logits = rng.standard_normal((MARGIN_ROWS, CLASSES))
-            logits[:, 0] = logits[:, 1:].max(axis=1) + margin
-            rows = Rows(logits.astype(dtype), np.zeros(MARGIN_ROWS, np.int64))
-            expected_loss, expected_gradient = exactly(rows)
-            for name, (loss, gradient) in answers(rows, contenders):
-                curve = curves.setdefault(dtype, {}).setdefault(name, [[], []])
-                pairs = [(loss, expected_loss), (gradient[:, 0], expected_gradient[::CLASSES])]
-                for errors, pair in zip(curve, pairs, strict=True):
-                    errors.append(max(map(_relative, *pair)))
-    return {"at": {dtype: list(margins) for dtype, margins in MARGINS.items()}, "errors": curves}
+    curves: dict[str, list[list[float]]] = {}
+    rng = np.random.default_rng(5)
+    for margin in MARGINS[dtype]:
+        logits = rng.standard_normal((MARGIN_ROWS, CLASSES))
+        logits[:, 0] = logits[:, 1:].max(axis=1) + margin
+        rows = Rows(logits.astype(dtype), np.zeros(MARGIN_ROWS, np.int64))
+        expected_loss, expected_gradient = exactly(rows)
+        for name, (loss, gradient) in answers(rows, contenders):
+            curve = curves.setdefault(name, [[], []])
+            pairs = [(loss, expected_loss), (gradient[:, 0], expected_gradient[::CLASSES])]
+            for errors, pair in zip(curve, pairs, strict=True):
+                errors.append(max(map(_relative, *pair)))
+    return curves
 
 
 def _relative(got: np.floating[Any], expected: Any) -> float:
@@ -244,38 +252,41 @@ def _relative(got: np.floating[Any], expected: Any) -> float:
 # ---- what is written of it -----------------------------------------------------------------------
 
 
-def report() -> Path:
-    """Measure with every contender that is installed; save and draw the result."""
+def report(chosen: Collection[str], whole: bool, name: str | None) -> Path:
+    """Measure the chosen problems with every contender that is installed; print and save."""
     contenders = [name for name in ANSWERS if not CONTENDERS[name].missing]
     missing = [name for name in ANSWERS if name not in contenders]
     if missing:
         print(f"not installed, and left out: {', '.join(missing)}")
-    cells = []
-    for cell in measure(contenders):
-        cells.append(cell)
-        print(
-            f"{cell.dtype:<8} {cell.regime:<20} {cell.contender:<13} loss {ulp(cell, cell.loss[0])}"
-            f" (mean {ulp(cell, cell.loss[1])}), gradient {ulp(cell, cell.gradient[0])}"
-            f" (mean {ulp(cell, cell.gradient[1])}) ulp",
-            flush=True,
-        )
-    path = FOLDER / ("partial-accuracy.json" if missing else "accuracy.json")
-    everything = about()
-    where = {key: everything[key] for key in ("date", "cpu", "system", "python", "versions")}
-    save(path, {"about": where, "cells": cells, "margins": by_margin(contenders)})
-    print(f"saved {path}")
-    return path
+    machine = about()
+    where = {key: machine[key] for key in ("date", "cpu", "system", "python", "versions")}
+    cells: list[Cell] = []
+    margins: dict[str, Any] = {"at": {}, "errors": {}}
+    results = {"about": where, "cells": cells, "margins": margins}
+    with saving("accuracy", name) as path:
+        for cell in measure(contenders, chosen):
+            cells.append(cell)
+            save(path, results)
+            print(
+                f"{cell.dtype:<8} {cell.regime:<20} {cell.contender:<13} "
+                f"loss {ulp(cell, cell.loss[0])} (mean {ulp(cell, cell.loss[1])}), "
+                f"gradient {ulp(cell, cell.gradient[0])} (mean {ulp(cell, cell.gradient[1])}) ulp",
+                flush=True,
+            )
+        for dtype in MARGINS:
+            if f"{dtype}/{MARGINS_NAME}" in chosen:
+                margins["errors"][dtype] = by_margin(contenders, dtype)
+                margins["at"][dtype] = list(MARGINS[dtype])
+                save(path, results)
+    return publish(path, "accuracy") if whole and not missing else path
 
 
 def save(path: Path, results: dict[str, Any]) -> None:
-    cells = ",\n".join(json.dumps(cell._asdict()) for cell in results["cells"])
-    head = json.dumps(results["about"], indent=1)
-    margins = json.dumps(results["margins"])
-    path.write_text(f'{{"about": {head},\n"cells": [\n{cells}\n],\n"margins": {margins}}}\n')
+    write(path, results | {"cells": [cell._asdict() for cell in results["cells"]]})
 
 
 def load(path: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads(path.read_text())
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     pairs = ("loss", "gradient")
     results["cells"] = [
         Cell(**{key: tuple(value) if key in pairs else value for key, value in cell.items()})

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +22,8 @@ from .contenders import CONTENDERS as PACKAGES
 from .contenders import TEXTBOOK, Call, cross_entropy
 from .measure import clock, error, extra_memory
 from .problems import SMOOTHING, Arrays
-from .processes import run_pinned, status
-from .results import FOLDER, Timing, about, cores, seconds
+from .processes import run_pinned, status, tell
+from .results import IncompleteError, Timing, about, publish, saving, seconds, write
 from .results import load as machine_load
 
 ROUNDS, FEW_ROUNDS = 5, 3  # of the bar's problem, and of others as long as that
@@ -53,6 +53,10 @@ class Layer(NamedTuple):
     def name(self) -> str:
         return f" {TIMES} ".join(map(str, self))
 
+    @property
+    def size(self) -> str:
+        return "x".join(map(str, self))
+
 
 BAR = Layer(4096, 512, 32000)
 LAYERS = [BAR, Layer(512, 512, 50257), Layer(256, 512, 256000), Layer(4096, 64, 1000)]
@@ -60,6 +64,13 @@ MEMORY_LAYERS = [
     *(Layer(samples, MEMORY_FEATURES, 32000) for samples in (256, 1024, 4096, 16384)),
     *(Layer(samples, MEMORY_FEATURES, 256000) for samples in (256, 1024)),
 ]
+
+
+def problems() -> list[str]:
+    """The names that --problems matches: of each layer that is timed, or whose memory is found."""
+    return [f"time/{layer.size}" for layer in LAYERS] + [
+        f"memory/{layer.size}" for layer in MEMORY_LAYERS
+    ]
 
 
 class Given(NamedTuple):
@@ -195,6 +206,12 @@ CONTENDERS = {
     CHUNKED: Contender(torch_chunked),
 }
 REMEMBERED = [LOSSES, "textbook", TORCH, CHUNKED]
+# On the bar's layer: what is promised, of which times the multiples, and how large they may be.
+PROMISES = [
+    (f"at most {TIME_BAR} of the three products, memory given", [(LOSSES, GIVEN)], TIME_BAR),
+    ("less time than torch, and than torch, chunked", [(LOSSES, TORCH), (LOSSES, CHUNKED)], 1.0),
+    (f"50 % ignored: at most {HALF_BAR} of the time", [(IGNORED, LOSSES)], HALF_BAR),
+]
 
 
 def contenders() -> list[str]:
@@ -342,57 +359,65 @@ def remembered(layer: Layer, name: str) -> Memory:
 
 
 def main() -> None:
-    """Measure what the JSON on the command line asks for; append the cells to its file."""
+    """Measure what the JSON on the command line asks for, and tell each cell."""
     task = json.loads(sys.argv[1])
     warnings.simplefilter("ignore")  # the peers' own; those of losses are tested elsewhere
-    with open(task["output"], "a") as output:
-        if "remember" in task:
-            sizes, name = task["remember"]
-            print(json.dumps(remembered(Layer(*sizes), name)._asdict()), file=output)
-        for sizes in task.get("layers", []):
-            cell = timed(Layer(*sizes), contenders(), task["threads"], task["rounds"])
-            print("\n".join([*lines(cell), ""]), flush=True)
-            print(json.dumps(cell.to_json()), file=output, flush=True)
+    if "remember" in task:
+        sizes, name = task["remember"]
+        tell(remembered(Layer(*sizes), name)._asdict())
+    for sizes in task.get("layers", []):
+        tell(timed(Layer(*sizes), contenders(), task["threads"], task["rounds"]).to_json())
 
 
 # ---- what is written of it -----------------------------------------------------------------------
 
 
-def report(threads: list[int], rounds: int | None, name: str | None) -> Path:
-    """Measure time and memory; print and save them."""
-    results: dict[str, Any] = {"about": about(), "times": [], "memory": []}
+def report(
+    chosen: Collection[str], whole: bool, threads: list[int], rounds: int | None, name: str | None
+) -> Path:
+    """Measure the time and the memory of the chosen layers; print and save them."""
+    times: list[Times] = []
+    memory: list[Memory] = []
+    results: dict[str, Any] = {"about": about(), "times": times, "memory": memory}
     missing = [name for name in CONTENDERS if name not in contenders()]
     if missing:
         print(f"not installed, and left out: {', '.join(missing)}")
+    remember = [
+        (layer, contender)
+        for layer in MEMORY_LAYERS
+        for contender in REMEMBERED
+        if f"memory/{layer.size}" in chosen and contender not in missing
+    ]
+    layers = [layer for layer in LAYERS if f"time/{layer.size}" in chosen]
     module = "benchmarks.linear"
-    for layer in MEMORY_LAYERS:
-        for contender in REMEMBERED:
-            if contender not in missing:
-                found = run_pinned(module, {"remember": [layer, contender]}, 1)
-                results["memory"] += map(Memory.from_json, found)
-    for count in threads:
-        if count > cores():
-            print(f"no run on {count} threads: there are {cores()} cores to use")
-            continue
-        found = run_pinned(module, {"layers": LAYERS, "rounds": rounds}, count)
-        results["times"] += map(Times.from_json, found)
-    results["about"]["load_at_end"] = machine_load()
-    whole = not (missing or rounds or name) and threads == [1, 2]
-    path = FOLDER / f"{name or ('linear' if whole else 'partial-linear')}.json"
-    save(path, results)
-    print("\n".join([*everything(results), f"saved {path.name}"]))
-    return path
+    with saving("linear", name) as path:
+        for pair in remember:
+            for found in run_pinned(module, {"remember": pair}, 1):
+                memory.append(cell := Memory.from_json(found))
+                save(path, results)
+                print(f"{cell.layer.name}, {cell.contender}: extra MiB {mebibytes(cell)}")
+        for count in threads if layers else []:
+            for found in run_pinned(module, {"layers": layers, "rounds": rounds}, count):
+                times.append(Times.from_json(found))
+                save(path, results)
+                print("\n".join(["", *lines(times[-1])]), flush=True)
+        results["about"]["load_at_end"] = machine_load()
+        save(path, results)
+        print("\n".join(["", *everything(results)]))
+        if len(memory) < len(remember) or len(times) < len(threads) * len(layers):
+            raise IncompleteError
+    return publish(path, "linear") if whole and not missing else path
 
 
 def save(path: Path, results: dict[str, Any]) -> None:
-    times = ",\n".join(json.dumps(cell.to_json()) for cell in results["times"])
-    memory = ",\n".join(json.dumps(cell._asdict()) for cell in results["memory"])
-    head = json.dumps(results["about"], indent=1)
-    path.write_text(f'{{"about": {head},\n"times": [\n{times}\n],\n"memory": [\n{memory}\n]}}\n')
+    times = [cell.to_json() for cell in results["times"]]
+    write(
+        path, results | {"times": times, "memory": [cell._asdict() for cell in results["memory"]]}
+    )
 
 
 def load(path: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads(path.read_text())
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     results["times"] = list(map(Times.from_json, results["times"]))
     results["memory"] = list(map(Memory.from_json, results["memory"]))
     return results
@@ -421,7 +446,8 @@ def tables(results: dict[str, Any]) -> dict[str, list[str]]:
     for threads in dict.fromkeys(cell.threads for cell in results["times"]):
         cells = [cell for cell in results["times"] if cell.threads == threads]
         found[f"time, {_threads(threads)}"] = list(_times(cells))
-    found["memory"] = list(_memory(results["memory"]))
+    if results["memory"]:
+        found["memory"] = list(_memory(results["memory"]))
     return found
 
 
@@ -456,29 +482,25 @@ def _threads(count: int) -> str:
 
 
 def bars(results: dict[str, Any]) -> Iterator[str]:
-    """A line for each promise, on the bar's problem: whether it is met, and the figures."""
+    """A line for each promise that was tried: whether it is met, and the figures."""
     cells = [cell for cell in results["times"] if cell.layer == BAR]
-
-    def line(text: str, pairs: list[tuple[str, str]], limit: float) -> str:
-        known = [cell for cell in cells if {*sum(pairs, ())} <= set(cell.timings)]
-        found = {cell.threads: [cell.ratio(name, other) for name, other in pairs] for cell in known}
-        met = found and all(ratio <= limit for ratios in found.values() for ratio in ratios)
+    for text, pairs, limit in PROMISES:
+        names = {name for pair in pairs for name in pair}
+        tried = [cell for cell in cells if names <= {*cell.timings, *cell.notes}]
+        known = [cell for cell in tried if names <= {*cell.timings}]
+        found = {cell.threads: [cell.ratio(*pair) for pair in pairs] for cell in known}
+        met = known == tried and all(x <= limit for ratios in found.values() for x in ratios)
         figures = [
             f"{' and '.join(f'{ratio:.2f}' for ratio in ratios)} on {_threads(threads)}"
             for threads, ratios in found.items()
         ]
-        return f"{'met ' if met else 'MISS'}  {text}: {', '.join(figures)}"
-
-    yield line(
-        f"at most {TIME_BAR} of the three products, memory given", [(LOSSES, GIVEN)], TIME_BAR
-    )
-    peers = [(LOSSES, TORCH), (LOSSES, CHUNKED)]
-    yield line("less time than torch, and than torch, chunked", peers, 1.0)
-    yield line(f"50 % ignored: at most {HALF_BAR} of the time", [(IGNORED, LOSSES)], HALF_BAR)
+        if tried:
+            yield f"{'met ' if met else 'MISS'}  {text}: {', '.join(figures) or 'failed'}"
     extra = [c.extra for c in results["memory"] if c.contender == LOSSES and c.extra is not None]
-    met = extra and max(extra) <= MEMORY_BAR
-    largest = f"{max(extra) / MIB:.1f} MiB" if extra else "not measured"
-    yield f"{'met ' if met else 'MISS'}  at most {MEMORY_BAR // MIB} MiB of memory: {largest}"
+    if extra:
+        met = max(extra) <= MEMORY_BAR
+        largest = f"{max(extra) / MIB:.1f} MiB"
+        yield f"{'met ' if met else 'MISS'}  at most {MEMORY_BAR // MIB} MiB of memory: {largest}"
 
 
 def everything(results: dict[str, Any]) -> Iterator[str]:

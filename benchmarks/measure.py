@@ -13,7 +13,6 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Sequence
-from itertools import chain
 from statistics import quantiles
 from timeit import Timer
 from typing import Any
@@ -22,7 +21,8 @@ import numpy as np
 
 from .contenders import CONTENDERS, Call, textbook
 from .problems import PROBLEMS, Problem, arrays
-from .results import Cell, Timing, table
+from .processes import tell
+from .results import Cell, Timing
 
 ROUND_SECONDS = 0.02  # a fast call is repeated for so long in each round
 LONG_SECONDS = 10  # a cell that would take longer has fewer rounds
@@ -140,14 +140,12 @@ def measure(problem: Problem, names: Sequence[str], threads: int, rounds: int) -
 
 
 def main() -> None:
-    """Measure what the JSON on the command line asks for; append the cells to its file."""
+    """Measure what the JSON on the command line asks for, and tell each cell."""
     task = json.loads(sys.argv[1])
     warnings.simplefilter("ignore")  # the peers' own; those of losses are tested elsewhere
-    with open(task["output"], "a") as output:
-        for name in task["problems"]:
-            cell = measure(PROBLEMS[name], task["contenders"], task["threads"], task["rounds"])
-            print("\n".join(chain(table(cell), [""])), flush=True)
-            print(json.dumps(cell.to_json()), file=output, flush=True)
+    for name in task["problems"]:
+        cell = measure(PROBLEMS[name], task["contenders"], task["threads"], task["rounds"])
+        tell(cell.to_json())
 
 
 if __name__ == "__main__":

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
-ROUNDS = 31
+from .results import about, publish, saving, write
+
+ROUNDS, BLOCK_ROUNDS = 31, 11
 KIB = 1024
+CLASSES = (10, 100, 1000)
+SHAPES = [(60000, 10), (20000, 100), (8192, 1000)]
 
 
-def seconds(call: Callable[[], object], rounds: int = ROUNDS) -> float:
+def seconds(call: Callable[[], object], rounds: int) -> float:
     """The median time of a call, after one that is not counted."""
     call()
     found = []
@@ -23,11 +30,11 @@ def seconds(call: Callable[[], object], rounds: int = ROUNDS) -> float:
     return median(found)
 
 
-def operations(classes: int, dtype: str = "float32") -> Iterator[tuple[str, float]]:
+def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
     """Each operation of the kernels on a block of 512 KiB: what it is, nanoseconds per logit."""
-    samples = 512 * KIB // (classes * np.dtype(dtype).itemsize)
+    samples = 512 * KIB // (classes * 4)
     rng = np.random.default_rng(0)
-    rows = rng.standard_normal((samples, classes)).astype(dtype)
+    rows = rng.standard_normal((samples, classes)).astype(np.float32)
     columns, out_rows = np.ascontiguousarray(rows.T), np.empty_like(rows)
     out = np.empty_like(columns)
     per_sample, flat = rows.max(axis=1), rows.reshape(-1)
@@ -72,14 +79,14 @@ def operations(classes: int, dtype: str = "float32") -> Iterator[tuple[str, floa
     }
     with np.errstate(all="ignore"):
         for name, call in (either | by_columns).items():
-            yield name, seconds(call) / rows.size * 1e9
+            yield name, seconds(call, rounds) / rows.size * 1e9
         for name, call in by_rows.items():
             if classes >= 256 and not any(kind in name for kind in ("largest, ", "sum")):
                 np.setbufsize((2 * classes - 1) // 16 * 16)
-            yield name, seconds(call) / rows.size * 1e9
+            yield name, seconds(call, rounds) / rows.size * 1e9
 
 
-def block_sizes(shape: tuple[int, int]) -> Iterator[tuple[int, list[float]]]:
+def block_sizes(shape: tuple[int, int], rounds: int) -> Iterator[tuple[int, list[float]]]:
     """Block sizes in KiB, and nanoseconds per logit with 1 and 2 workers."""
     import losses
     from losses._core import blocks
@@ -96,7 +103,7 @@ def block_sizes(shape: tuple[int, int]) -> Iterator[tuple[int, list[float]]]:
                     lambda workers=workers: losses.cross_entropy_value_and_grad(
                         logits, target, out=out, workers=workers
                     ),
-                    rounds=11,
+                    rounds,
                 )
                 for workers in (1, 2)
             ]
@@ -105,16 +112,56 @@ def block_sizes(shape: tuple[int, int]) -> Iterator[tuple[int, list[float]]]:
         blocks.BLOCK_BYTES = before
 
 
-def report() -> Iterator[str]:
-    """The lines of ``python -m benchmarks parts``."""
-    counts = (10, 100, 1000)
-    yield "NumPy's operations on a block of 512 KiB of float32, nanoseconds per logit"
-    yield f"{'classes':<36}" + "".join(f"{count:>8}" for count in counts)
-    for rows in zip(*(list(operations(count)) for count in counts), strict=True):
-        yield f"{rows[0][0]:<36}" + "".join(f"{figure:8.2f}" for _, figure in rows)
-    yield ""
-    yield "cross_entropy_value_and_grad by the size of its blocks, nanoseconds per logit"
-    for shape in [(60000, 10), (20000, 100), (8192, 1000)]:
-        for size, (one, two) in block_sizes(shape):
+def problems() -> dict[str, Any]:
+    """The names that --problems matches: the number of classes, or the shape, of each."""
+    found: dict[str, Any] = {f"operations/{classes}": classes for classes in CLASSES}
+    return found | {f"blocks/{shape[0]}x{shape[1]}": shape for shape in SHAPES}
+
+
+def report(chosen: Collection[str], whole: bool, rounds: int | None, name: str | None) -> Path:
+    """Measure the chosen problems; print and save the nanoseconds per logit."""
+    cells: list[dict[str, Any]] = []
+    results = {"about": about(), "cells": cells}
+    with saving("parts", name) as path:
+        for problem, size in problems().items():
+            if problem not in chosen:
+                continue
+            print(f"measuring {problem}", flush=True)
+            found: Iterator[tuple[Any, Any]] = (
+                operations(size, rounds or ROUNDS)
+                if problem.startswith("operations")
+                else block_sizes(size, rounds or BLOCK_ROUNDS)
+            )
+            for what, nanoseconds in found:
+                cells.append({"problem": problem, "what": what, "nanoseconds": nanoseconds})
+                write(path, results)
+        print("\n".join(["", *lines(results)]))
+    return publish(path, "parts") if whole else path
+
+
+def load(path: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return results
+
+
+def lines(results: dict[str, Any]) -> Iterator[str]:
+    """The operations, a column for each number of classes, and the block sizes."""
+    of: dict[str, dict[Any, Any]] = {}
+    for cell in results["cells"]:
+        of.setdefault(cell["problem"], {})[cell["what"]] = cell["nanoseconds"]
+    counts = [classes for classes in CLASSES if f"operations/{classes}" in of]
+    if counts:
+        columns = [of[f"operations/{classes}"] for classes in counts]
+        yield "NumPy's operations on a block of 512 KiB of float32, nanoseconds per logit"
+        yield f"{'classes':<36}" + "".join(f"{count:>8}" for count in counts)
+        for what in columns[0]:
+            figures = (f"{column[what]:8.2f}" if what in column else "" for column in columns)
+            yield f"{what:<36}" + "".join(figures)
+    shapes = [shape for shape in SHAPES if f"blocks/{shape[0]}x{shape[1]}" in of]
+    if shapes:
+        yield from [""] if counts else []
+        yield "cross_entropy_value_and_grad by the size of its blocks, nanoseconds per logit"
+    for shape in shapes:
+        for size, (one, two) in of[f"blocks/{shape[0]}x{shape[1]}"].items():
             what = f"{shape[0]} x {shape[1]}, blocks of {size} KiB"
             yield f"{what:<40} 1 worker {one:6.2f}   2 workers {two:6.2f}"

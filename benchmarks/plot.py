@@ -135,8 +135,10 @@ def _versions(about: dict[str, Any]) -> str:
     return ", ".join(shown)
 
 
-def draw_accuracy(results: dict[str, Any], stem: Path) -> None:
+def draw_accuracy(results: dict[str, Any], stem: Path) -> bool:
     """Write stem.svg and stem.png: relative error against the confidence margin."""
+    if not results["margins"]["errors"]:
+        return False
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -172,10 +174,13 @@ def draw_accuracy(results: dict[str, Any], stem: Path) -> None:
         figure.tight_layout(rect=(0, 0, 1, 0.95))
         _save(figure, stem)
     plt.close(figure)
+    return True
 
 
-def draw_linear(results: dict[str, Any], stem: Path) -> None:
+def draw_linear(results: dict[str, Any], stem: Path) -> bool:
     """Write stem.svg and stem.png: extra memory against the number of logits."""
+    if not any(cell.extra is not None for cell in results["memory"]):
+        return False
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -226,10 +231,18 @@ def draw_linear(results: dict[str, Any], stem: Path) -> None:
         figure.tight_layout(rect=(0, 0, 1, 0.95))
         _save(figure, stem)
     plt.close(figure)
+    return True
 
 
-def draw_scale(results: dict[str, Any], stem: Path) -> None:
+def draw_scale(results: dict[str, Any], stem: Path) -> bool:
     """Write stem.svg and stem.png: errors against samples, memory against a file's size."""
+    files = [
+        record
+        for record in results["files"]
+        if record["workers"] == 1 and record["peak"] is not None
+    ]
+    if not files or not results["samples"]:
+        return False
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -255,7 +268,6 @@ def draw_scale(results: dict[str, Any], stem: Path) -> None:
         left.set_xlabel("samples")
         left.set_title("relative error of the mean", fontsize=11.5)
         left.legend(frameon=False, loc="upper left")
-        files = [record for record in results["files"] if record["workers"] == 1]
         sizes = [record["bytes"] / 1e6 for record in files]
         right.plot(sizes, sizes, color="0.5", linestyle=":", label="the file itself")
         right.plot(
@@ -280,6 +292,7 @@ def draw_scale(results: dict[str, Any], stem: Path) -> None:
         figure.tight_layout()
         _save(figure, stem)
     plt.close(figure)
+    return True
 
 
 def _save(figure: Any, stem: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 from .problems import Problem
 
 FOLDER = Path(__file__).parent / "results"
+PARTIAL = "partial"  # the name of a run that has none, until it is whole
 UNITS = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)]
 PACKAGES = ["losses", "numpy", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "optax"]
 
@@ -75,15 +77,55 @@ class Results(NamedTuple):
     cells: list[Cell]
 
     def save(self, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
-        cells = ",\n".join(json.dumps(cell.to_json()) for cell in self.cells)
-        about = json.dumps(self.about, indent=1)
-        path.write_text(f'{{"about": {about},\n"cells": [\n{cells}\n]}}\n')
+        write(path, {"about": self.about, "cells": [cell.to_json() for cell in self.cells]})
 
     @classmethod
     def load(cls, path: Path) -> Results:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
         return cls(data["about"], [Cell.from_json(cell) for cell in data["cells"]])
+
+
+def write(path: Path, results: dict[str, Any]) -> None:
+    """Save results as JSON, each record of a list on a line; the file is whole at any moment."""
+
+    def text(value: Any) -> str:
+        if not isinstance(value, list):
+            return json.dumps(value, indent=1)
+        return "[\n{}\n]".format(",\n".join(map(json.dumps, value)))
+
+    sections = ",\n".join(f"{json.dumps(key)}: {text(value)}" for key, value in results.items())
+    path.parent.mkdir(exist_ok=True)
+    fresh = path.with_name(f"{path.name}-new")
+    fresh.write_text(f"{{{sections}}}\n", encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def saved(name: str) -> Path:
+    """Where results have their place: the name of their benchmark, or that and a name of theirs."""
+    return FOLDER / f"{name}.json"
+
+
+@contextmanager
+def saving(kind: str, name: str | None) -> Iterator[Path]:
+    """Yield where a benchmark saves as it goes: what it has measured, an error does not lose."""
+    path = saved(f"{kind}-{name or PARTIAL}")
+    path.unlink(missing_ok=True)
+    try:
+        yield path
+    finally:
+        if path.exists():
+            print(f"saved {path}", flush=True)
+
+
+class IncompleteError(Exception):
+    """A process that measures has ended before the last of its results; the others are saved."""
+
+
+def publish(path: Path, kind: str) -> Path:
+    """Put the results of a whole run in the place of the last ones; return that place."""
+    os.replace(path, saved(kind))
+    print(f"the run was whole: it is now {saved(kind)}")
+    return saved(kind)
 
 
 def seconds(value: float) -> str:
@@ -119,7 +161,7 @@ def cores() -> int:
 
 
 def about() -> dict[str, Any]:
-    """The machine, the versions, the date; and the size and import time of the package."""
+    """The machine, the versions and the date."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
@@ -128,9 +170,12 @@ def about() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
-        "import_seconds": import_seconds(),
-        "wheel_bytes": wheel_bytes(),
     }
+
+
+def package() -> dict[str, Any]:
+    """What importing the package takes, and the size of its wheel."""
+    return {"import_seconds": import_seconds(), "wheel_bytes": wheel_bytes()}
 
 
 def load() -> list[float] | None:

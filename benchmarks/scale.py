@@ -5,13 +5,14 @@ Each section is a list of records, which are saved as JSON, and a table of them.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pickle
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
@@ -22,8 +23,9 @@ import numpy as np
 
 import losses
 
-from .processes import environment, status
-from .results import FOLDER, about, cores, seconds
+from . import results as kept
+from .processes import environment, peak
+from .results import about, cores, publish, saving, seconds, write
 from .results import load as machine_load
 
 BATCH, BATCHES = 1_000_000, [1, 10, 100, 1000]
@@ -41,7 +43,7 @@ Record = dict[str, Any]
 # ---- errors against samples ----------------------------------------------------------------------
 
 
-def samples() -> Iterator[Record]:
+def samples(counts: Sequence[int]) -> Iterator[Record]:
     """The mean of many losses: its relative error, by ways to add them."""
     rng = np.random.default_rng(0)
     logits = 4 * rng.standard_normal((BATCH, 10), np.float32)
@@ -49,7 +51,7 @@ def samples() -> Iterator[Record]:
     each = losses.cross_entropy(logits, target, reduction="none")
     exact = sum(map(Fraction, each.tolist()), Fraction(0)) / BATCH
     batch = losses.cross_entropy_sums(logits, target)
-    for batches in BATCHES:
+    for batches in counts:
         ways = {
             "merged": reduce(losses.merge_sums, [batch] * batches).mean,
             "float64": _running(each.astype(np.float64), batches),
@@ -69,25 +71,26 @@ def _running(each: np.ndarray, batches: int) -> float:
     return float(total) / (each.size * batches)
 
 
-def ragged() -> Iterator[Record]:
+def ragged(counts: Sequence[int]) -> Iterator[Record]:
     """The mean over batches of which each ignores another share, by merging and by averaging."""
-    rng = np.random.default_rng(0)
-    logits = 2 * rng.standard_normal((RAGGED, 64, 10), np.float32)
-    logits *= np.linspace(0.1, 2, RAGGED, dtype=np.float32)[:, None, None]
-    target = rng.integers(0, 10, (RAGGED, 64))
-    target[np.arange(64) < np.linspace(0, 62, RAGGED)[:, None]] = -100
-    whole = losses.cross_entropy(logits.astype(np.float64), target, axis=-1)
-    pairs = list(zip(logits, target, strict=True))
-    means = np.mean([losses.cross_entropy(x, t) for x, t in pairs], dtype=np.float64)
-    merged = losses.merge_sums(*(losses.cross_entropy_sums(x, t) for x, t in pairs)).mean
-    for name, mean in (("merged sums", merged), ("the mean of the batches' means", means)):
-        yield {"way": name, "error": float(abs(mean - whole) / whole)}
+    for batches in counts:
+        rng = np.random.default_rng(0)
+        logits = 2 * rng.standard_normal((batches, 64, 10), np.float32)
+        logits *= np.linspace(0.1, 2, batches, dtype=np.float32)[:, None, None]
+        target = rng.integers(0, 10, (batches, 64))
+        target[np.arange(64) < np.linspace(0, 62, batches)[:, None]] = -100
+        whole = losses.cross_entropy(logits.astype(np.float64), target, axis=-1)
+        pairs = list(zip(logits, target, strict=True))
+        means = np.mean([losses.cross_entropy(x, t) for x, t in pairs], dtype=np.float64)
+        merged = losses.merge_sums(*(losses.cross_entropy_sums(x, t) for x, t in pairs)).mean
+        for name, mean in (("merged sums", merged), ("the mean of the batches' means", means)):
+            yield {"way": name, "error": float(abs(mean - whole) / whole)}
 
 
 # ---- errors against shards -----------------------------------------------------------------------
 
 
-def shards() -> Iterator[Record]:
+def shards(counts: Sequence[int]) -> Iterator[Record]:
     """The loss and gradient of classes in shards: errors in ulp, time and size of the states."""
     rng = np.random.default_rng(0)
     logits = 4 * rng.standard_normal((ROWS, CLASSES), np.float32)
@@ -96,7 +99,7 @@ def shards() -> Iterator[Record]:
     exact = losses.cross_entropy(wide, target, reduction="none")
     exact_grad = losses.cross_entropy_backward(np.ones(ROWS), wide, target, reduction="none")
     unsharded = _fastest(lambda: losses.cross_entropy_value_and_grad(logits, target))
-    for count in SHARDS:
+    for count in counts:
         cuts = np.linspace(0, CLASSES, count + 1).astype(int).tolist()
         parts = [
             (first, np.ascontiguousarray(logits[:, first:stop])) for first, stop in pairwise(cuts)
@@ -153,10 +156,10 @@ def _fastest(call: Any, rounds: int = 3) -> float:
 # ---- files ---------------------------------------------------------------------------------------
 
 
-def files() -> Iterator[Record]:
+def files(counts: Sequence[int]) -> Iterator[Record]:
     """Scoring files from the command line: the peak of the process's memory, and its time."""
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        for rows in FILE_ROWS:
+    with tempfile.TemporaryDirectory(dir=kept.FOLDER) as folder:
+        for rows in counts:
             logits, target = Path(folder, "logits.npy"), Path(folder, "target.npy")
             size = _write(logits, target, rows)
             for workers in range(1, min(2, cores()) + 1):
@@ -175,12 +178,12 @@ def _write(logits: Path, target: Path, rows: int) -> int:
 
 
 SCORE = """
-import sys
-from benchmarks.processes import status
+import json, sys
+from benchmarks.processes import peak
 from losses.__main__ import main
 
 code = main(["score", *sys.argv[1:]])
-print(status("VmHWM"))
+print(json.dumps(peak()))
 sys.exit(code)
 """
 
@@ -192,14 +195,14 @@ def _score(logits: Path, target: Path, workers: int) -> Record:
     start = time.perf_counter()
     done = subprocess.run(command, env=environment(workers), capture_output=True, check=True)
     elapsed = time.perf_counter() - start
-    printed, peak = done.stdout.splitlines()
-    return {"peak": int(peak), "seconds": elapsed, "loss": json.loads(printed)["loss"]}
+    score, highest = map(json.loads, done.stdout.splitlines())
+    return {"peak": highest, "seconds": elapsed, "loss": score["loss"]}
 
 
 # ---- worker processes ----------------------------------------------------------------------------
 
 
-def cluster() -> Iterator[Record]:
+def cluster(cuts: Sequence[str]) -> Iterator[Record]:
     """The loss of logits that no process holds whole, on one and on two worker processes."""
     import dask.array as da
     from dask.distributed import Client, LocalCluster
@@ -213,7 +216,8 @@ def cluster() -> Iterator[Record]:
 
     target = np.arange(DASK_ROWS) * 31 % CLASSES
     shape = (DASK_ROWS, CLASSES)
-    for cut, size in CHUNKS.items():
+    for cut in cuts:
+        size = CHUNKS[cut]
         chunks = da.core.normalize_chunks(size, shape)
         logits = da.map_blocks(chunk, chunks=chunks, dtype=np.float32)
         for workers in range(1, min(2, cores()) + 1):
@@ -226,19 +230,24 @@ def cluster() -> Iterator[Record]:
                 ) as made,
                 Client(made) as client,
             ):
-                before = max(client.run(status, "VmHWM").values())
+                before = _highest(client.run(peak).values())
                 start = time.perf_counter()
                 loss = float(lazy.cross_entropy(logits, target).compute())
                 elapsed = time.perf_counter() - start
-                extra = max(client.run(status, "VmHWM").values()) - before
+                after = _highest(client.run(peak).values())
             yield {
                 "cut": cut,
                 "chunk": int(4 * np.prod([size[0], min(size[1], CLASSES)])),
                 "workers": workers,
                 "seconds": elapsed,
-                "peak": extra,
+                "peak": None if before is None or after is None else after - before,
                 "loss": loss,
             }
+
+
+def _highest(peaks: Collection[int | None]) -> int | None:
+    known = [found for found in peaks if found is not None]
+    return max(known) if known else None
 
 
 # ---- what is written of it -----------------------------------------------------------------------
@@ -252,21 +261,43 @@ SECTIONS = {
 }
 
 
-def report(name: str | None = None) -> Path:
-    """Measure every section; print and save it."""
+def problems() -> dict[str, tuple[str, Any]]:
+    """The names that --problems matches: the section, and what it is measured on, of each."""
+    found: dict[str, tuple[str, Any]] = {}
+    found |= {f"samples/{BATCH * batches}": ("samples", batches) for batches in BATCHES}
+    found |= {f"ragged/{RAGGED}": ("ragged", RAGGED)}
+    found |= {f"shards/{shards}": ("shards", shards) for shards in SHARDS}
+    found |= {f"files/{rows}": ("files", rows) for rows in FILE_ROWS}
+    return found | {f"cluster/{cut}": ("cluster", cut) for cut in CHUNKS}
+
+
+def report(chosen: Collection[str], whole: bool, name: str | None) -> Path:
+    """Measure the chosen problems of every section; print and save them."""
     results: dict[str, Any] = {"about": about()}
-    for section, measure in SECTIONS.items():
-        results[section] = list(measure())
-        print("\n".join([f"{section}\n", *tables(results)[section], ""]), flush=True)
-    results["about"]["load_at_end"] = machine_load()
-    path = FOLDER / f"{name or 'scale'}.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"saved {path.name}")
-    return path
+    results |= {section: [] for section in SECTIONS}
+    absent = [name for name in ("dask", "distributed") if importlib.util.find_spec(name) is None]
+    with saving("scale", name) as path:
+        for section, measure in SECTIONS.items():
+            of = [
+                size
+                for key, (where, size) in problems().items()
+                if where == section and key in chosen
+            ]
+            if section == "cluster" and absent:
+                print(f"cluster is left out: no {' and no '.join(absent)}")
+                continue
+            for record in measure(of) if of else ():
+                results[section].append(record)
+                write(path, results)
+            if of:
+                print("\n".join([f"{section}\n", *tables(results)[section], ""]), flush=True)
+        results["about"]["load_at_end"] = machine_load()
+        write(path, results)
+    return publish(path, "scale") if whole and not absent else path
 
 
 def load(path: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads(path.read_text())
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return results
 
 
@@ -296,7 +327,7 @@ def tables(results: dict[str, Any]) -> dict[str, list[str]]:
             *(f"| {' | '.join(row(record))} |" for record in results[section]),
         ]
         for section, (head, row) in made.items()
-        if section in results
+        if results.get(section)
     }
 
 
@@ -319,7 +350,7 @@ def _of_files(record: Record) -> Sequence[str]:
     return [
         f"{record['bytes'] / MB:,.0f} MB",
         str(record["workers"]),
-        f"{record['peak'] / MB:.0f} MB",
+        _peak(record),
         seconds(record["seconds"]),
         f"{record['bytes'] / 1e9 / record['seconds']:.2f} GB/s",
     ]
@@ -330,6 +361,10 @@ def _of_cluster(record: Record) -> Sequence[str]:
         record["cut"],
         f"{record['chunk'] / MB:.0f} MB",
         str(record["workers"]),
-        f"{record['peak'] / MB:.0f} MB",
+        _peak(record),
         seconds(record["seconds"]),
     ]
+
+
+def _peak(record: Record) -> str:
+    return "" if record["peak"] is None else f"{record['peak'] / MB:.0f} MB"

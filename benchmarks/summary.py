@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import geometric_mean
 
-from .contenders import PEERS
+from .contenders import CONTENDERS, PEERS
 from .plot import STYLES, TIMES
 from .results import Cell, Results, seconds
 
@@ -35,3 +36,20 @@ def _ratio(cell: Cell, peer: str) -> str:
         return ""
     ratio = f"{cell.ratio(peer):.2g}{TIMES}"
     return f"**{ratio}**" if cell.ratio(peer) < 1 else ratio
+
+
+def overall(results: Results) -> Iterator[str]:
+    """What a run of any part of the problems says in short: a line for each of the others."""
+    cells = [cell for cell in results.cells if "losses" in cell.timings]
+    of = {name: [c.ratio(name) for c in cells if name in c.timings] for name in CONTENDERS}
+    if any(of[name] for name in of if name != "losses"):
+        yield "time as a multiple of that of losses: above 1 losses is faster, below 1 the other is"
+    for name, ratios in of.items():
+        if name != "losses" and ratios:
+            yield (
+                f"  {name:<15} mean {geometric_mean(ratios):.2g}, from {min(ratios):.2g} to "
+                f"{max(ratios):.2g}, over {len(ratios)} {'cells' if len(ratios) > 1 else 'cell'}"
+            )
+    for cell in results.cells:
+        for name, note in cell.notes.items():
+            yield f"  {name} was not timed on {cell.name}: {note}"

@@ -7,18 +7,21 @@ their own.
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .results import about, publish, saving, write
+
 LIMIT = 3.0
 ROUNDS = 9
-SHAPES = [(20000, 10), (4000, 100), (400, 1000)]
-ENTRIES = 200_000
+SHAPES = [(20000, 10), (4000, 100), (400, 1000), (200_000,)]
 
 
 def _below(dtype: np.dtype[Any]) -> float:
@@ -103,26 +106,62 @@ def calls(x: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, Callab
     yield "l1_loss_backward", partial(losses.l1_loss_backward, 1.0, x, target)
 
 
-def report() -> Iterator[str]:
-    """Measure; one line for each function and shape, with the slowest values named."""
-    slow, count = [], 0
-    for dtype in ("float32", "float64"):
-        for shape in [*SHAPES, (ENTRIES,)]:
-            for name, ratios in _ratios(shape, dtype):
-                worst = max(ratios, key=ratios.__getitem__)
-                size = "x".join(map(str, shape))
-                yield f"{dtype} {size:<10} {name:<57} {ratios[worst]:5.2f}x at {worst}"
-                count += len(ratios)
-                slow += [
-                    f"SLOW {dtype} {size} {name}: {ratio:.2f}x at {values}"
-                    for values, ratio in ratios.items()
-                    if ratio > LIMIT
-                ]
+def problems() -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The names that --problems matches: the dtype and the shape of each."""
+    return {
+        f"{dtype}/{'x'.join(map(str, shape))}": (dtype, shape)
+        for dtype in ("float32", "float64")
+        for shape in SHAPES
+    }
+
+
+def report(chosen: Collection[str], whole: bool, rounds: int | None, name: str | None) -> Path:
+    """Measure the chosen problems; print and save the ratios of each function."""
+    cells: list[dict[str, Any]] = []
+    results = {"about": about(), "cells": cells}
+    with saving("values", name) as path:
+        for problem, (dtype, shape) in problems().items():
+            if problem not in chosen:
+                continue
+            for function, ratios in _ratios(shape, dtype, rounds or ROUNDS):
+                cells.append({"problem": problem, "function": function, "ratios": ratios})
+                write(path, results)
+                print(_line(cells[-1]), flush=True)
+        print("\n".join(_verdict(cells)))
+    return publish(path, "values") if whole else path
+
+
+def load(path: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return results
+
+
+def lines(results: dict[str, Any]) -> list[str]:
+    """One line for each function and problem, then the slow ones."""
+    return [*map(_line, results["cells"]), *_verdict(results["cells"])]
+
+
+def _line(cell: dict[str, Any]) -> str:
+    """The slowest values of a function."""
+    worst = max(cell["ratios"], key=cell["ratios"].__getitem__)
+    return f"{cell['problem']:<18} {cell['function']:<57} {cell['ratios'][worst]:5.2f}x at {worst}"
+
+
+def _verdict(cells: list[dict[str, Any]]) -> Iterator[str]:
+    slow = [
+        f"SLOW {cell['problem']} {cell['function']}: {ratio:.2f}x at {values}"
+        for cell in cells
+        for values, ratio in cell["ratios"].items()
+        if ratio > LIMIT
+    ]
+    count = sum(len(cell["ratios"]) for cell in cells)
     yield f"{count - len(slow)} of {count} within {LIMIT:g} times that of standard normal values"
     yield from slow
 
 
-def _ratios(shape: tuple[int, ...], dtype: str) -> Iterator[tuple[str, dict[str, float]]]:
+def _ratios(
+    shape: tuple[int, ...], dtype: str, rounds: int
+) -> Iterator[tuple[str, dict[str, float]]]:
     rows: dict[str, dict[str, Callable[[], Any]]] = {}
     with np.errstate(all="ignore"):
         for values, change in VALUES.items():
@@ -132,7 +171,7 @@ def _ratios(shape: tuple[int, ...], dtype: str) -> Iterator[tuple[str, dict[str,
                 rows.setdefault(name, {})[values] = call
     for name, versions in rows.items():
         times: dict[str, list[float]] = {values: [] for values in versions}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for values, call in versions.items():
                 start = time.perf_counter()
                 call()

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays, from_dtype
+from tests.dtypes import BFLOAT16, FLOAT8, NARROW, end, is_floating, rounded
 from tests.layouts import LAYOUTS
 
 Arguments = dict[str, Any]
 
-FLOATS = [np.dtype(code) for code in "efdg"]
+FLOATS = [*(np.dtype(code) for code in "efdg"), BFLOAT16, *FLOAT8[:2]]
 INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
 POINTS = ("x", "log_probs", "logits", "probs", "predictions")
 LAYER = ("inputs", "linear_weight", "linear_bias")
@@ -34,8 +35,9 @@ def shapes_of(dimensions: list[int]) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 shapes = shapes_of([1, 2, 2, 3, 0])
-# Few classes are laid out in columns, 70 in rows.
-class_counts = st.sampled_from([2, 3, 5] * 3 + [70, 70, 1, 0])
+# Few classes are laid out in columns, 70 in rows; about as many as a label of 8 bits has numbers.
+MANY = [127, 128, 129, 255, 256, 257]
+class_counts = st.sampled_from([2, 3, 5] * 5 + [70, 70, 70, 1, 0, *MANY])
 reductions = st.sampled_from(["none", "mean", "sum"])
 booleans = st.sampled_from([False, True])
 
@@ -53,10 +55,16 @@ def entries(dtype: np.dtype, wild: bool) -> st.SearchStrategy[Any]:
     if not wild:
         return small
     # A longdouble in the range of float64, which the bounds of intervals do not leave.
-    info = np.finfo(dtype if dtype.itemsize < 8 else np.float64)
-    ends = [info.max, -info.max, info.tiny, -info.smallest_subnormal, info.eps]
-    special = st.sampled_from([*SPECIAL, *map(float, ends)])
-    return st.one_of(small, special, st.floats(width=min(8 * dtype.itemsize, 64)))
+    limits = dtype if dtype.itemsize < 8 else np.float64
+    names = ("max", "smallest_normal", "smallest_subnormal", "eps")
+    largest, normal, subnormal, eps = (float(end(limits, name)) for name in names)
+    special = st.sampled_from([*SPECIAL, largest, -largest, normal, -subnormal, eps])
+    return st.one_of(small, special, st.floats(width=width(dtype)))
+
+
+def width(dtype: np.dtype) -> int:
+    """Return the bits of the numbers to draw, which are rounded to dtypes that NumPy has not."""
+    return 32 if dtype in NARROW[1:] else min(8 * dtype.itemsize, 64)
 
 
 def filled(
@@ -64,6 +72,8 @@ def filled(
 ) -> st.SearchStrategy[np.ndarray]:
     """Draw arrays, small ones entry by entry."""
     few = int(np.prod(shape)) <= 12
+    if dtype in NARROW[1:]:
+        return filled(np.dtype(np.float32), shape, elements).map(lambda x: rounded(x, dtype))
     return arrays(dtype, shape, elements=elements, fill=st.nothing() if few else None)
 
 
@@ -81,10 +91,10 @@ def unit_interval(
 ) -> np.ndarray:
     """Draw numbers in [0, 1] of any dtype."""
     dtype = draw(st.sampled_from(dtypes))
-    if dtype.kind != "f":
+    if not is_floating(dtype):
         return draw(filled(dtype, shape, st.integers(0, 1)))
     eighths = st.integers(0, 8).map(lambda n: n / 8)
-    anywhere = st.floats(0, 1, width=min(8 * dtype.itemsize, 64))
+    anywhere = st.floats(0, 1, width=width(dtype))
     elements = eighths if draw(booleans) else st.one_of(eighths, anywhere)
     return draw(filled(dtype, shape, elements))
 
@@ -125,7 +135,8 @@ def labels(draw: st.DrawFn, samples: tuple[int, ...], classes: int) -> tuple[np.
     if not classes and not held.min <= ignore <= held.max:
         dtype, ignore = np.dtype(np.int64), -100  # for there is nothing else to hold
         held = np.iinfo(dtype)
-    counted = st.sampled_from(range(classes)) if classes else st.nothing()
+    numbers = range(min(classes, int(held.max) + 1))
+    counted = st.sampled_from(numbers) | st.just(numbers[-1]) if classes else st.nothing()
     ignored = st.just(ignore) if held.min <= ignore <= held.max else st.nothing()
     target = draw(filled(dtype, samples, counted | ignored))
     if abs(ignore) < 128 and draw(booleans):
@@ -149,7 +160,8 @@ def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: boo
     """Draw the targets of scores of a shape, and the options of a loss over their classes."""
     samples, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
     if smoothed and draw(booleans):
-        target = draw(st.one_of(reals(shape, FLOATS), unit_interval(shape, FLOATS)))
+        anything = reals(shape, FLOATS).map(probable)
+        target = draw(st.one_of(anything, unit_interval(shape, FLOATS)))
         ignore = draw(st.sampled_from([-100, -1, np.int8(-1), -(2**70)]))
     else:
         target, ignore = draw(labels(samples, classes))
@@ -168,6 +180,11 @@ def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: boo
     return arguments
 
 
+def probable(array: np.ndarray) -> np.ndarray:
+    """Return numbers that class probabilities may be: finite, and not negative."""
+    return np.where(np.isfinite(array), np.abs(array), np.zeros_like(array))
+
+
 @st.composite
 def linear(draw: st.DrawFn) -> Arguments:
     """Draw the arguments of linear_cross_entropy, of a layer whose outputs are exact.
@@ -180,7 +197,7 @@ def linear(draw: st.DrawFn) -> Arguments:
     inputs, weight = draw(eighths((*samples, features))), draw(eighths((classes, features)))
     options = draw(targets_of((*samples, classes), len(samples), smoothed=True))
     target = options["target"]
-    if inputs.dtype.kind == "f" and target.dtype.kind != "f" and draw(booleans):
+    if is_floating(inputs.dtype) and not is_floating(target.dtype) and draw(booleans):
         ignored = (target == options["ignore_index"]).reshape(samples)
         inputs[ignored] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))  # which none reads
     bias = draw(
@@ -198,7 +215,7 @@ def eighths(draw: st.DrawFn, shape: tuple[int, ...], others: Sequence[float] = (
     """Draw small numbers of any dtype, and a few others if it has them."""
     dtype = draw(st.sampled_from(REALS))
     elements = entries(dtype, wild=False)
-    if others and dtype.kind == "f":
+    if others and is_floating(dtype):
         elements = st.one_of(elements, elements, st.sampled_from(others))
     return draw(filled(dtype, shape, elements))
 
@@ -223,7 +240,7 @@ def distribution(x: np.ndarray, axis: int) -> np.ndarray:
             return x
         exps = np.exp(wide - (wide.max(axis, keepdims=True) if x.ndim else wide))
         probs = exps / (exps.sum(axis, keepdims=True) if x.ndim else exps)
-        return probs.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        return probs.astype(x.dtype if is_floating(x.dtype) else np.float64)
 
 
 @st.composite
@@ -365,7 +382,9 @@ FORMS: dict[str, Callable[[np.ndarray], Any]] = {
     "subclass": lambda array: array.view(Subclass),
     "records": lambda array: array.view(np.recarray),
     "matrix": lambda array: array.view(np.matrix) if array.ndim == 2 else array,
-    "memoryview": memoryview,
+    "memoryview": lambda array: (
+        array if array.dtype.newbyteorder("=") in NARROW[1:] else memoryview(array)
+    ),
     "convertible": Convertible,
 }
 
@@ -387,11 +406,11 @@ def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
         a, b = arguments[first], arguments[second]
         if b.size and (a.shape, a.dtype) == (b.shape, b.dtype) and draw(booleans):
             # Numbers that are good for both, the first's one entry later or not. A target has the
-            # narrowest range, and a weight may be anything; so may the probabilities of a layer's
-            # classes, but not its arrays, whose products must be exact.
+            # narrowest range, and a weight may be anything; but the products of a layer's arrays
+            # must be exact, so their numbers are made probabilities.
             later = draw(st.integers(0, 1))
-            anything = first in LAYER and second == "target" and b.dtype.kind == "f"
-            good = a if second in WEIGHTS or anything else b
+            layer = first in LAYER and second == "target" and is_floating(b.dtype)
+            good = probable(a) if layer else a if second in WEIGHTS else b
             memory = np.append(good, good.flat[0])
             return {
                 **arguments,
@@ -406,7 +425,7 @@ def out_for(draw: st.DrawFn, arguments: Arguments) -> Any:
     """Draw an array that may receive the gradient of the logits, or None."""
     logits = arguments["logits"]
     plain = np.asarray(logits)
-    floating = plain.dtype.kind == "f"
+    floating = is_floating(plain.dtype)
     dtype = plain.dtype.newbyteorder("=") if floating else np.dtype(np.float64)
     kind = draw(st.sampled_from(["none", "logits", "logits", "fresh", *LAYOUTS]))
     if kind == "none":

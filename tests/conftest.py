@@ -12,6 +12,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "deep", parent=settings.get_profile("fast"), max_examples=5000, derandomize=False
+    "deep",
+    parent=settings.get_profile("fast"),
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", 5000)),
+    derandomize=False,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))

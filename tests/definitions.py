@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from tests.calls import LAYER
+from tests.dtypes import NARROW, end, is_floating, widest
 from tests.intervals import Interval, anything, exactly, rounded, select, times
 
 
@@ -50,7 +51,7 @@ def result_dtypes(name: str, arguments: dict[str, Any]) -> list[np.dtype]:
         next(array for key, array in arguments.items() if key != "grad_output")
     ]
     gradients = [result_dtype(array) for array in differentiated]
-    value = np.result_type(*gradients)
+    value = widest(*gradients)
     if name.endswith("_backward"):
         return gradients
     return [value, *gradients] if name.endswith("_and_grad") else [value]
@@ -58,13 +59,13 @@ def result_dtypes(name: str, arguments: dict[str, Any]) -> list[np.dtype]:
 
 def result_dtype(first: np.ndarray) -> np.dtype:
     """Return the first array's dtype, or float64 for integers and booleans."""
-    return first.dtype.newbyteorder("=") if first.dtype.kind == "f" else np.dtype(np.float64)
+    return first.dtype.newbyteorder("=") if is_floating(first.dtype) else np.dtype(np.float64)
 
 
 def computation_dtype(first: np.ndarray, *widening: np.ndarray | None) -> np.dtype:
     """Return the widest of the first array's dtype, float32 and the other floating dtypes."""
-    floating = [a.dtype for a in widening if a is not None and a.dtype.kind == "f"]
-    return np.result_type(result_dtype(first), np.float32, *floating)
+    floating = [a.dtype for a in widening if a is not None and is_floating(a.dtype)]
+    return widest(np.dtype(np.float32), result_dtype(first), *floating)
 
 
 def wide_dtype(dtype: np.dtype) -> np.dtype:
@@ -73,8 +74,9 @@ def wide_dtype(dtype: np.dtype) -> np.dtype:
 
 
 def numbers(first: np.ndarray) -> np.ndarray:
-    """Return the first array in the dtype of the result."""
-    return first.astype(result_dtype(first))
+    """Return the first array in the dtype of the result; in float32 where that may have no inf."""
+    dtype = result_dtype(first)
+    return first.astype(np.float32 if dtype in NARROW[1:] else dtype)
 
 
 def factor(array: np.ndarray, dtype: np.dtype) -> Interval:
@@ -161,7 +163,7 @@ def log_softmax(x, axis):
 def softmax_backward(grad_output, probs, axis):
     """p (g - sum g p), where p sums to 1 as nearly as its dtype has it and no sum overflows."""
     p, g, dtype = last(numbers(probs), axis), last(grad_output, axis), result_dtype(probs)
-    u, classes = np.finfo(dtype).eps / 2, p.shape[-1]
+    u, classes = end(dtype, "eps") / 2, p.shape[-1]
     known = (p >= 0).all(-1) & (np.abs(p.sum(-1, dtype=np.longdouble) - 1) <= 4 * classes * u)
     known &= (np.abs(g.astype(np.longdouble)) < np.finfo(computation_dtype(probs)).max / 4).all(-1)
     p, g = exactly(p, dtype), rounded(g, dtype)
@@ -200,6 +202,10 @@ def logsumexp_backward(grad_output, x, axis, **_):
     row = Softmax(rows, dtype)
     grad = factor(grad_output, dtype).map(lambda array: array.reshape(rows.shape[:-1]))
     gradient = row.unless_broken(row.probs * grad[..., None])
+    infinite, number = rows == np.inf, ~np.isnan(rows).any(-1)
+    shares = np.where(infinite, np.where(infinite.sum(-1) == 1, 1, np.nan)[..., None], 0)
+    endless = (infinite.any(-1) & number)[..., None]
+    gradient = select(endless, grad[..., None] * shares, gradient)
     axes = summed(x, axis)
     front = [i for i in range(x.ndim) if i not in axes]
     moved = [x.shape[i] for i in (*front, *axes)]
@@ -298,7 +304,7 @@ def entropy(logits, target, weight, ignore_index, label_smoothing, axis):
     samples, classes = x.shape[:-1], x.shape[-1]
     row, w = Softmax(x, dtype), class_weight(weight, classes, dtype)
     epsilon = exactly(float(label_smoothing), dtype)
-    if target.dtype.kind == "f" and target.ndim == logits.ndim:
+    if is_floating(target.dtype) and target.ndim == logits.ndim:
         counts, divisor = np.ones(samples, bool), count(int(np.prod(samples)), dtype)
         mass = factor(last(target, axis), dtype)
         if label_smoothing:
@@ -350,9 +356,9 @@ def layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index):
     Inputs of ignored samples are never read.
     """
     arrays = [array for array in (inputs, linear_weight, linear_bias) if array is not None]
-    dtype = np.result_type(*map(result_dtype, arrays), np.float32)
+    dtype = widest(np.dtype(np.float32), *map(result_dtype, arrays))
     x, weight, *bias = (array.astype(np.longdouble) for array in arrays)
-    if target.dtype.kind != "f":
+    if not is_floating(target.dtype):
         x[~that_count(target, inputs.shape[:-1], ignore_index)] = 0
     exact = x @ weight.T + sum(bias)
     logits = exact.astype(dtype)

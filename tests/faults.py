@@ -24,6 +24,7 @@ from tests.calls import (
     first_name,
     value_shape,
 )
+from tests.dtypes import is_floating
 from tests.layouts import read_only
 
 Shape = tuple[int, ...]
@@ -54,7 +55,7 @@ def faults(name: str, arguments: Arguments) -> list[list[Fault]]:
     kinds = [of_arrays(plain), of_shapes(name, plain), of_options(plain)]
     if "ignore_index" in plain:
         kinds.append(of_targets(name, plain))
-    if name.removesuffix("_backward") == "binary_cross_entropy":
+    if name.startswith("binary_cross_entropy"):
         kinds.append(of_probabilities(plain))
     if "out" in plain:
         kinds.append(of_out(plain))
@@ -192,8 +193,11 @@ def of_options(arguments: Arguments) -> Iterator[Fault]:
 def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
     """Yield labels that are none, and what may not be ignored."""
     shape, target = scores_shape(arguments), arguments["target"]
-    if target.dtype.kind == "f":
+    if is_floating(target.dtype):
         yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
+        if target.size:
+            wrong = [-0.5, np.nan, np.inf, -np.inf, -1e-30]
+            yield Fault(with_an_entry("target", target, wrong), (ValueError,), ("target",))
         return
     mistaken = [np.zeros(target.shape, dtype) for dtype in (bool, "e", "f", "d", "g")]
     if target.ndim != len(shape):
@@ -238,17 +242,28 @@ def with_a_wrong_label(
 
 def of_probabilities(arguments: Arguments) -> Iterator[Fault]:
     """Yield probabilities that are none."""
-    for key in ("probs", "target"):
-        if arguments[key].size:
-            yield Fault(with_an_entry_outside(key, arguments[key]), (ValueError,), (key,))
+    outside = [-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]
+    weight, target = arguments["weight"], arguments["target"]
+    # A target of weight 0 may be anything.
+    seen = np.broadcast_to(1 if weight is None else weight, target.shape) != 0
+    for key, places in (("probs", None), ("target", np.flatnonzero(seen).tolist())):
+        if key in arguments and arguments[key].size and places != []:
+            changes = with_an_entry(key, arguments[key], outside, places)
+            yield Fault(changes, (ValueError,), (key,))
 
 
 @st.composite
-def with_an_entry_outside(draw: st.DrawFn, name: str, array: np.ndarray) -> Arguments:
-    """Draw an array with an entry that is not in [0, 1]."""
+def with_an_entry(
+    draw: st.DrawFn,
+    name: str,
+    array: np.ndarray,
+    values: list[float],
+    places: list[int] | None = None,
+) -> Arguments:
+    """Draw an array with an entry that is one of some values, in one of some places."""
     wrong = array.astype(np.result_type(array, np.float32))
-    place = draw(st.integers(0, array.size - 1))
-    wrong.flat[place] = draw(st.sampled_from([-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]))
+    place = draw(st.sampled_from(range(array.size) if places is None else places))
+    wrong.flat[place] = draw(st.sampled_from(values))
     return {name: wrong}
 
 
@@ -258,19 +273,30 @@ def with_an_entry_outside(draw: st.DrawFn, name: str, array: np.ndarray) -> Argu
 def of_out(arguments: Arguments) -> Iterator[Fault]:
     """Yield what cannot receive the gradient of the logits."""
     logits = arguments["logits"]
-    dtype = logits.dtype if logits.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = logits.dtype if is_floating(logits.dtype) else np.dtype(np.float64)
     dtype = dtype.newbyteorder("=")
     fresh = np.full(logits.shape, 7, dtype)
     other = np.float32 if dtype.itemsize != 4 else np.float64
     wrong = [fresh.astype(another) for another in (other, int, complex, object, bool)]
     wrong += [fresh[np.newaxis], fresh[..., np.newaxis], read_only(fresh)]
-    as_strided = np.lib.stride_tricks.as_strided
+
+    def with_strides(*strides: int) -> np.ndarray:
+        memory = fresh.reshape(-1).view(np.uint8)  # as a buffer no array of bfloat16 is
+        return np.ndarray(fresh.shape, dtype, memory, 0, strides)
+
     if fresh.size > 1:  # one number for all entries
-        wrong.append(as_strided(fresh, fresh.shape, (0,) * fresh.ndim))
+        wrong.append(with_strides(*(0,) * fresh.ndim))
     if sum(side > 1 for side in fresh.shape) > 1 and fresh.size:  # windows, each one entry later
-        wrong.append(as_strided(fresh, fresh.shape, (fresh.itemsize,) * fresh.ndim))
+        wrong.append(with_strides(*(fresh.itemsize,) * fresh.ndim))
     yield from one_of("out", wrong, ValueError)
-    objects = [fresh.tolist(), 7.0, "out", memoryview(fresh), dtype, np.ma.array(fresh)]
+    objects = [
+        fresh.tolist(),
+        7.0,
+        "out",
+        memoryview(np.zeros(fresh.shape)),
+        dtype,
+        np.ma.array(fresh),
+    ]
     yield from one_of("out", objects, TypeError)
     for argument in ("logits", "target", *WEIGHTS):
         value = arguments.get(argument)

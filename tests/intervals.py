@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from tests.dtypes import NARROW, end
+from tests.dtypes import rounded as rounded_to
 
 # NumPy allows its functions 8 roundings (see accuracy/budgets.py); another way to the same number,
 # such as by log1p of the others' share, takes a few more.
@@ -75,7 +77,7 @@ class Interval:
     def sum(self, axis: int | None) -> Interval:
         """Return the sum along an axis: n roundings of the sum of the sizes, in any order."""
         terms = self.low.size if axis is None else self.low.shape[axis]
-        largest = np.finfo(self.dtype).max
+        largest = end(self.dtype, "max")
         up, down = np.maximum(self.high, 0).sum(axis), np.minimum(self.low, 0).sum(axis)
 
         def bound(ends: np.ndarray, sign: int) -> np.ndarray:
@@ -174,20 +176,23 @@ def times(weight: Interval, value: Interval) -> Interval:
 
 
 def _unit(dtype: np.dtype) -> np.longdouble:
-    return np.longdouble(np.finfo(dtype).eps) / 2
+    return end(dtype, "eps") / 2
 
 
 def _step(low: np.ndarray, high: np.ndarray, nan: np.ndarray, dtype: np.dtype) -> Interval:
     """Return the interval of a step's exact results, widened."""
-    info, exact = np.finfo(dtype), (low == 0) & (high == 0)
+    exact, largest = (low == 0) & (high == 0), end(dtype, "max")
+    smallest = end(dtype, "smallest_subnormal")
 
     def slack(bound: np.ndarray) -> np.ndarray:
-        size = STEP * (_unit(dtype) * np.abs(bound) + np.longdouble(info.smallest_subnormal))
+        size = STEP * (_unit(dtype) * np.abs(bound) + smallest)
         return np.where(exact | ~np.isfinite(bound), 0, size)
 
     low, high = np.asarray(low - slack(low)), np.asarray(high + slack(high))
-    low = np.where(low < -info.max, -np.inf, low).astype(np.longdouble)
-    high = np.where(high > info.max, np.inf, high).astype(np.longdouble)
+    low = np.where(low < -largest, -np.inf, low).astype(np.longdouble)
+    high = np.where(high > largest, np.inf, high).astype(np.longdouble)
+    if dtype in NARROW and np.isnan(rounded_to(np.inf, dtype)):  # a dtype without infinities
+        nan = nan | np.isinf(low) | np.isinf(high)
     return Interval(low, high, np.asarray(nan | np.isnan(low)), np.dtype(dtype))
 
 

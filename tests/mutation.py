@@ -5,7 +5,8 @@
 
 Each job works in a copy of the repository. All mutants of the four rooms take about a day; a
 sample is drawn at random, the same one for the same seed and source. The report has the score and
-every survivor: those that change no result, only the time it takes, are not caught by any test.
+every survivor: those that change no result, only the time it takes, are not caught by any test. The
+exit status is 0 if every mutant was tried.
 """
 
 import argparse
@@ -22,7 +23,7 @@ ROOMS = ["_core", "_activations", "_classification", "_regression"]
 TESTS = ["rooms/test_cross_entropy.py", "rooms/test_targets.py", "rooms/test_pairs.py", "rooms"]
 TESTS += ["accuracy", "laws/test_gradient.py", "laws"]
 IGNORED = ["rooms/test_benchmarks.py", "rooms/test_command_line.py", "laws/test_readme.py"]
-IGNORED += ["laws/test_repository.py", "laws/test_memory.py"]
+IGNORED += ["laws/test_repository.py", "laws/test_commands.py", "laws/test_memory.py"]
 # Left out: unions of types, which are not run; the operators of integers and powers, from which and
 # to which most replacements are errors; and whether something is None, which is one too.
 TRIVIAL = ["BitOr_", "_LShift", "_RShift", "_BitAnd", "_BitOr", "_BitXor", "_Mod", "_FloorDiv"]
@@ -30,10 +31,10 @@ TRIVIAL += ["_Pow", "_IsNot", "_Is"]
 SECONDS = 240  # three times what all of them take
 
 
-def configuration():
-    """Return Cosmic Ray's configuration file."""
+def configuration(tests):
+    """Return Cosmic Ray's configuration file, for tests given by their place below tests."""
     modules = ", ".join(f'"src/losses/{room}"' for room in ROOMS)
-    tests = " ".join(f"tests/{name}" for name in TESTS)
+    tests = " ".join(f"tests/{name}" for name in tests)
     ignored = " ".join(f"--ignore tests/{name}" for name in IGNORED)
     command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider {tests} {ignored}"
     return f"""[cosmic-ray]
@@ -45,7 +46,7 @@ name = "local"
 """
 
 
-def copy(folder):
+def copy(folder, tests):
     """Copy what the tests need; the package is imported from the copy."""
     for name in ("src", "tests", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -55,7 +56,7 @@ def copy(folder):
     project.write_text(
         project.read_text().replace('pythonpath = ["."]', 'pythonpath = [".", "src"]')
     )
-    (folder / "mutation.toml").write_text(configuration())
+    (folder / "mutation.toml").write_text(configuration(tests))
 
 
 def cosmic_ray(folder, *arguments):
@@ -80,7 +81,7 @@ def drawn(items, size, seed):
 
 
 def report(sessions):
-    """Print every survivor and the score; return whether all were killed."""
+    """Print every survivor and the score; return whether all were tried."""
     from cosmic_ray.work_db import WorkDB, use_db
     from cosmic_ray.work_item import TestOutcome
 
@@ -98,7 +99,7 @@ def report(sessions):
                     late += output == "timeout"
     print(f"{killed} of {killed + survived} killed: {killed / max(1, killed + survived):.1%}")
     print(f"{late} of them by taking longer than {SECONDS} s; {unfinished} not tried")
-    return not survived
+    return not unfinished
 
 
 def main():
@@ -106,31 +107,32 @@ def main():
     parser.add_argument("--sample", type=int, help="so many mutants; by default all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with a copy")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="below tests, the quickest first")
     parser.add_argument("--folder", type=Path, help="where the copies stay; a later call goes on")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp())
     jobs = [folder / f"job{i}" for i in range(options.jobs)]
     sessions = [job / "session.sqlite" for job in jobs]
     if not sessions[0].exists():
-        prepare(jobs, sessions, options.sample, options.seed)
+        prepare(jobs, sessions, options)
     running = [cosmic_ray(job, "exec", "mutation.toml", "session.sqlite") for job in jobs]
     for process in running:
         process.wait()
     return 0 if report(sessions) else 1
 
 
-def prepare(jobs, sessions, sample, seed):
+def prepare(jobs, sessions, options):
     """Copy the repository for each job and share the mutants out."""
     from cosmic_ray.work_db import WorkDB, use_db
 
     for job in jobs:
         job.mkdir(parents=True)
-        copy(job)
+        copy(job, options.tests)
     for command in (["baseline", "mutation.toml"], ["init", "mutation.toml", "session.sqlite"]):
         if cosmic_ray(jobs[0], *command).wait():
             raise SystemExit(f"cosmic-ray {command[0]} failed: the tests must pass unchanged")
     with use_db(str(sessions[0]), WorkDB.Mode.open) as work:
-        items = drawn(work.work_items, sample, seed)
+        items = drawn(work.work_items, options.sample, options.seed)
         work.clear()
     for i, session in enumerate(sessions):
         with use_db(str(session), WorkDB.Mode.create) as work:

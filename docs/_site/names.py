@@ -65,5 +65,6 @@ def members(kind: type) -> list[str]:
     return [
         name
         for name, member in vars(kind).items()
-        if not name.startswith("_") and (isinstance(member, property) or inspect.isfunction(member))
+        if not name.startswith("_")
+        and (isinstance(member, property | classmethod) or inspect.isfunction(member))
     ]

@@ -51,6 +51,8 @@ from ._regression.squared_error import (
     mse_loss_hvp,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Evaluator",
     "LinearGrads",

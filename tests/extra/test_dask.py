@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.cases import along_axis, labelled, with_probabilities
 
 import losses
+from losses._core import blocks
 from losses.extra import dask as lazy
 
 # A graph takes ten times as long as what it computes here.
@@ -150,6 +151,65 @@ def test_every_option_is_that_of_numpy(kind, weight, smoothing, reduction, chunk
     # A dozen ulp, as in cross_entropy_shard, of terms p V - v with V up to 31.
     for found, right in zip(computed(*lazily), expected, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-14, atol=31e-15)
+
+
+@pytest.mark.parametrize("chunks", [(100, 2), (100, 1)])
+def test_losses_of_float16_are_summed_before_they_are_rounded(chunks):
+    """A loss of log 2, in float16, is 0.6934: a thousand of them would be 693.5, and not 693."""
+    logits, target = da.zeros((1000, 2), dtype=np.float16, chunks=chunks), np.zeros(1000, int)
+    log_probs, weight = da.full((1000, 2), -1, dtype=np.float16, chunks=chunks), np.log([2.0, 2.0])
+    sums = [
+        lazy.cross_entropy(logits, target, reduction="sum"),
+        lazy.nll_loss(log_probs, target, weight=weight, reduction="sum"),
+    ]
+    assert computed(*sums) == (693, 693)
+
+
+@pytest.mark.parametrize("chunks", [(1, 3), (2, 1)])
+@pytest.mark.parametrize("size", [1e308, 1e-308])
+def test_weights_are_those_of_the_dtype_of_the_computation(size, chunks):
+    logits, target = np.array([[0, 1, 2], [2, 0, 1]], np.float32), np.array([1, 2])
+    weight = np.full(3, size)
+    found = computed(
+        *lazy.cross_entropy_value_and_grad(da.from_array(logits, chunks), target, weight=weight)
+    )
+    expected = losses.cross_entropy_value_and_grad(logits, target, weight=weight)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)  # inf, 0 and nan
+
+
+@pytest.mark.parametrize("chunks", [(1, 3), (1, 1), (1, (2, 1))])
+def test_a_confident_prediction_keeps_its_tails_in_any_chunks(chunks):
+    """Of a log-probability, a loss and a gradient: 1 + q is 1 there."""
+    logits, target = np.array([[80.0, 0.0, -1.0], [-40.0, 0.0, -60.0]]), np.array([0, 1])
+    lazily = da.from_array(logits, chunks)
+    both = lazy.cross_entropy_value_and_grad(lazily, target, reduction="none")
+    found = computed(lazy.log_softmax(lazily), *both)
+    both = losses.cross_entropy_value_and_grad(logits, target, reduction="none")
+    for ours, theirs in zip(found, (losses.log_softmax(logits), *both), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)  # as in every option
+    assert -3e-35 < found[0][0, 0] < -2e-35
+
+
+@pytest.mark.parametrize("chunks", [(50, 3), (50, 2)])
+def test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made(monkeypatch, chunks):
+    started, thread = [], blocks.Thread
+
+    def counted(**options):
+        started.append(options)
+        return thread(**options)
+
+    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    logits, target = da.ones((50, 3), chunks=chunks), np.zeros(50, int)
+    with losses.set_workers(2):
+        later = lazy.cross_entropy_value_and_grad(logits, target)
+    ways = [(2, lazy.cross_entropy_value_and_grad(logits, target, workers=2)), (2, later)]
+    ways += [(1, lazy.cross_entropy_value_and_grad(logits, target))]
+    for workers, lazily in ways:
+        started.clear()
+        dask.compute(*lazily, scheduler="sync")
+        assert bool(started) == (workers > 1)
 
 
 # ---- what the graph is like ----------------------------------------------------------------------
@@ -373,6 +433,21 @@ def test_no_classes_and_no_samples():
     assert lazy.softmax(da.ones((2, 0))).compute().shape == (2, 0)
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("shape", [(4, 0), (0, 3), (0, 0), (2, 3, 0), (4, 3)])
+def test_probabilities_of_no_classes_or_samples_are_those_of_numpy(shape, reduction):
+    logits = da.ones(shape, chunks=2)
+    found = computed(
+        *lazy.cross_entropy_value_and_grad(logits, np.ones(shape), reduction=reduction, axis=-1)
+    )
+    expected = losses.cross_entropy_value_and_grad(
+        np.ones(shape), np.ones(shape), reduction=reduction, axis=-1
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)  # as in every option
+        assert ours.shape == theirs.shape
+
+
 # ---- processes -----------------------------------------------------------------------------------
 
 
@@ -425,3 +500,31 @@ def test_a_worker_that_is_killed_changes_no_result(tmp_path):
     ]
     for found, right in zip(others, expected, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-13)
+
+
+@pytest.mark.parametrize("chunks", [4, 2])
+def test_a_graph_does_not_change_with_the_arrays_it_was_made_of(chunks):
+    arrays = {
+        "logits": np.array([[1.0, 2.0, 0.5]] * 4),
+        "target": np.array([0, 1, 2, 1]),
+        "probs": np.full((4, 3), 0.25),
+        "weight": np.array([1.0, 2.0, 3.0]),
+        "ignore_index": np.array(2),
+    }
+    kept = {name: array.copy() for name, array in arrays.items()}
+
+    def graphs(logits, target, probs, weight, ignore_index):
+        cut = da.from_array(logits, chunks=(chunks, 3))
+        return [
+            lazy.cross_entropy(cut, target, weight=weight, ignore_index=ignore_index),
+            lazy.cross_entropy(cut, probs, weight=weight),
+            lazy.cross_entropy_value_and_grad(cut, target, weight=weight)[1],
+            lazy.nll_loss(cut, target, weight=weight),
+            lazy.log_softmax(cut),
+        ]
+
+    made = graphs(**arrays)
+    for array in arrays.values():
+        array[...] = 0
+    for found, expected in zip(dask.compute(*made), dask.compute(*graphs(**kept)), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -32,7 +32,12 @@ def test_float16_is_float32_rounded_once(case, data):
     call = data.draw(case.calls)
     half = call.at(call.first.astype(np.float16))
     single = call.at(half.first.astype(np.float32))
-    assert same_bits(case.forward(half), np.float16(case.forward(single)))
+    found, wide = np.asarray(case.forward(half)), np.asarray(case.forward(single))
+    if call.options.get("reduction", "none") == "none":
+        assert same_bits(found, wide.astype(np.float16))
+    elif np.isfinite(wide):
+        # The sum is float64: a float32 of it may lie in the middle of two where it does not.
+        assert abs(np.float64(found) - wide) <= np.float64(np.spacing(found)) / 2
     if not case.from_result:  # there the two backwards start from different points
         found, wide = evaluate(case, half)[1], evaluate(case, single)[1]
         assert same_bits(found, wide.astype(np.float16))

@@ -1,5 +1,6 @@
 """Results are the same to the bit: composed or fused, alone or in a batch, on any threads."""
 
+import contextvars
 import threading
 
 import numpy as np
@@ -197,29 +198,6 @@ def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
     assert blocks.run(lambda: lambda block: block.start, cut, 3) == list(range(10))
 
 
-def test_an_interrupt_while_waiting_is_raised_once_no_worker_is_left(monkeypatch):
-    before, join = threading.active_count(), blocks.Thread.join
-    at_work, interrupted = threading.Event(), threading.Event()
-
-    def kernel(_):
-        if threading.current_thread() is threading.main_thread():
-            at_work.wait()
-        else:
-            at_work.set()
-            interrupted.wait()
-
-    def join_interrupted(thread):
-        if not interrupted.is_set():
-            interrupted.set()
-            raise KeyboardInterrupt
-        join(thread)
-
-    monkeypatch.setattr(blocks.Thread, "join", join_interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, blocks.blocks((2,), entries=1 << 20, itemsize=8), 2)
-    assert threading.active_count() == before
-
-
 @pytest.mark.parametrize(("shape", "size"), [((2, 3, 2), 3), ((10, 6), 10), ((7,), 3)])
 def test_no_block_is_larger_than_allowed(shape, size, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
@@ -239,6 +217,39 @@ def test_the_default_number_of_workers_is_scoped_and_checked():
     for wrong, error in ((0, ValueError), (-2, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="workers"), losses.set_workers(wrong):
             pass
+
+
+def test_the_default_number_of_workers_is_set_at_once_by_a_statement_too():
+    def within():
+        losses.set_workers(3)
+        assert blocks.worker_count(None) == 3
+        with losses.set_workers(2):
+            assert blocks.worker_count(None) == 2
+            losses.set_workers(5)
+            assert blocks.worker_count(None) == 5
+        assert blocks.worker_count(None) == 3
+        with pytest.raises(ValueError, match="workers"):
+            losses.set_workers(0)
+        assert blocks.worker_count(None) == 3
+
+    contextvars.Context().run(within)
+    assert blocks.worker_count(None) == 1  # it belongs to the context
+
+
+def test_each_with_wants_a_default_of_its_own():
+    def within():
+        earlier = losses.set_workers(2)
+        assert repr(earlier) == "set_workers(2)"
+        with earlier, pytest.raises(RuntimeError, match=r"`with set_workers\(2\):`"), earlier:
+            pass
+        assert blocks.worker_count(None) == 1
+        losses.set_workers(3)
+        with pytest.raises(RuntimeError, match="made earlier"), earlier:
+            pass
+        with pytest.raises(RuntimeError, match="made earlier"):
+            contextvars.Context().run(losses.set_workers(4).__enter__)
+
+    contextvars.Context().run(within)
 
 
 def test_the_default_number_of_workers_comes_back_after_an_error():

@@ -68,9 +68,27 @@ def test_the_gradient_streams_to_disk_in_a_few_blocks(on_disk, workers, label_sm
 def test_probabilities_smoothed_and_weighted_take_a_few_blocks(shape):
     rng = np.random.default_rng(0)
     logits, target = rng.standard_normal((2, *shape), np.float32)
+    np.abs(target, out=target)
     options = {"weight": np.ones(shape[1], np.float32), "label_smoothing": 0.1, "out": logits}
     losses.cross_entropy(logits, target)  # NumPy imports a module of its own at the first call
     _, extra = extra_memory(lambda: losses.cross_entropy_value_and_grad(logits, target, **options))
+    assert extra < 4 * MIB
+
+
+@pytest.mark.parametrize("shape", [(60_000, 10), (20, 21, 128, 128)])
+def test_a_target_is_refused_in_a_few_blocks(shape):
+    logits = np.zeros(shape, np.float32)
+    target = np.broadcast_to(np.float32(0.5), shape).copy()
+    target[-1] = -1
+    weight = np.ones(shape[-1])
+
+    def refused():
+        for function in (losses.cross_entropy, losses.binary_cross_entropy_with_logits):
+            with pytest.raises(ValueError, match="target"):
+                function(logits, target, weight=weight if "binary" in function.__name__ else None)
+
+    refused()
+    _, extra = extra_memory(refused)
     assert extra < 4 * MIB
 
 
@@ -105,12 +123,14 @@ LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
     "classes in shards": ((40, 4, 700_000), "ff", "ignored"),
     "probabilities in shards": ((40, 4, 300_000), "ff", "probabilities"),
     "probabilities of images": ((40, 4, 40_000), "ff", "images"),
+    "probabilities of many images": ((1_200, 4, 6_000), "ff", "wide images"),
     "float16": ((300, 64, 50_257), "ee", "labels"),
     "a narrow weight": ((300, 64, 50_257), "fe", "ignored"),
     "another byte order": ((300, 64, 50_257), ">f>f", "labels"),
     "many samples": ((300_000, 8, 10), "ff", "ignored"),
     "many features": ((3, 1_500_000, 3), "ee", "labels"),
-    "many features of many samples": ((1_500, 20_000, 20), "ff", "ignored"),
+    "many features of many samples": ((2_100, 20_000, 20), "ff", "ignored"),
+    "a large weight of another byte order": ((20, 1_024, 20_000), ">f>f", "labels"),
 }
 
 
@@ -125,9 +145,10 @@ def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtype
     target = rng.integers(0, classes, samples)
     if kind == "ignored":
         target[::2] = -100
-    if kind in ("probabilities", "images"):
-        target = rng.random((samples, classes), np.float32)
-    if kind == "images":  # samples along two axes that are not one
+    if "labels" not in kind and kind != "ignored":
+        dtype = np.float64 if "wide" in kind else np.float32
+        target = rng.random((samples, classes), dtype)
+    if "images" in kind:  # samples along two axes that are not one
         inputs = inputs.reshape(2, -1, features).swapaxes(0, 1)
         target = target.reshape(2, -1, classes).swapaxes(0, 1)
     options = {

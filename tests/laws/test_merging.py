@@ -1,7 +1,12 @@
 """Any split of the samples or of the classes, merged in any order and nesting, is the whole."""
 
+import copy
+import json
 import math
 import pickle
+import sys
+import threading
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.cases import labelled, with_probabilities
+from tests.layouts import same_bits
 
 import losses
 
@@ -63,7 +69,7 @@ def test_the_sums_of_any_batches_are_those_of_the_whole(call, rng):
     sums = (losses.cross_entropy_sums(scores[i], target[i], **options) for i in batches)
     found = merged(sums, losses.merge_sums, rng)
     whole = losses.cross_entropy_sums(scores, target, **options)
-    assert found[2:] == whole[2:]
+    assert replace(found, total=whole.total, divisor=whole.divisor) == whole
     each = losses.cross_entropy(scores, target, **options, reduction="none")
     # Beside the rounding of the result, of at most 8 merges and 27 samples: see its Notes.
     total = exact(each)
@@ -183,6 +189,13 @@ def test_accuracy_is_unknown_where_no_class_is_named():
         assert losses.merge_sums(known, unknown).correct is None
 
 
+def test_a_mean_or_perplexity_beyond_the_largest_number_is_infinite_without_a_warning():
+    with np.errstate(all="raise"):
+        assert losses.loss_sums([1e308], weight=[1e-10]).mean == np.inf
+        assert losses.loss_sums([1e3]).perplexity == np.inf
+        assert losses.loss_sums([-1e3]).perplexity == 0
+
+
 def test_sums_of_any_loss_have_its_weights_in_the_divisor():
     sums = losses.loss_sums([[1.0, 4.0]], weight=[[0.5, 2.0]])
     assert sums.mean == 2
@@ -191,10 +204,195 @@ def test_sums_of_any_loss_have_its_weights_in_the_divisor():
     assert losses.loss_sums(many, weight=many).weighted == 200_000
 
 
+@given(labelled(smoothed=True))
+def test_ignored_samples_are_left_out_of_the_sums_of_a_loss(call):
+    """A loss of 0 for each of them would count."""
+    scores, target, options = matrix(call)
+    each = losses.cross_entropy(scores, target, **options, reduction="none")
+    counts = target != options["ignore_index"]
+    expected = losses.cross_entropy_sums(scores, target, **options)
+    weight = None
+    if options["weight"] is not None:
+        weight = np.asarray(options["weight"])[np.where(counts, target, 0)]
+    holes = np.where(counts, each, np.nan)  # whatever an ignored one holds
+    for some in (holes, holes.reshape(-1, 1)):
+        rest = [None if one is None else one.reshape(some.shape) for one in (weight, counts)]
+        found = losses.loss_sums(some, weight=rest[0], where=rest[1])
+        assert (found.counted, found.ignored) == (expected.counted, expected.ignored)
+        assert found.weighted == expected.weighted
+        np.testing.assert_allclose(found.mean, expected.mean, rtol=2 * U, equal_nan=True)
+    assert losses.loss_sums(each, where=np.ones(each.shape, bool)) == losses.loss_sums(each)
+
+
+def test_samples_left_out_beyond_a_chunk_are_counted():
+    many = np.arange(200_001.0)
+    sums = losses.loss_sums(many, weight=many, where=many % 2 == 1)
+    assert (sums.counted, sums.ignored, sums.weighted) == (100_000, 100_001, 100_000)
+    assert sums.sum == sums.denominator == 100_000.0**2
+
+
+# ---- states are values ---------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_a_plus_merges(data):
+    batches = [any_sums(data) for _ in range(data.draw(st.integers(1, 4)))]
+    whole = losses.merge_sums(*batches)
+    np.testing.assert_equal(as_numbers(sum(batches)), as_numbers(whole))
+    np.testing.assert_equal(as_numbers(sum(batches, losses.LossSums())), as_numbers(whole))
+    both = batches[0] + batches[-1]
+    np.testing.assert_equal(
+        as_numbers(both), as_numbers(losses.merge_sums(batches[0], batches[-1]))
+    )
+
+
+def test_a_plus_merges_shards():
+    states = [shard(0, 2), shard(2, 3), shard(3, 6)]
+    for whole in (states[0] + states[1] + states[2], sum(states)):
+        assert whole.held == ((0, 6),)
+        np.testing.assert_array_equal(whole.losses, losses.merge_shards(*states).losses)
+    with pytest.raises(ValueError, match="class 0 is in two"):
+        states[0] + states[0]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: losses.loss_sums([1.0]), lambda: shard(0, 2)], ids=["sums", "shards"]
+)
+def test_a_state_is_no_tuple(make):
+    state, one = make(), (1,)
+    for nonsense in (
+        lambda: state + one,
+        lambda: one + state,
+        lambda: state + 0,
+        lambda: 1 + state,
+        lambda: 0.0 + state,
+        lambda: np.zeros(2, int) + state,
+        lambda: state * 2,
+        lambda: state < state,
+        lambda: state[0],
+        lambda: [*state],
+        lambda: len(state),
+    ):
+        with pytest.raises(TypeError):
+            nonsense()
+    with pytest.raises(AttributeError):
+        state.weight = state.counted = 3
+
+
+def test_a_state_says_what_it_stands_for_in_one_line():
+    sums = losses.cross_entropy_sums([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, -100])
+    line = "LossSums(mean=0.464369, counted=1, ignored=1, denominator=1)"
+    assert repr(sums) == line
+    assert repr(losses.LossSums()) == "LossSums(mean=nan, counted=0, ignored=0, denominator=nan)"
+    evaluator = losses.Evaluator()
+    evaluator.update([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, -100])
+    assert repr(evaluator) == f"Evaluator({line})"
+    assert repr(shard(0, 2) + shard(3, 6)) == "ShardState(5 of 6 classes, 2 samples)"
+
+
+REALS = st.one_of(st.floats(), st.floats(1, 2), st.sampled_from([np.nan, np.inf, -np.inf, -0.0]))
+
+
+def any_sums(data):
+    """Return sums of any numbers, in float64 or longdouble."""
+    dtype = data.draw(st.sampled_from([np.float64, np.longdouble]))
+    each = np.array(data.draw(st.lists(REALS, max_size=3)), dtype)
+    with np.errstate(all="ignore"):
+        each /= dtype(data.draw(st.sampled_from([1, 3])))
+    weight = np.ones(each.size) if data.draw(st.booleans()) else None
+    where = np.arange(each.size) != 1 if data.draw(st.booleans()) else None
+    return losses.loss_sums(each, weight=weight, where=where)
+
+
+def as_numbers(sums):
+    return [
+        *(number for pair in (sums.total, sums.divisor) for number in pair),
+        *(sums.counted, sums.ignored, sums.weighted, sums.correct),
+    ]
+
+
+@given(st.data())
+def test_sums_survive_json_pickle_and_copies_to_the_bit(data):
+    sums = any_sums(data)
+    text = json.dumps(sums.to_dict(), allow_nan=False)
+    for again in (
+        losses.LossSums.from_dict(json.loads(text)),
+        pickle.loads(pickle.dumps(sums)),
+        copy.copy(sums),
+        copy.deepcopy(sums),
+    ):
+        assert type(again) is losses.LossSums
+        for one, two in zip(as_numbers(sums), as_numbers(again), strict=True):
+            np.testing.assert_equal(one, two)
+            assert one is two is None or np.signbit(one) == np.signbit(two)
+        for one, two in ((sums.total, again.total), (sums.divisor, again.divisor)):
+            assert np.asarray(one).dtype == np.asarray(two).dtype
+
+
+def test_what_prints_numbers_does_not_change_what_is_saved():
+    sums = losses.loss_sums([1 / 3])
+    with np.printoptions(legacy="1.13", precision=2):
+        saved = sums.to_dict()
+    assert losses.LossSums.from_dict(saved) == sums
+
+
+SAVED = losses.cross_entropy_sums([[1.0, 2.0, 0.5]], [1]).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"total": None}, ValueError, "total: expected a dict with dtype, high, low, got None"),
+        ({"total": {"high": "1.0e+00"}}, ValueError, "total"),
+        ({"divisor": {**SAVED["divisor"], "dtype": "float32"}}, ValueError, "divisor.*'float32'"),
+        ({"divisor": {**SAVED["divisor"], "low": 0.0}}, ValueError, "divisor.*string, got 0.0"),
+        ({"divisor": {**SAVED["divisor"], "low": "no"}}, ValueError, "divisor.*string, got 'no'"),
+        ({"total": {**SAVED["total"], "high": "0." + "1" * 30}}, ValueError, "total.*reads as"),
+        ({"counted": 1.5}, TypeError, "counted"),
+        ({"counted": -1}, ValueError, "counted: expected 0 or more, got -1"),
+        ({"ignored": True}, TypeError, "ignored"),
+        ({"ignored": -1}, ValueError, "ignored: expected 0 or more, got -1"),
+        ({"weighted": 2}, ValueError, "weighted: .*at most counted, 1, got 2"),
+        ({"correct": 2}, ValueError, "correct: .*at most counted, 1, got 2"),
+        ({"accuracy": 1.0}, ValueError, r"state: expected the keys total.*'accuracy'\]"),
+    ],
+)
+def test_what_is_wrong_with_saved_sums_is_named(changes, error, words):
+    with pytest.raises(error, match=words):
+        losses.LossSums.from_dict({**SAVED, **changes})
+
+
+def test_saved_sums_are_a_dict_with_every_key():
+    with pytest.raises(TypeError, match="state: expected what to_dict returns, got list"):
+        losses.LossSums.from_dict([SAVED])
+    for name in SAVED:
+        rest = {key: SAVED[key] for key in SAVED if key != name}
+        with pytest.raises(ValueError, match=f"state: expected the keys .*{name}"):
+            losses.LossSums.from_dict(rest)
+
+
+@pytest.mark.parametrize("wrong", [list, tuple, iter, lambda states: (one for one in states)])
+def test_a_list_of_states_is_an_error_that_says_to_unpack_it(wrong):
+    with pytest.raises(TypeError, match=r"sums: expected LossSums.*merge_sums\(\*sums\)"):
+        losses.merge_sums(wrong([losses.LossSums()] * 2))
+    with pytest.raises(TypeError, match=r"expected a ShardState.*merge_shards\(\*states\)"):
+        losses.merge_shards(wrong([shard(0, 2), shard(2, 6)]))
+    for other in (0.5, "sums", {"sums": losses.LossSums()}, None):
+        with pytest.raises(TypeError) as caught:
+            losses.merge_sums(other)
+        assert "unpack" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
         (lambda: losses.loss_sums([1.0], weight=[1.0, 2.0]), ValueError, "losses .*weight"),
+        (lambda: losses.loss_sums([1.0], where=[True, True]), ValueError, "losses .*where"),
+        (
+            lambda: losses.loss_sums([1.0], where=[1]),
+            TypeError,
+            "where: expected booleans, got.*!= 0",
+        ),
         (lambda: losses.loss_sums([1j]), TypeError, "losses"),
         (lambda: losses.loss_sums([1.0], weight=["a"]), TypeError, "weight"),
         (lambda: losses.merge_sums(0.5), TypeError, "sums: expected LossSums, got float"),
@@ -235,6 +433,46 @@ def test_an_evaluator_keeps_the_weights_it_was_given_and_refuses_options_at_once
     ]:
         with pytest.raises((TypeError, ValueError), match=option):
             losses.Evaluator(**{option: wrong})
+
+
+def test_an_evaluator_loses_no_batch_of_several_threads():
+    evaluator = losses.Evaluator(ignore_index=0)
+    rng = np.random.default_rng(0)
+    batches = [(rng.standard_normal((50, 5)), rng.integers(0, 5, 50)) for _ in range(20)]
+
+    def update():
+        for batch in batches:
+            evaluator.update(*batch)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=update) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    once = losses.merge_sums(*(losses.cross_entropy_sums(*one, ignore_index=0) for one in batches))
+    assert evaluator.count == 8 * once.counted
+    assert evaluator.sums.ignored == 8 * once.ignored
+    np.testing.assert_allclose(evaluator.loss, once.mean, rtol=2 * U)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+def test_a_copy_of_an_evaluator_goes_its_own_way(again):
+    evaluator = losses.Evaluator(weight=[1.0, 2.0])
+    evaluator.update([[1.0, 2.0]], [1])
+    other = again(evaluator)
+    assert other.sums == evaluator.sums
+    other.update([[1.0, 2.0]], [1])
+    assert (evaluator.count, other.count) == (1, 2)
+    assert other.sums.denominator == 4
+    other.sums = evaluator.sums
+    assert other.count == 1
 
 
 def test_a_batch_that_is_refused_changes_nothing():
@@ -288,8 +526,7 @@ def test_shards_of_the_classes_are_the_whole(dtype, call, rng, scale):
     assert state.losses.dtype == dtype
     assert (np.abs(state.losses - each) <= ulps[:, 0] * np.abs(each)).all()
     whole = losses.cross_entropy_sums(scores, target, **options)
-    assert state.sums[2:] == whole[2:]
-    assert state.sums.divisor == whole.divisor
+    assert replace(state.sums, total=whole.total) == whole
     assert abs(state.sums.sum - whole.sum) <= (ulps[:, 0] * np.abs(each)).sum() * (1 + U)
 
 
@@ -303,7 +540,7 @@ def test_weights_and_ties_are_those_of_the_whole_in_any_shard():
     whole = losses.cross_entropy_sums(scores, target, **options)
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         sums = losses.merge_shards(*(states[i] for i in order)).sums
-        assert sums[1:] == whole[1:]
+        assert replace(sums, total=whole.total) == whole
         assert sums.correct == np.count_nonzero(scores.argmax(1) == target)
 
 
@@ -418,12 +655,29 @@ def test_float16_is_computed_in_float32_and_its_gradient_rounded_once():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_gradient_of_a_shard_is_native_whatever_the_byte_order_of_its_logits():
+    x, target = np.array([[1.0, 2.0, 0.5]]), np.array([1])
+    options = {"first_class": 0, "classes": 3}
+    native = losses.cross_entropy_shard(x, target, **options)
+    state = losses.cross_entropy_shard(x.astype(">f8"), target, **options)
+    for ours, theirs in zip(state.state, native.state, strict=True):
+        assert same_bits(ours, theirs)
+        assert ours.dtype.isnative
+    found, expected = (
+        losses.cross_entropy_shard_backward(1.0, state, y, target, **options)
+        for y in (x.astype(">f8"), x)
+    )
+    assert same_bits(found, expected)
+    assert found.dtype.isnative
+
+
 def test_states_are_values_that_nothing_changes():
     state = shard(0, 6)
     whole = losses.merge_shards(shard(2, 6), shard(0, 2))
     for one in (state, whole, pickle.loads(pickle.dumps(whole))):
         np.testing.assert_array_equal(one.losses, state.losses)
-    for one in (state, whole):
+    copies = copy.copy(whole), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))
+    for one in (state, whole, *copies):
         for array in (one.label, one.weight, *one.state):
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 1
@@ -447,6 +701,32 @@ def test_workers_change_no_bit_of_a_state_or_a_gradient():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("first", [2, 5])
+def test_an_empty_shard_beside_another_changes_nothing(first):
+    """Not even where the other shard has ties, or nothing but -inf."""
+    scores = np.array([[-np.inf] * 3, [1, 1, 0], [0, -np.inf, 2]])
+    target, options = np.array([2, 3, 0]), {"classes": 5}
+    some = losses.cross_entropy_shard(scores, target, first_class=2, **options)
+    none = losses.cross_entropy_shard(scores[:, :0], target, first_class=first, **options)
+    for found in (losses.merge_shards(some, none), losses.merge_shards(none, some)):
+        assert found.held == some.held
+        for ours, theirs in zip(found.state, some.state, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-308, -1e308])
+def test_weights_beyond_the_dtype_of_the_computation_are_those_of_the_whole_in_any_shard(weight):
+    scores, target = np.array([[0, 1, 2], [2, 0, 1]], np.float32), np.array([1, 2])
+    options = {"weight": np.array([1, weight, 0.5])}
+    with np.errstate(all="raise"):
+        shards = list(shards_of(scores, target, options, [slice(0, 2), slice(2, 3)]))
+        state = losses.merge_shards(*states_of(shards))
+        found = [losses.cross_entropy_shard_backward(1, state, x, t, **own) for x, t, own in shards]
+    each, grad = losses.cross_entropy_value_and_grad(scores, target, **options, reduction="none")
+    np.testing.assert_allclose(state.losses, each, rtol=1e-6)  # 4 + 4 + 2 ulp
+    np.testing.assert_allclose(np.concatenate(found, axis=1), grad, rtol=1e-6)
+
+
 FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "classes": 6}
 
 
@@ -455,7 +735,8 @@ FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "class
     [
         ({"classes": 4}, ValueError, r"first_class: expected 3 classes within \[0, 4\)"),
         ({"first_class": -1}, ValueError, "first_class"),
-        ({"first_class": 0.5}, TypeError, "first_class"),
+        ({"first_class": 0.5}, TypeError, "^first_class: "),
+        ({"classes": 6.5}, TypeError, "^classes: "),
         ({"classes": 0, "first_class": 0, "logits": np.ones((2, 0))}, ValueError, "classes"),
         ({"target": [0, 6]}, IndexError, r"outside \[0, 6\)"),
         ({"target": [0]}, ValueError, "target"),

@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ MAY_IMPORT = {
     "_classification": {"_core", "_activations", "_classification"},
     "_score": {"_core", "_classification", "_score"},
 }
+TYPES = [losses.Evaluator, losses.LossSums, losses.ShardState, losses.set_workers]
 LAZY = [lazy.cross_entropy, lazy.cross_entropy_value_and_grad, lazy.nll_loss]
 LAZY += [lazy.softmax, lazy.log_softmax]
 OPTIONAL = {"_score/progress.py": {"tqdm"}}  # imported where it is used, if it is installed
@@ -84,6 +86,21 @@ def test_the_package_initialiser_holds_no_code():
     docstring, *rest = tree.body
     assert isinstance(docstring, ast.Expr)
     assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in rest)
+
+
+def test_the_version_stands_in_one_place_and_the_citation_and_the_changelog_have_it():
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+    initialiser = root / project["tool"]["hatch"]["version"]["path"]
+    (line,) = [x for x in initialiser.read_text("utf-8").splitlines() if "version" in x]
+    assert line == f'__version__ = "{losses.__version__}"'
+    assert f"\nversion: {losses.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+    released = re.findall(
+        r"^## \[(\d.*?)\]", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert released[0] == losses.__version__
 
 
 @pytest.mark.parametrize("backward", BACKWARDS, ids=named)
@@ -152,11 +169,8 @@ def test_arrays_come_before_the_slash(function):
 def test_each_docstring_is_whole(function):
     text = inspect.getdoc(function)
     assert re.match(r"[A-Z][^\n]+\.\n\n", text), "a summary of one line"
+    assert ".. math::" in text
     sections = ["Parameters", "Returns", "Raises", "See Also", "Notes", "Examples"]
-    if function is losses.set_workers:
-        sections = ["Parameters", "Raises", "Notes", "Examples"]
-    else:
-        assert ".. math::" in text
     places = [text.index(f"\n{name}\n{'-' * len(name)}\n") for name in sections]
     assert places == sorted(places)
     for name in inspect.signature(function).parameters:
@@ -164,7 +178,7 @@ def test_each_docstring_is_whole(function):
     assert ">>> " in text
 
 
-@pytest.mark.parametrize("kind", [losses.Evaluator, losses.LossSums, losses.ShardState])
+@pytest.mark.parametrize("kind", TYPES)
 def test_each_docstring_of_a_type_is_whole(kind):
     text = inspect.getdoc(kind)
     assert re.match(r"[A-Z][^\n]+\.\n\n", text), "a summary of one line"
@@ -173,7 +187,7 @@ def test_each_docstring_of_a_type_is_whole(kind):
     for name in inspect.signature(kind).parameters:
         assert re.search(rf"^(\w+, )*{name}(, \w+)* : ", text, re.MULTILINE), name
     for name, member in vars(kind).items():
-        if isinstance(member, property) or inspect.isfunction(member):
+        if isinstance(member, property | classmethod) or inspect.isfunction(member):
             assert name.startswith("_") or inspect.getdoc(member), name
 
 

@@ -62,6 +62,8 @@ OF_A_LAYER = {
     "linear_cross_entropy_value_and_grad": LAYER,
 }
 
+CURVED = ["cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"]
+
 # The arguments of one valid call of every public function, by name.
 CALLS = {
     "logsumexp": {"x": SCORES},
@@ -83,6 +85,8 @@ CALLS = {
         f"{name}_value_and_grad": LOSSES[name]
         for name in ("cross_entropy", "binary_cross_entropy_with_logits")
     },
+    **{f"{name}_hvp": {"vector": WEIGHT + PROBS, **LOSSES[name]} for name in CURVED},
+    **{f"{name}_hessian_diagonal": LOSSES[name] for name in CURVED},
     **OF_A_LAYER,
 }
 
@@ -97,9 +101,14 @@ def call(name, /, **changes):
 
 
 def evaluate(name, first, target, **options):
-    """Return f(first, target), without any weights unless the options have them."""
-    weights = {option: None for option in ("weight", "pos_weight") if option in CALLS[name]}
-    return call(name, **{point(name): first, "target": target, **weights, **options})
+    """Return f(first, target), without any weights unless the options have them.
+
+    What a Hessian is multiplied by is a vector of ones.
+    """
+    others = {option: None for option in ("weight", "pos_weight") if option in CALLS[name]}
+    if "vector" in CALLS[name]:
+        others["vector"] = np.ones(np.shape(first))
+    return call(name, **{point(name): first, "target": target, **others, **options})
 
 
 def takes(*options):
@@ -114,7 +123,7 @@ def takes(*options):
 
 def point(name):
     """Return the name of the array at which a function is evaluated or differentiated."""
-    return next(argument for argument in CALLS[name] if argument != "grad_output")
+    return next(argument for argument in CALLS[name] if argument not in ("grad_output", "vector"))
 
 
 def differentiated(name):

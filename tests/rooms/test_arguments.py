@@ -1,5 +1,7 @@
 """What every function makes of its arguments: dtypes, layouts, reductions, and what it refuses."""
 
+import inspect
+
 import numpy as np
 import pytest
 from numpy.exceptions import AxisError
@@ -9,6 +11,7 @@ from tests.rooms.helpers import (
     INF,
     LOSSES,
     NAN,
+    SCORES,
     assert_near,
     assert_same,
     call,
@@ -18,6 +21,9 @@ from tests.rooms.helpers import (
     point,
     takes,
 )
+
+import losses
+from losses._regression import residual
 
 every = pytest.mark.parametrize("name", CALLS)
 every_array = pytest.mark.parametrize(
@@ -58,6 +64,40 @@ def test_float16_is_computed_in_float32_and_rounded_once(name):
     single = {argument: array.astype(np.float32) for argument, array in half.items()}
     expected = tuple(part.astype(np.float16) for part in parts(call(name, **single)))
     assert_same(call(name, **half), expected)
+
+
+# Four losses, exact numbers of every dtype; their sum lies above the middle between two numbers of
+# float16, by so little that float32 has it in the middle.
+NEAR_A_TIE = np.array([1, 2.0**-12, 2.0**-12, 2.0**-24])
+NO, YES = np.zeros(4, np.float16), np.zeros(4, int)
+# exp(-256) is 0 in float32: a class so far behind costs 256.
+BEHIND = np.array([[0, -256]] * 4, np.float16)
+OF_256 = (NEAR_A_TIE / 256).astype(np.float32)
+WITH_THOSE_LOSSES = {
+    "nll_loss": (-NEAR_A_TIE[:, np.newaxis], YES),
+    "cross_entropy": (BEHIND, np.stack([NO, OF_256], axis=1)),
+    "cross_entropy_value_and_grad": (BEHIND, np.stack([NO, OF_256], axis=1)),
+    "binary_cross_entropy_with_logits": (BEHIND[:, 1], OF_256),
+    "binary_cross_entropy_with_logits_value_and_grad": (BEHIND[:, 1], OF_256),
+    "mse_loss": (np.sqrt(NEAR_A_TIE), NO),
+    "l1_loss": (NEAR_A_TIE, NO),
+}
+
+
+@pytest.mark.parametrize("name", WITH_THOSE_LOSSES)
+def test_a_mean_or_sum_of_float16_losses_is_rounded_once(name):
+    first, target = WITH_THOSE_LOSSES[name]
+    for reduction, divisor in (("sum", 1), ("mean", 4)):
+        found = evaluate(name, first.astype(np.float16), target, reduction=reduction)
+        assert_same(parts(found)[0], np.float16((1 + 2**-10) / divisor))
+
+
+def test_a_mean_or_sum_of_float16_losses_of_a_layer_is_rounded_once():
+    inputs, linear_weight = np.ones((4, 1), np.float16), BEHIND[0][:, np.newaxis]
+    target = np.stack([NO, OF_256], axis=1)
+    for reduction, divisor in (("sum", 1), ("mean", 4)):
+        found = losses.linear_cross_entropy(inputs, linear_weight, target, reduction=reduction)
+        assert_same(found, np.float16((1 + 2**-10) / divisor))
 
 
 @every_array
@@ -192,6 +232,16 @@ def test_grad_output_has_the_shape_of_what_the_function_returned(name):
 
 
 @pytest.mark.parametrize("name", takes("grad_output", "reduction"))
+def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
+    single = {point(name): CALLS[name][point(name)].astype(np.float32)}
+    large, small = (call(name, **single, grad_output=size) for size in (3.5e38, 3.5e30))
+    with np.errstate(over="ignore"):
+        expected = np.float32(1e8 * np.float64(small))
+    assert_near(large, expected)
+    assert np.isfinite(large).any()
+
+
+@pytest.mark.parametrize("name", takes("grad_output", "reduction"))
 def test_without_a_reduction_grad_output_has_an_entry_for_each_sample(name):
     shape = CALLS[name]["target"].shape
     assert call(name, reduction="none", grad_output=np.ones(shape)).shape == (2, 3)
@@ -234,3 +284,179 @@ def test_weights_whose_sum_is_no_number_warn_of_nothing(name, weights):
     with np.errstate(all="raise"):
         call(name, weight=weight)
         call(backward, weight=weight)
+
+
+PUBLIC = {name: f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))}
+FIRST = {name: next(iter(inspect.signature(f).parameters)) for name, f in PUBLIC.items()}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FIRST if FIRST[name] in ("grad_output", "vector")]
+)
+def test_what_comes_first_and_is_left_out_is_named(name):
+    function, first = PUBLIC[name], FIRST[name]
+    parameters = inspect.signature(function).parameters.values()
+    arrays = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    for given, options in [(arrays[1:], {}), (arrays[1:], {first: 1.0}), (arrays[1:], {"dim": 1})]:
+        with pytest.raises(TypeError) as error:
+            function(*(SCORES for _ in given), **options)
+        expected = (
+            f"{name}: expected ({', '.join(arrays)}) by position, got {len(given)}; the first"
+        )
+        assert str(error.value).startswith(f"{expected} is {first}, ")
+        assert error.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_torch_names_dim_is_an_axis(name):
+    parameters = inspect.signature(PUBLIC[name]).parameters
+    arrays = [SCORES for p in parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    with pytest.raises(TypeError) as error:
+        PUBLIC[name](*arrays, dim=1)
+    if "axis" in parameters:
+        assert str(error.value) == f"{name}: dim is named axis here: pass axis=1"
+    else:
+        said = f"{name}: expected no option dim, which NumPy names axis; it"
+        assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: losses.mse_loss(SCORES, SCORES, None),
+            "mse_loss: expected (predictions, target) by position, got 3; its options are weight, "
+            "reduction, by name",
+        ),
+        (
+            lambda: losses.sigmoid(SCORES, 1),
+            "sigmoid: expected (x) by position, got 2; it has no options, by name",
+        ),
+        (
+            lambda: losses.mse_loss(input=SCORES, target=SCORES),
+            "mse_loss: expected (predictions, target) by position, got 0",
+        ),
+        (
+            lambda: losses.mse_loss(SCORES, SCORES, size_average=True),
+            "mse_loss: expected no option size_average; its options are weight, reduction",
+        ),
+        (
+            lambda: losses.logsumexp(SCORES, keepdim=True),
+            "logsumexp: keepdim is named keepdims here: pass keepdims=True",
+        ),
+        (
+            lambda: losses.softmax(SCORES, 1, axis=1),
+            "softmax() got multiple values for argument 'axis'",
+        ),
+    ],
+)
+def test_a_call_that_does_not_fit_is_told_what_does(call, message):
+    with pytest.raises(TypeError) as error:
+        call()
+    assert str(error.value) == message
+
+
+def test_an_error_inside_a_function_is_no_error_of_the_call(monkeypatch):
+    def wrong(*_):
+        raise TypeError("the function's own")
+
+    monkeypatch.setattr(residual, "checked", wrong)
+    with pytest.raises(TypeError, match=r"^the function's own$"):
+        losses.mse_loss(SCORES, SCORES)
+
+
+class Device:
+    """An array of another library, which NumPy may not read as it is."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, *_, **__):
+        raise self.error
+
+
+Tensor = type("Tensor", (Device,), {"__module__": "torch"})
+READING = [TypeError("can't convert cuda:0\nand more."), RuntimeError("requires grad.")]
+
+
+@every_array
+@pytest.mark.parametrize("error", READING, ids=repr)
+def test_an_array_that_numpy_cannot_read_is_an_error_that_names_it(name, argument, error):
+    said = str(error).partition("\n")[0].rstrip(".")
+    expected = f"{argument}: expected what NumPy makes an array of, got {{}}: {said}"
+    for kind, remedy in [(Device, ""), (Tensor, f"; pass {argument}.detach().cpu().numpy()")]:
+        with pytest.raises(TypeError) as raised:
+            call(name, **{argument: kind(error)})
+        assert str(raised.value) == expected.format(kind.__name__) + remedy
+
+
+@every_array
+def test_what_is_no_array_at_all_is_named_by_its_type(name, argument):
+    class Sparse:
+        toarray = None
+
+    for value, remedy in [({}, ""), (Sparse(), f"; pass {argument}.toarray()")]:
+        with pytest.raises(TypeError) as error:
+            call(name, **{argument: value})
+        what = f"got {type(value).__name__}, of which NumPy makes no array{remedy}"
+        assert str(error.value) == f"{argument}: expected real numbers, {what}"
+
+
+@every_array
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        (np.array([1.5, None]), "pass {}.to_numpy(float), of an array {}.astype(float)"),
+        (np.empty(0, object), "pass {}.to_numpy(float), of an array {}.astype(float)"),
+        (
+            np.array(["2020-01-01"], "M8[s]"),
+            "divide a time by its unit, as by np.timedelta64(1, 's')",
+        ),
+        (np.array([1], "m8[s]"), "divide a time by its unit, as by np.timedelta64(1, 's')"),
+        (["1.5", "2"], "of strings; "),
+        (np.array(["cat", "dog"], object), "of strings; "),
+        (np.array([b"cat"]), "of strings; "),
+    ],
+    ids=["numbers", "none", "dates", "times", "strings", "categories", "bytes"],
+)
+def test_what_holds_no_numbers_says_how_to_make_numbers_of_it(name, argument, value, remedy):
+    with pytest.raises(TypeError) as error:
+        call(name, **{argument: value})
+    assert f"{argument}: expected real numbers, got dtype " in str(error.value)
+    assert remedy.format(argument, argument) in str(error.value)
+    if "strings" in remedy:
+        encode = "encode the labels as integers, as np.unique(target, return_inverse=True)[1] does"
+        numbers = f"pass numbers, as {argument}.astype(float) makes of '1.5'"
+        assert str(error.value).endswith(encode if argument == "target" else numbers)
+
+
+@pytest.mark.parametrize("name", takes("out"))
+@pytest.mark.parametrize(
+    "out", [[[0.0]], Tensor(None), memoryview(b"")], ids=["list", "tensor", "m"]
+)
+def test_only_a_numpy_array_is_written(name, out):
+    with pytest.raises(TypeError, match=rf"out: expected a NumPy array, got {type(out).__name__}"):
+        call(name, out=out)
+
+
+PROBABLY = {
+    "; if that is rounding pass np.clip(probs, 0, 1)": [1.0000001, -1e-9, 1 + 2**-9],
+    "; if these are logits call binary_cross_entropy_with_logits": [1.01, -0.01, 3.0, -80.0],
+    "": [NAN, INF, -INF],
+}
+
+
+@pytest.mark.parametrize("name", [name for name in takes("reduction") if point(name) == "probs"])
+@pytest.mark.parametrize(
+    ("probs", "what"), [(probs, what) for what, each in PROBABLY.items() for probs in each]
+)
+def test_probabilities_outside_0_and_1_are_told_what_they_probably_are(name, probs, what):
+    with pytest.raises(ValueError, match=r"^probs: 1 entries outside") as error:
+        evaluate(name, [0.5, probs], [1, 0])
+    assert str(error.value).endswith(f"(1,): {probs}{what}")
+    if what:  # what is farthest away, and any that is no number, decides
+        for farther in (80.0, NAN):
+            with pytest.raises(ValueError, match="probs: 2 entries") as error:
+                evaluate(name, [probs, farther], [1, 0])
+            assert ("with_logits" in str(error.value)) == (farther == 80)
+            assert "clip" not in str(error.value)

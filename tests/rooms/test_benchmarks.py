@@ -1,10 +1,15 @@
 """The benchmarks: contenders agree, a wrong one is not timed, results survive the journey."""
 
+import json
+import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, bar, linear, measure, scale, summary, values
+from benchmarks import __main__ as command
+from benchmarks import accuracy, bar, linear, measure, parts, processes, scale, summary, values
+from benchmarks import results as kept
 from benchmarks.contenders import CONTENDERS, Contender, textbook
 from benchmarks.problems import PROBLEMS, Problem, arrays
 from benchmarks.results import Cell, Results, Timing, seconds, table
@@ -20,7 +25,7 @@ def results_of(**medians):
     problem = Problem("cross_entropy_value_and_grad", (60000, 10))
     timings = {name: Timing(t, t, t, 1, 1) for name, t in medians.items()}
     about = {"import_seconds": 0.001, "wheel_bytes": 1000}
-    return Results(about, [Cell(problem, 1, 2**20, timings, {"JAX": "failed"})])
+    return Results(about, [Cell(problem, 1, 2**20, timings, {})])
 
 
 @pytest.mark.parametrize("problem", sorted(TINY), ids=lambda problem: problem.name)
@@ -77,7 +82,31 @@ def test_the_bar_holds_each_cell_against_each_promise():
     assert not whole
     miss = "    MISS     0.90  cross_entropy_value_and_grad/60000x10/float32 on 1 (JAX)"
     assert [line for line in lines if "MISS" in line] == [miss]
-    assert not bar.report(results_of(torch=4.0))[1]
+
+
+def test_what_was_not_measured_is_neither_kept_nor_missed_and_the_bar_says_so():
+    lines, whole = bar.report(results_of(torch=4.0), only_misses=True)
+    assert whole
+    assert not any("0/0" in line or "MISS" in line for line in lines)
+    assert [line for line in lines if "not measured  losses gives the right answer" in line]
+
+
+def test_an_answer_of_losses_that_is_wrong_is_missed():
+    results = results_of(torch=4.0)
+    results.cells[0].notes["losses"] = "disagrees"
+    lines, whole = bar.report(results)
+    assert not whole
+    assert "0/1  losses gives the right answer, without which it is not timed" in lines
+
+
+def test_a_run_of_some_problems_ends_in_the_ratio_of_each_contender():
+    results = results_of(losses=2.0, torch=4.0, JAX=1.0)
+    results.cells[0].notes["SciPy"] = "failed"
+    _, torch, jax, scipy = summary.overall(results)
+    assert torch.split() == ["torch", "mean", "2,", "from", "2", "to", "2,", "over", "1", "cell"]
+    assert jax.split() == ["JAX", "mean", "0.5,", "from", "0.5", "to", "0.5,", "over", "1", "cell"]
+    assert scipy.strip().startswith("SciPy was not timed on cross_entropy_value_and_grad/60000x10")
+    assert list(summary.overall(results_of(losses=2.0))) == []
 
 
 @pytest.mark.parametrize(
@@ -117,9 +146,11 @@ def small_report(monkeypatch):
     monkeypatch.setattr(accuracy, "SIZES", {"2 classes": (4, 2)})
     monkeypatch.setattr(accuracy, "MARGINS", {"float32": [0, 40]})
     names = ["losses", "textbook"]
-    cells = list(accuracy.measure(names, ["float32"]))
-    about = {"versions": {"numpy": "2"}}
-    return {"about": about, "cells": cells, "margins": accuracy.by_margin(names)}
+    chosen = [name for name in accuracy.problems() if name.startswith("float32/")]
+    cells = list(accuracy.measure(names, chosen))
+    curves = {"float32": accuracy.by_margin(names, "float32")}
+    margins = {"at": accuracy.MARGINS, "errors": curves}
+    return {"about": {"versions": {"numpy": "2"}}, "cells": cells, "margins": margins}
 
 
 def test_the_accuracy_report_sees_what_the_textbook_loses(small_report):
@@ -163,9 +194,8 @@ def test_the_plot_of_accuracy_is_drawn(small_report, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(20, 3), (20,)])
-def test_every_kind_of_values_is_timed_with_every_function(shape, monkeypatch):
-    monkeypatch.setattr(values, "ROUNDS", 1)
-    rows = dict(values._ratios(shape, "float32"))
+def test_every_kind_of_values_is_timed_with_every_function(shape):
+    rows = dict(values._ratios(shape, "float32", rounds=1))
     assert len(rows) >= 9
     assert all(set(ratios) == set(values.VALUES) - {"standard normal"} for ratios in rows.values())
 
@@ -235,8 +265,15 @@ def test_the_layers_bars_are_met_or_missed(layer_report):
     layer_report["times"][1] = layer_times(2, given=1.0, losses=1.3, half=0.9, torch=1, chunked=2)
     layer_report["memory"] = [linear.Memory(linear.BAR, "losses", 65 << 20, None)]
     assert [line[:4] for line in linear.bars(layer_report)] == ["MISS"] * 4
+
+
+def test_a_promise_about_a_layer_is_missed_by_a_call_that_fails_and_not_held_against_none():
     empty = {"times": [], "memory": []}
-    assert [line[:4] for line in linear.bars(empty)] == ["MISS"] * 4
+    assert list(linear.bars(empty)) == []
+    failed = linear.Times(linear.BAR, 1, {}, dict.fromkeys(linear.CONTENDERS, "failed"))
+    lines = list(linear.bars({"times": [failed], "memory": []}))
+    assert [line[:4] for line in lines] == ["MISS"] * 3
+    assert all(line.endswith(": failed") for line in lines)
 
 
 def test_memory_that_is_not_free_is_not_taken(monkeypatch):
@@ -264,18 +301,222 @@ def test_the_report_of_scale_measures_errors_memory_and_time(monkeypatch, tmp_pa
     monkeypatch.setattr(scale, "CLASSES", 300)
     monkeypatch.setattr(scale, "SHARDS", [1, 6])
     monkeypatch.setattr(scale, "FILE_ROWS", [50])
-    monkeypatch.setattr(scale, "FOLDER", tmp_path)
-    sections = {name: scale.SECTIONS[name] for name in ("samples", "ragged", "shards")}
-    if Path("/proc/self/status").exists():
-        sections["files"] = scale.files
-    monkeypatch.setattr(scale, "SECTIONS", sections)
-    results = scale.load(scale.report())
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
+    chosen = [name for name in scale.problems() if not name.startswith("cluster")]
+    results = scale.load(scale.report(chosen, whole=False, name=None))
     assert all(record["merged"] <= 2 * np.finfo(float).eps for record in results["samples"])
     merged, averaged = (record["error"] for record in results["ragged"])
     assert merged < 1e-6 < averaged
     assert all(record["in_a_row"] < 40 for record in results["shards"])
-    for record in results.get("files", []):
-        assert record["peak"] > record["bytes"] > 4 * 50 * 300
+    for record in results["files"]:
+        assert record["bytes"] > 4 * 50 * 300
+        assert record["peak"] is None or record["peak"] > record["bytes"]
+    assert results["cluster"] == []
     for name, lines in scale.tables(results).items():
         assert len(lines) == 2 + len(results[name])
         assert len({line.count("|") for line in lines}) == 1
+
+
+# ---- the command line ----------------------------------------------------------------------------
+
+PUBLISHED = b"the last whole run\n"
+# One problem of each benchmark, small enough for a test; what the sections of its results hold.
+SMALL = {
+    "speed": "--problems cross_entropy_value_and_grad/32x10/float32 --threads 1 --rounds 2 "
+    "--contenders losses textbook",
+    "accuracy": "accuracy --problems float16/normal",
+    "linear": "linear --problems time/4096x64x1000 --threads 1 --rounds 2",
+    "scale": "scale --problems shards/1 shards/2",
+    "values": "values --problems float32/400x1000 --rounds 2",
+    "parts": "parts --problems operations/1000 --rounds 2",
+}
+SECTION = {"linear": "times", "scale": "shards"}  # of the others it is cells
+SAVES = [kind for kind in SMALL if kind not in ("speed", "linear")]  # more than once in these
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Return a folder for results in which each benchmark has published some."""
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
+    monkeypatch.setattr(kept, "import_seconds", lambda: 0.001)  # starts eleven processes
+    few = ("losses", "textbook")  # the others, where they are installed, take long to import
+    monkeypatch.setattr(accuracy, "ANSWERS", {name: accuracy.ANSWERS[name] for name in few})
+    monkeypatch.setattr(accuracy, "SIZES", {})
+    for kind in SMALL:
+        (tmp_path / f"{kind}.json").write_bytes(PUBLISHED)
+    return tmp_path
+
+
+def records(path):
+    """Return what the results of a benchmark have measured."""
+    kind = path.stem.partition("-")[0]
+    return json.loads(path.read_text(encoding="utf-8"))[SECTION.get(kind, "cells")]
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_each_benchmark_runs_and_saves_beside_what_is_published(kind, folder, capsys):
+    assert command.main(SMALL[kind].split()) == 0
+    assert records(folder / f"{kind}-partial.json")
+    assert (folder / f"{kind}.json").read_bytes() == PUBLISHED
+    assert not [*folder.glob("*-new")]
+    printed = capsys.readouterr().out
+    assert f"saved {folder / f'{kind}-partial.json'}" in printed
+    assert "0/0" not in printed
+    assert "MISS" not in printed
+    assert command.main(["table", "--name", f"{kind}-partial"]) == 0
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("kind", SAVES)
+def test_an_error_in_the_middle_of_a_run_loses_nothing(kind, folder, monkeypatch):
+    replace, saves = os.replace, []
+
+    def full(*paths):
+        """Save once; then the disk is full, and a result is found half written."""
+        if saves:
+            raise OSError("no space left")
+        saves.append(replace(*paths))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        command.main(SMALL[kind].split())
+    assert len(records(folder / f"{kind}-partial.json")) == 1
+    assert (folder / f"{kind}.json").read_bytes() == PUBLISHED
+
+
+def made_up(module, task, threads):
+    """Yield a made up cell for each problem of a task."""
+    assert module == "benchmarks.measure"
+    timings = {name: Timing(1.0, 1.0, 1.0, 2, 1) for name in task["contenders"]}
+    for name in task["problems"]:
+        yield Cell(PROBLEMS[name], threads, 1, timings, {}).to_json()
+
+
+@pytest.fixture
+def two_problems(folder, monkeypatch):
+    """Let a whole run have two problems, made up times and contenders that are installed."""
+    names = [*PROBLEMS][:2]
+    monkeypatch.setattr(command, "CONTENDERS", {n: CONTENDERS[n] for n in ("losses", "textbook")})
+    monkeypatch.setattr(command, "THREADS", [1])
+    speed = command.BENCHMARKS["speed"]._replace(problems=lambda: names)
+    monkeypatch.setitem(command.BENCHMARKS, "speed", speed)
+    monkeypatch.setattr(command, "run_pinned", made_up)
+    return folder
+
+
+def test_a_whole_run_takes_the_place_of_the_last_one(two_problems, capsys):
+    assert command.main([]) == 0
+    assert len(records(two_problems / "speed.json")) == 2
+    assert not (two_problems / "speed-partial.json").exists()
+    assert "losses gives the right answer" in capsys.readouterr().out
+
+
+def test_a_run_with_a_name_and_one_that_lacks_a_cell_leave_the_last_whole_one(
+    two_problems, monkeypatch, capsys
+):
+    assert command.main(["--name", "mine"]) == 0
+    assert len(records(two_problems / "speed-mine.json")) == 2
+    monkeypatch.setattr(command, "run_pinned", lambda *given: [*made_up(*given)][:1])
+    assert command.main([]) == 1
+    assert capsys.readouterr().err == "not everything was measured\n"
+    assert len(records(two_problems / "speed-partial.json")) == 1
+    assert (two_problems / "speed.json").read_bytes() == PUBLISHED
+
+
+def test_a_run_is_interrupted_without_a_traceback_and_keeps_what_it_has(
+    two_problems, monkeypatch, capsys
+):
+    def interrupted(*given):
+        yield next(made_up(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_pinned", interrupted)
+    assert command.main([]) == 130
+    assert len(records(two_problems / "speed-partial.json")) == 1
+    printed = capsys.readouterr()
+    assert printed.err == "interrupted\n"
+    assert "speed-partial.json" in printed.out
+
+
+def test_a_layer_that_a_process_did_not_measure_is_no_success(folder, monkeypatch):
+    monkeypatch.setattr(linear, "run_pinned", lambda *_: [])
+    assert command.main(SMALL["linear"].split()) == 1
+    assert (folder / "linear.json").read_bytes() == PUBLISHED
+
+
+def test_what_a_process_tells_is_told_as_soon_as_it_is_known_and_the_rest_is_printed(
+    tmp_path, monkeypatch, capfd
+):
+    code = "from benchmarks.processes import tell\nprint('hello')\ntell([1])\nraise SystemExit(3)"
+    (tmp_path / "told.py").write_text(code)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    monkeypatch.setenv("PYTHONPATH", path + os.pathsep + os.environ.get("PYTHONPATH", ""))
+    assert list(processes.run_pinned("told", {}, 1)) == [[1]]
+    assert capfd.readouterr().out == "hello\nthe process on 1 threads ended with 3\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--problems nonsense", "no name has the part 'nonsense'; expected parts of cross_entropy"),
+        ("--rounds 1", "--rounds: expected an integer from 2 up, got '1'"),
+        ("--threads 0", "--threads: expected an integer from 1 up, got '0'"),
+        ("--threads 9999", "--threads: expected at most"),
+        ("--contenders tensorflow", "--contenders: invalid choice: 'tensorflow'"),
+        ("--name a/b", "--name: expected letters, digits, - and _, got 'a/b'"),
+        ("accuracy --threads 1", "--threads: the command 'accuracy' does not take it"),
+        ("bar --quick", "--quick: the command 'bar' does not take it"),
+        ("bar --name accuracy", "--name: expected results of speed, got 'accuracy'"),
+        ("plot --name values", "--name: of 'values' there is no plot"),
+        ("table --name nothing", "--name: no results have the name 'nothing'; there are"),
+        ("everything", "invalid choice: 'everything'"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_nothing_is_measured(
+    arguments, message, folder, capsys
+):
+    (folder / "accuracy.json").write_text('{"cells": []}')
+    (folder / "values.json").write_text('{"cells": []}')
+    with pytest.raises(SystemExit) as exit_:
+        command.main(arguments.split())
+    assert exit_.value.code == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m benchmarks: error: argument ")
+    assert message in line
+    assert not [*folder.glob("*-*")]
+
+
+def test_a_whole_name_of_a_problem_means_no_longer_one():
+    names = ["a/b", "a/b/c", "d"]
+    assert command.selected(names, ["a/b"]) == ["a/b"]
+    assert command.selected(names, ["b", "d"]) == names
+    assert command.selected(names, None) == names
+
+
+def test_the_help_says_what_each_command_does_and_takes(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    printed = capsys.readouterr().out
+    options = {*re.findall(r"--\w+", printed)}
+    for name, takes in command.COMMANDS.items():
+        assert f"\n  {name} " in printed
+        assert {f"--{option}" for option in takes} <= options
+
+
+def test_the_lists_names_are_those_that_the_benchmarks_know(capsys):
+    assert command.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert {*PROBLEMS, *values.problems(), *parts.problems()} <= {*printed.split()}
+    assert "float16/normal logits" in printed
+
+
+@pytest.mark.usefixtures("two_problems")
+def test_a_run_without_matplotlib_ends_well(monkeypatch, capsys):
+    from benchmarks import plot
+
+    def draw(*_):
+        raise ModuleNotFoundError("No module named 'matplotlib'")
+
+    monkeypatch.setattr(plot, "draw", draw)
+    assert command.main(["--quick"]) == 0
+    assert "no plot: matplotlib is not installed" in capsys.readouterr().out

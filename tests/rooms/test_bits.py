@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.layouts import LAYOUTS, same_bits, unaligned
-from tests.rooms.helpers import INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
+from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
 
 import losses
 from losses._core import blocks
@@ -178,6 +178,8 @@ def test_workers_change_no_bit(name, reduction, shape):
     arguments = {"logits": logits, "target": target, "weight": None, "reduction": reduction}
     if name.endswith("backward"):
         arguments["grad_output"] = np.ones(target.shape if reduction == "none" else ())
+    if name.endswith("hvp"):
+        arguments["vector"] = logits[::-1]
     expected = call(name, **arguments)
     for workers in (1, 2, 3, -1):
         assert_same(call(name, workers=workers, **arguments), expected)
@@ -255,3 +257,20 @@ def test_a_sum_has_every_block(number, monkeypatch):
     each = losses.cross_entropy(logits, target, reduction="none")
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
     assert_same(losses.cross_entropy(logits, target, reduction="sum"), each.sum())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
+    """Nothing in a result tells whether `set_workers` was heard."""
+    started, thread = [], blocks.Thread
+
+    def counted(**options):
+        started.append(options)
+        return thread(**options)
+
+    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    for workers in (1, 2):
+        with losses.set_workers(workers):
+            call(name)
+        assert bool(started) == (workers > 1)

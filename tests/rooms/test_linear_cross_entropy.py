@@ -389,3 +389,11 @@ def test_logits_at_the_ends_of_the_range_are_those_of_cross_entropy(way):
             np.ones((3, 1)), linear_weight, [0, 1, 2], reduction="none"
         )
     np.testing.assert_array_equal(loss, [0, largest, np.inf])
+
+
+def test_labels_with_an_axis_too_many_are_told_how_to_lose_it():
+    for shape in [(5, 1), (2, 5, 1)]:
+        with pytest.raises(ValueError, match=r"target \(.*5, 1\); pass target\[\.\.\., 0\]$"):
+            losses.linear_cross_entropy(
+                np.zeros((*shape[:-1], 2)), np.zeros((3, 2)), np.zeros(shape, int)
+            )

@@ -117,6 +117,27 @@ def test_the_gradient_over_axes_that_lie_apart_has_the_axes_of_its_argument():
     assert_same(logsumexp_backward(grad_output, x, (0, 3)), expected)
 
 
+@dtypes
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([0, INF], [0, 1]),
+        ([INF, -INF, 5], [1, 0, 0]),
+        ([INF, 0, INF], [NAN, 0, NAN]),
+        ([INF, NAN], [NAN, NAN]),
+        ([-INF, -INF], [NAN, NAN]),
+    ],
+)
+@pytest.mark.parametrize("more", [0, 298])
+def test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one(dtype, more, x, expected):
+    rows = np.array([x + [-INF] * more, [0] + [-INF] * (len(x) + more - 1)], dtype)
+    rest = NAN if np.isnan(expected).all() else 0
+    first = np.array(expected + [rest] * more, dtype)
+    found = logsumexp_backward(dtype([2, 3]), rows)
+    np.testing.assert_array_equal(found, [2 * first, [3] + [0] * (rows.shape[1] - 1)])
+    assert_same(logsumexp_backward(dtype([2, 3]), rows.T, 0).T, found)
+
+
 def test_the_gradient_keeps_its_tail():
     s = math.exp(-80)
     assert_near(logsumexp_backward(np.float32(1), np.float32([80, 0])), [1, s])

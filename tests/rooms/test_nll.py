@@ -180,6 +180,17 @@ def test_the_gradient_of_a_linear_function_is_the_same_everywhere(garbage):
     assert_same(found, nll_loss_backward(1.0, LOG_PROBS, LABELS))
 
 
+@both_backwards
+def test_a_share_of_the_mean_is_one_over_the_sum_of_the_weights_whatever_its_dtype(name):
+    """Of float32, 6e38 is beyond the largest number and 2**24 + 1 between two."""
+    scores = np.array([[0, -INF], [-INF, 0]], np.float32)
+    for weight in ([3e38, 3e38], [1.0, 2.0**24]):
+        found = evaluate(name, scores, [1, 0], weight=weight, grad_output=1.0)
+        narrow = np.array(weight, np.float32)
+        share = np.float32(1 / narrow.sum(dtype=np.float64))
+        assert_same(found[[0, 1], [1, 0]], -share * narrow[::-1])
+
+
 @both
 def test_weights_seen_may_sum_beyond_the_largest_number(name):
     for dtype, large in ((np.float16, 60_000), (np.float32, 3e38)):

@@ -191,3 +191,71 @@ def test_out_may_not_be_the_memory_of_integer_logits(name, dtype):
     with pytest.raises(ValueError, match=r"\bout\b.*\blogits\b"):
         call(name, logits=logits, out=out)
     assert (out == 0).all()
+
+
+class Loud(np.ndarray):
+    """An array whose library lets none of NumPy's functions and operations touch it."""
+
+    def __array_function__(self, function, *_):
+        raise AssertionError(function)
+
+    def __array_ufunc__(self, ufunc, *_, **__):
+        raise AssertionError(ufunc)
+
+
+@every
+@pytest.mark.parametrize("kind", [Loud, np.matrix, np.memmap])
+def test_out_may_be_a_subclass_as_the_inputs_may(name, kind, tmp_path):
+    if kind is np.memmap:
+        out = np.memmap(tmp_path / "out", float, "w+", shape=SHAPE)
+    else:
+        out = fresh().view(kind)
+    logits = CALLS[name]["logits"].view(kind if kind is Loud else np.ndarray)
+    loss, gradient = call(name, logits=logits, out=out)
+    assert gradient is out
+    assert_same((loss, np.asarray(out)), call(name))
+    if kind is Loud:
+        assert call(name, logits=logits.copy(), out=logits)[1] is logits
+
+
+def maps(path, offset=0, modes=("r", "r+")):
+    """Map one file twice, the second time from an offset on, in bytes."""
+    fresh(shape=12).tofile(path)
+    return [
+        np.memmap(given, float, mode, offset=start, shape=SHAPE)
+        for given, mode, start in zip((path, str(path)), modes, (0, offset), strict=True)
+    ]
+
+
+@every
+@pytest.mark.parametrize("offset", [0, 8, 40])
+@pytest.mark.parametrize("part", [np.asarray, lambda array: array[:], lambda array: array[::-1]])
+def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, tmp_path):
+    logits, out = maps(tmp_path / "both", offset)
+    with pytest.raises(ValueError, match=r"out: .*file of logits.*map the file once"):
+        call(name, logits=logits, target=np.full(SHAPE, 0.5), out=part(out))
+    assert (out == 7).all()
+
+
+@every
+@pytest.mark.parametrize("case", ["after", "before", "row", "other", "copy"])
+def test_out_may_map_another_part_of_a_file_another_file_or_a_copy(name, case, tmp_path):
+    logits, out = maps(tmp_path / "both", offset=0 if case == "copy" else 48)
+    if case == "before":
+        logits, out = maps(tmp_path / "both", offset=48, modes=("r+", "r"))[::-1]
+    elif case == "row":
+        logits, out = (array[i : i + 1] for i, array in enumerate(maps(tmp_path / "both")))
+    elif case == "other":
+        out = maps(tmp_path / "other")[1]
+    elif case == "copy":
+        out = maps(tmp_path / "both", modes=("r", "c"))[1]
+    target = np.full(logits.shape, 0.25)
+    assert call(name, logits=logits, target=target, out=out)[1] is out
+    assert not (out == 7).any()
+    assert (logits == 7).all()
+
+
+@every
+def test_out_may_be_a_map_of_nothing(name, tmp_path):
+    logits, out = (one[:0] for one in maps(tmp_path / "both"))
+    assert call(name, logits=logits, target=np.ones((0, 3)), out=out)[1] is out

@@ -18,6 +18,8 @@ from tests.rooms.helpers import (
 PAIRED = [name for name in takes("target", "weight") if name not in takes("ignore_index")]
 BINARY = [name for name in PAIRED if name.startswith("binary")]
 RESIDUAL = [name for name in PAIRED if name not in BINARY]
+# The curvature of a square is the same at any prediction.
+CURVATURES = [name for name in RESIDUAL if name.startswith("mse_loss_h")]
 
 pairs = pytest.mark.parametrize("name", PAIRED)
 binary_weights = pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_weight_of_0_at_an_infinite_loss_counts_0(name, reduction):
     assert (gradient[:2] == 0).all()
 
 
-@pytest.mark.parametrize("name", RESIDUAL)
+@pytest.mark.parametrize("name", sorted({*RESIDUAL} - {*CURVATURES}))
 def test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf(name):
     options = {"reduction": "none"}
     if "grad_output" in CALLS[name]:
@@ -119,7 +121,9 @@ def test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf(nam
     assert_same(found, np.append(expected[:2], INF))
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRED if point(name) != "probs"])
+@pytest.mark.parametrize(
+    "name", [name for name in PAIRED if point(name) != "probs" and name not in CURVATURES]
+)
 @pytest.mark.parametrize("weight", [None, np.ones(3), np.zeros(3)], ids=str)
 def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
     options = {"weight": weight, "reduction": "none"}

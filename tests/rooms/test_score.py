@@ -25,6 +25,7 @@ from losses._score import command, files, progress, score, task
 MIB = 1 << 20
 ENDING = ["SIGTERM", "SIGHUP"]
 WEIGHT = np.array([0.5, 0.0, 2.0, 1.0, 0.25])
+MEMORY = "out of memory; 32 MiB are read at a time, or one sample if that is larger"
 rng = np.random.default_rng(0)
 
 
@@ -44,8 +45,7 @@ def folder(tmp_path, monkeypatch):
 def small(request, monkeypatch):
     """Make pieces small, and their copies smaller, so that a few numbers are several of each."""
     monkeypatch.setattr(task, "PIECE", request.param)
-    monkeypatch.setattr(files, "ROOM", request.param // 3)
-    monkeypatch.setattr(files, "AROUND", 1)
+    monkeypatch.setattr(files, "NEAR", request.param // 3)
 
 
 def save(**arrays):
@@ -129,7 +129,8 @@ def test_any_layout_scores_as_the_whole_arrays_do(capsys, shape, axis, order):
     logits, labels, probabilities = data(shape, axis, ignored=True)
     for target in (labels, probabilities):
         arrays = np.asarray(logits, order=order), np.asarray(target, order=order)
-        agrees(capsys, *arrays, ["--axis", axis], axis=axis)
+        for name in (axis, axis - len(shape)):
+            agrees(capsys, *arrays, ["--axis", name], axis=axis)
     if axis == min(1, len(shape) - 1):
         agrees(capsys, logits, labels)
 
@@ -223,6 +224,26 @@ def test_infinite_logits_are_no_nan_and_their_losses_are_counted(capsys):
     assert "\nlosses that are inf  1\n" in run(capsys, "logits.npy", "target.npy")[1]
 
 
+def test_a_loss_of_minus_infinity_is_infinite_too(capsys):
+    save(weight=np.array([-1.0, 1.0]))
+    arrays = np.array([[-np.inf, 0.0], [0.0, 0.0]]), np.array([0, 1])
+    printed = agrees(capsys, *arrays, ["--weight", "weight.npy"], weight=[-1.0, 1.0])
+    assert printed["infinite_losses"] == 1
+
+
+def test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes(capsys, monkeypatch):
+    save(logits=np.zeros((500_000, 2)), target=np.zeros(500_000, np.int16))
+    clock = iter([0.0, 0.5] * 2)
+    monkeypatch.setattr(command.time, "perf_counter", lambda: next(clock))
+    printed = found(capsys)
+    counts = ("samples_counted", "samples_ignored", "nan_losses", "infinite_losses")
+    assert [type(printed[name]) for name in counts] == [int] * 4
+    assert (
+        "\nthroughput           1,000,000 samples/s, 18.0 MB/s\n"
+        in run(capsys, "logits.npy", "target.npy")[1]
+    )
+
+
 def test_a_clock_that_does_not_tick_gives_a_finite_rate(capsys, monkeypatch):
     save(logits=np.zeros((4, 2)), target=np.zeros(4, int))
     monkeypatch.setattr(command.time, "perf_counter", lambda: 1.0)
@@ -258,7 +279,8 @@ def test_nan_in_probabilities_and_weights_are_errors(capsys):
     probabilities[3, 1] = probabilities[2, 4] = np.nan
     save(logits=logits, target=probabilities, w=np.array([1, np.nan, 1, 1, np.nan]))
     line = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
-    assert line == "target.npy: NaN probabilities: 2, the first at position (2, 4)"
+    said = "2 class probabilities that are negative, nan or infinite, the first at position (2, 4)"
+    assert line == f"target.npy: {said}: nan; logits want a softmax first"
     save(target=labels)
     line = refused(capsys, "logits.npy", "target.npy", "--weight", "w.npy")
     assert line == "w.npy: NaN weights: 2, the first at position (1,)"
@@ -288,10 +310,24 @@ def test_labels_out_of_range_are_counted_over_the_whole_file(capsys):
         (np.zeros((2, 3)), np.zeros(2, "M8[s]"), [], "target.npy: expected real numbers"),
         (np.zeros((2, 3)), np.zeros(2, "U1"), [], "target.npy: expected real numbers"),
         (None, None, ["--axis", 2], "--axis: axis 2 is out of bounds"),
-        (None, None, ["--workers", 0], "--workers: expected None, -1 or a positive"),
+        (None, None, ["--workers", 0], "--workers: expected a positive count, or -1 for"),
         (None, None, ["--label-smoothing", "nan"], "--label-smoothing: expected a number in"),
         (np.zeros((2, 3)), np.zeros((2, 3)), ["--ignore-index", 1], "--ignore-index: expected a"),
         (None, None, ["--weight", "logits.npy"], "logits.npy: expected one entry for each of"),
+        (
+            np.zeros((2, 4, 3)),
+            np.zeros((2, 4), int),
+            [],
+            "target.npy: expected shape (2, 3) for logits of shape (2, 4, 3), got (2, 4); "
+            "with --axis -1 it would fit",
+        ),
+        (
+            np.zeros((2, 3)),
+            np.uint8([0, 255]),
+            [],
+            "target.npy: 1 of 2 labels outside [0, 3), the first at position (1,): 255; "
+            "only -100 is ignored; pass --ignore-index 255 if it marks padding",
+        ),
         (None, None, ["--axis", "x"], "argument --axis: invalid int value: 'x'"),
         (None, None, ["--lab", 0], "unrecognized arguments: --lab 0"),
         (None, None, ["--reduction", "max"], "argument --reduction: invalid choice: 'max'"),
@@ -339,7 +375,7 @@ def test_a_file_that_cannot_be_read_is_one_line_that_names_it(folder, capsys, mo
     def forbidden(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "open", forbidden, raising=False)
+    monkeypatch.setattr(files, "FileIO", forbidden)
     assert refused(capsys, "whole.npy", "target.npy") == "whole.npy: Permission denied"
 
 
@@ -370,6 +406,36 @@ def test_a_symbolic_link_stays_and_leads_to_the_losses(folder, capsys):
     assert os.listdir("there") == ["losses.npy"]
 
 
+def test_losses_are_on_the_disk_beside_their_name_before_they_take_it(folder, capsys, monkeypatch):
+    (folder / "there").mkdir()
+    done = []
+
+    def synced(number):
+        done.append(os.fstat(number).st_size)
+
+    def replaced(old, new):
+        done.append([os.path.dirname(path) for path in (old, new)])
+        os.rename(old, new)
+
+    monkeypatch.setattr(files.os, "fsync", synced)
+    monkeypatch.setattr(files.os, "replace", replaced)
+    scored(capsys, "there/losses.npy")
+    size = os.path.getsize("there/losses.npy")
+    assert done == [size, [str(folder / "there")] * 2]
+
+
+NAMED_PIPES = hasattr(os, "mkfifo")
+
+
+@pytest.mark.skipif(not NAMED_PIPES, reason="there are no pipes with names there")
+def test_losses_replace_no_pipe_nor_device(capsys):
+    os.mkfifo("pipe.npy")
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    for out in ("pipe.npy", os.devnull):
+        line = refused(capsys, "logits.npy", "target.npy", "--out", out)
+        assert line == f"{out}: exists, and is no regular file"
+
+
 def test_losses_are_not_written_over_an_input_nor_nowhere(folder, capsys):
     save(logits=np.zeros((2, 3)), target=np.zeros(2, int), w=np.ones(3))
     os.link("target.npy", "same.npy")
@@ -395,7 +461,7 @@ def test_losses_are_not_written_over_an_input_nor_nowhere(folder, capsys):
     [
         (OSError(28, "No space left on device"), 2, "losses.npy: No space left on device"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (MemoryError(), 2, "logits.npy: a sample takes more memory than there is"),
+        (MemoryError(), 2, f"logits.npy: {MEMORY}"),
     ],
 )
 def test_a_run_that_stops_half_way_leaves_no_half_file(
@@ -463,6 +529,15 @@ def test_an_output_that_takes_nothing_is_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == line
 
 
+def test_streams_that_are_closed_take_nothing(capsys, monkeypatch):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert command.main(["logits.npy", "target.npy"]) == 2
+    assert capsys.readouterr().err == "python -m losses score: standard output: closed\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert command.main(["missing.npy", "target.npy"]) == 2
+
+
 def test_no_standard_error_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     with progress.progress(3) as advance:
@@ -506,54 +581,271 @@ def test_a_terminal_shows_progress_if_tqdm_is_there(monkeypatch, terminal):
     assert sys.stderr.getvalue() == ""
 
 
-def test_the_bound_on_pages_holds_for_any_part(monkeypatch):
-    """Each entry brings in the windows of AROUND bytes that it lies in, wherever they begin."""
-    monkeypatch.setattr(files, "AROUND", 16)
-    memory = np.zeros(5000, "u2")
-    for shape in [(40,), (5, 8), (3, 4, 5), (2, 3, 4, 5), (20, 1, 30)]:
-        for order, stop in itertools.product("CF", [1, 2, 5]):
-            whole = np.ndarray(shape, "u2", memory, order=order)
-            for axis in range(len(shape)):
-                part = whole[(slice(None),) * axis + (slice(1, 1 + stop),)]
-                offsets = np.zeros(part.shape, int)
-                for i, (step, size) in enumerate(zip(part.strides, part.shape, strict=True)):
-                    offsets += step * np.arange(size).reshape((-1,) + (1,) * (part.ndim - 1 - i))
-                for begin in range(16):
-                    windows = {(begin + int(o)) // 16 for o in offsets.ravel()}
-                    assert 16 * len(windows) <= files.pages(part)
+@pytest.mark.parametrize("near", [0, 1, 30, 100, 1 << 18])
+@pytest.mark.parametrize("order", "CF")
+def test_any_part_of_an_array_is_read_as_it_is_sliced(monkeypatch, near, order):
+    monkeypatch.setattr(files, "NEAR", near)
+    some = [slice(None), slice(1), slice(1, 3), slice(2, 3), slice(3, 3)]
+    for shape in [(), (5,), (5, 4), (3, 4, 5), (3, 1, 4, 3)]:
+        save(array=np.asarray(np.arange(math.prod(shape), dtype="u2").reshape(shape), order=order))
+        whole = np.load("array.npy")
+        with files.stored("array.npy") as array:
+            assert same_bits(array.read(), whole)
+            for index in itertools.product(some, repeat=len(shape)):
+                assert same_bits(array.read(index), whole[index])
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_pages_are_dropped_piece_by_piece_and_where_scattered_more_often(axis, monkeypatch):
-    shape = (60, 500)[:: 1 if axis == 0 else -1]
-    save(logits=np.zeros(shape), target=np.zeros(500, int))
-    monkeypatch.setattr(task, "PIECE", 60 * 100 * 8)
-    monkeypatch.setattr(files, "ROOM", 70 * 100 * 8)
-    monkeypatch.setattr(files, "AROUND", 400)
-    drops, copied = [], []
-    copyto = np.copyto
-    monkeypatch.setattr(files.Mapped, "drop", lambda mapped: drops.append(mapped.path))
-    logits, target = files.open_mapped("logits.npy"), files.open_mapped("target.npy")
-    job = task.prepare(logits, target, task.Options(axis=axis))
-    pieces = len(list(job.pieces()))
-    assert drops == ["target.npy"] * pieces
-    drops.clear()
-    monkeypatch.setattr(
-        files.np, "copyto", lambda to, part: (copied.append(files.pages(part)), copyto(to, part))
-    )
-    for piece in job.pieces():
-        logits.read(piece.logits)
-    assert len(copied) == len(drops) == (0 if axis else 2 * pieces)
-    assert all(size <= files.ROOM for size in copied)
-    drops.clear()
-    monkeypatch.setattr(files, "ROOM", 1 << 20)
-    score.score(job, lambda _: None, lambda _: None)
-    assert drops == ["logits.npy", "target.npy"] * pieces
+@pytest.mark.parametrize(
+    ("axis", "near", "calls_of_a_piece"), [(1, 0, 1), (0, 0, 60), (0, 20_000, 12), (0, 1 << 18, 1)]
+)
+def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(
+    monkeypatch, axis, near, calls_of_a_piece
+):
+    """And by as few calls as may be: one for each piece, or for each run of a piece's entries."""
+    save(logits=np.zeros((60, 500)), target=np.zeros(60 if axis else 500, int))
+    monkeypatch.setattr(task, "PIECE", 64 * 100 * 8)
+    monkeypatch.setattr(files, "NEAR", near)
+    calls, read = [], files.Stored._read_into
+
+    def counted(array, part, at):
+        calls.append(array.path)
+        read(array, part, at)
+
+    monkeypatch.setattr(files.Stored, "_read_into", counted)
+    with files.stored("logits.npy") as logits, files.stored("target.npy") as target:
+        job = task.prepare(task.Options(axis=axis), logits, target)
+        score.score(job, lambda _: None, lambda _: None)
+        pieces = len(list(job.pieces()))
+    assert pieces >= 5
+    assert calls.count("target.npy") == 2 * pieces
+    assert calls.count("logits.npy") == pieces * calls_of_a_piece
 
 
-def test_where_pages_cannot_be_dropped_nothing_else_differs(capsys, monkeypatch):
-    monkeypatch.delattr(files.mmap, "MADV_DONTNEED", raising=False)
-    agrees(capsys, *data((9, 5))[:2])
+def meanwhile(monkeypatch, change):
+    """Make a run work on small pieces, and change something after the first."""
+    calls = itertools.count()
+
+    def advance(_):
+        if next(calls) == 0:
+            change()
+
+    monkeypatch.setattr(task, "PIECE", 1)
+    monkeypatch.setattr(command, "progress", lambda _: contextlib.nullcontext(advance))
+
+
+def shorter(name):
+    os.truncate(name, os.path.getsize(name) - 8)
+
+
+def empty(name):
+    open(name, "wb").close()
+
+
+def longer(name):
+    with open(name, "ab") as file:
+        file.write(bytes(8))
+
+
+def rewritten(name):
+    array = np.load(name)
+    array[-1:] = 7  # no label, if these are labels
+    np.save(name, array)
+
+
+@pytest.mark.parametrize("name", ["logits.npy", "target.npy", "weight.npy"])
+@pytest.mark.parametrize("change", [shorter, empty, longer, rewritten])
+@pytest.mark.parametrize("before", [None, b"what was there"])
+def test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing(
+    folder, capsys, monkeypatch, name, change, before
+):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int), weight=np.ones(3))
+    for each in os.listdir():  # so that what changes a file now changes its time too
+        os.utime(each, ns=(0, 0))
+    if before is not None:
+        (folder / "losses.npy").write_bytes(before)
+    names = sorted(os.listdir())
+    meanwhile(monkeypatch, lambda: change(name))
+    arguments = ["logits.npy", "target.npy", "--weight", "weight.npy", "--out", "losses.npy"]
+    line = f"python -m losses score: {name}: was changed while it was read\n"
+    assert run(capsys, *arguments) == (2, "", line)
+    assert sorted(os.listdir()) == names
+    if before is not None:
+        assert (folder / "losses.npy").read_bytes() == before
+
+
+def test_a_file_that_another_takes_the_place_of_is_scored_as_it_was(capsys, monkeypatch):
+    logits, labels, _ = data((9, 5))
+    save(logits=logits, target=labels, other=np.zeros(4))
+    meanwhile(monkeypatch, lambda: os.replace("other.npy", "logits.npy"))
+    printed = found(capsys)
+    assert close(printed["loss"], float(losses.cross_entropy_sums(logits, labels).mean))
+
+
+@pytest.mark.parametrize("number", [5, 116])
+def test_a_disk_that_fails_is_one_line_that_names_the_file(capsys, monkeypatch, number):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+    error = OSError(number, os.strerror(number))
+
+    class Failing(io.FileIO):
+        def readinto(self, _):
+            raise error
+
+        def read(self, size=-1):
+            return super().read(size) if size == files.HEADER and not first else self.readinto(b"")
+
+    monkeypatch.setattr(files, "FileIO", Failing)
+    for first in (True, False):
+        line = refused(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
+        assert line == f"{'logits' if first else 'target'}.npy: {os.strerror(number)}"
+
+
+TRUNCATED = """
+import contextlib, os, sys
+from losses.__main__ import main
+from losses._score import command
+advance = lambda _: os.truncate("logits.npy", 200)
+command.progress = lambda _: contextlib.nullcontext(advance)
+sys.exit(main(["score", "logits.npy", "target.npy", "--out", "losses.npy"]))
+"""
+
+
+def test_a_process_whose_file_becomes_shorter_than_a_page_is_not_killed():
+    save(logits=np.zeros((100_000, 100)), target=np.zeros(100_000, int))
+    done = subprocess.run([sys.executable, "-c", TRUNCATED], capture_output=True, check=False)
+    line = b"python -m losses score: logits.npy: was changed while it was read\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", line)
+    assert sorted(os.listdir()) == ["logits.npy", "target.npy"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o444])
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are of another kind there")
+def test_a_file_that_is_replaced_keeps_its_permissions_and_its_owner(folder, capsys, mode):
+    (folder / "losses.npy").touch()
+    (folder / "losses.npy").chmod(mode)
+    before = os.stat("losses.npy")
+    scored(capsys, "losses.npy")
+    after = os.stat("losses.npy")
+    assert stat.S_IMODE(after.st_mode) == mode
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such owners there")
+def test_an_owner_that_cannot_be_kept_is_no_error(folder, capsys, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    (folder / "losses.npy").touch(0o600)
+    monkeypatch.setattr(os, "chown", forbidden)
+    scored(capsys, "losses.npy")
+    assert stat.S_IMODE(os.stat("losses.npy").st_mode) == 0o600
+
+
+def header(name, shape, version=1):
+    """Write a .npy file of float64 that has only its header."""
+    content = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode() + b"\n"
+    length = len(content).to_bytes(2 if version == 1 else 4, "little")
+    with open(name, "wb") as file:
+        file.write(b"\x93NUMPY" + bytes([version, 0]) + length + content)
+
+
+@pytest.mark.parametrize(
+    ("shape", "what"),
+    [
+        ((2**59,), "it is shorter than its header says"),
+        ((2**30, 2**30), "a broken header"),
+        ((2**62,), "a broken header"),
+        ((2**62, 3), "a broken header"),
+        ((2**70,), "a broken header"),
+        ((0, 2**62), "a broken header"),
+        ((-1, 3), "a broken header"),
+        ((1,) * 65, "a broken header"),
+    ],
+)
+def test_a_header_whose_shape_no_memory_holds_is_one_line(shape, what):
+    header("logits.npy", shape)
+    save(target=np.zeros(2, int))
+    program = [sys.executable, "-m", "losses", "score", "logits.npy", "target.npy"]
+    done = subprocess.run(program, capture_output=True, check=False, text=True)
+    line = f"python -m losses score: logits.npy: cannot be read as a .npy file: {what}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_each_version_of_the_format_is_read(capsys, version):
+    logits, labels, _ = data((9, 5))
+    save(logits=logits, target=labels)
+    expected = found(capsys)["loss"]
+    header("logits.npy", logits.shape, version)
+    with open("logits.npy", "ab") as file:
+        file.write(logits.tobytes())
+    assert found(capsys)["loss"] == expected
+
+
+def test_a_version_of_the_format_that_is_unknown_is_refused(folder, capsys):
+    save(logits=np.zeros((9, 5)), target=np.zeros(9, int))
+    content = (folder / "logits.npy").read_bytes()
+    (folder / "logits.npy").write_bytes(content[:6] + b"\x04" + content[7:])
+    what = "cannot be read as a .npy file: a broken header"
+    assert refused(capsys, "logits.npy", "target.npy") == f"logits.npy: {what}"
+
+
+def test_memory_that_is_not_there_is_no_broken_header(capsys, monkeypatch):
+    save(logits=np.zeros((9, 5)), target=np.zeros(9, int))
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(files, "stand_in", full)
+    assert refused(capsys, "logits.npy", "target.npy") == f"logits.npy: {MEMORY}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb.npy", r"a\nb.npy"),
+        ("\x1b[31mred.npy", r"\x1b[31mred.npy"),
+        ("\x9b31m\u202egpj.npy", r"\x9b31m\u202egpj.npy"),
+        ("caf\u00e9 \u6587.npy", "caf\u00e9 \u6587.npy"),
+        ("bytes\udcff.npy", r"bytes\udcff.npy"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown_instead(capsys, name, shown):
+    save(logits=np.zeros((9, 5)), target=np.zeros(9, int))
+    assert refused(capsys, "logits.npy", name) == f"{shown}: No such file or directory"
+    assert refused(capsys, "a", "b", name) == f"unrecognized arguments: {shown}"
+
+
+WRONG = {
+    "a file": ["missing.npy", "target.npy"],
+    "an argument": ["target.npy", "--axis", "x"],
+    "no argument": [],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("stream", ["closed", "full"])
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+def test_an_error_that_cannot_be_told_has_its_status_and_goes_nowhere_else(arguments, stream):
+    save(target=np.zeros(2, int))
+    redirection = {"closed": "2>&-", "full": "2>/dev/full"}[stream]
+    program = ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "losses", "score"]
+    done = subprocess.run([*program, *arguments], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+    assert os.listdir() == ["target.npy"]
+
+
+@pytest.mark.parametrize(
+    ("redirection", "why"), [(">&-", b"closed"), (">/dev/full", b"No space left on device")]
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
+def test_a_loss_that_cannot_be_printed_is_an_error(redirection, why):
+    save(logits=np.zeros((2, 3)), target=np.zeros(2, int))
+    program = ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "losses", "score"]
+    command = [*program, "logits.npy", "target.npy"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"python -m losses score: standard output: " + why + b"\n"
 
 
 def peak(capsys, *arguments):
@@ -584,9 +876,10 @@ def test_no_piece_is_larger_than_allowed_also_when_integers_become_floats(
     monkeypatch.setattr(task, "PIECE", 5000)
     save(logits=np.zeros((300, 20), dtype))
     save(target=np.zeros(300, int) if probabilities is None else np.zeros((300, 20), probabilities))
-    job = task.prepare(*map(files.open_mapped, ["logits.npy", "target.npy"]), task.Options())
+    with files.stored("logits.npy") as logits, files.stored("target.npy") as target:
+        job = task.prepare(task.Options(), logits, target)
     size += 0 if probabilities is None else 8
-    counts = [job.logits.array[piece.logits].size for piece in job.pieces()]
+    counts = [job.logits.like[piece.logits].size for piece in job.pieces()]
     assert sum(counts) == 300 * 20
     assert 2500 < max(counts) * size <= 5000
 
@@ -605,7 +898,6 @@ def test_integers_are_not_made_floats_all_at_once(capsys, monkeypatch, kind):
 @pytest.mark.parametrize(("shape", "axis", "order"), LARGE.values(), ids=LARGE)
 def test_a_file_takes_the_memory_of_a_few_pieces(capsys, monkeypatch, shape, axis, order, kind):
     monkeypatch.setattr(task, "PIECE", MIB)
-    monkeypatch.setattr(files, "ROOM", MIB)
     logits = np.zeros(shape, np.float32, order)
     target = logits if kind == "probabilities" else np.zeros(np.delete(shape, axis), int)
     save(logits=logits, target=target)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from tests.rooms.helpers import CALLS, INF, assert_same, call, evaluate, parts, point, takes
 
+from losses._core import blocks
+
 LABELLED = takes("ignore_index")
 SMOOTHED = takes("label_smoothing")
 VALUES = ["nll_loss", "cross_entropy"]
@@ -218,6 +220,37 @@ def test_labels_are_counted_over_the_whole_of_a_long_target():
         call("nll_loss", log_probs=np.zeros((200_000, 2), np.float16), target=target, weight=None)
 
 
+@labelled
+@pytest.mark.parametrize("place", [0, 65_535, 65_536, 149_999])
+def test_one_ignored_sample_is_found_anywhere_among_many(name, place):
+    target = np.zeros(150_000, np.int64)
+    target[place] = -100
+    found = call_with(name, (150_000, 2), target, reduction="sum")
+    assert_same(found, call_with(name, (150_000, 2), target, reduction="sum", weight=np.ones(2)))
+    seen = call_with(name, (149_999, 2), np.zeros(149_999, int), reduction="sum")
+    for ours, theirs in zip(parts(found), parts(seen), strict=True):
+        # A sum of n equal numbers, in any order, errs by at most n eps of it.
+        theirs = np.insert(theirs, place, 0, axis=0) if ours.ndim else theirs
+        np.testing.assert_allclose(ours, theirs, rtol=150_000 * np.finfo(float).eps)
+
+
+@labelled
+@pytest.mark.parametrize("absent", ["ignored", "of weight 0"])
+@pytest.mark.parametrize("place", [0, 1, 6, 11])
+def test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block(
+    monkeypatch, name, absent, place
+):
+    scores = np.log(np.arange(1.0, 37.0).reshape(12, 3))
+    target = np.full(12, -100 if absent == "ignored" else 0)
+    target[place] = 1
+    options = {"weight": np.array([0.0, 3.0, 1.0])}
+    alone = parts(evaluate(name, scores[place : place + 1], target[place : place + 1], **options))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 256)  # four samples, or fewer
+    for found, one in zip(parts(evaluate(name, scores, target, **options)), alone, strict=True):
+        expected = np.insert(np.zeros((11, 3)), place, one, axis=0) if one.ndim else one
+        np.testing.assert_array_equal(found, expected)
+
+
 @smoothed
 @pytest.mark.parametrize("shape", [(2, 4), (3, 3), (3, 2)], ids=str)
 def test_probabilities_of_another_shape_are_an_error_that_names_both(name, shape):
@@ -231,3 +264,56 @@ def test_probabilities_of_another_shape_are_an_error_that_names_both(name, shape
 def test_a_boolean_one_hot_target_is_pointed_to_the_argmax(name):
     with pytest.raises(ValueError, match=r"\btarget\b.*argmax"):
         call_with(name, (2, 3), np.eye(3, dtype=bool)[:2])
+
+
+@labelled
+@pytest.mark.parametrize(
+    ("shape", "axis", "target", "remedy"),
+    [
+        ((2, 3), None, (2, 1), "target[:, 0]"),
+        ((2, 3, 4, 5), None, (2, 1, 4, 5), "target[:, 0]"),
+        ((2, 4, 3), -1, (2, 4, 1), "target[:, :, 0]"),
+    ],
+)
+def test_labels_with_an_axis_too_many_are_told_how_to_lose_it(name, shape, axis, target, remedy):
+    with pytest.raises(ValueError, match=r"\btarget\b") as error:
+        call_with(name, shape, np.zeros(target, int), axis=axis)
+    assert str(error.value).endswith(f"; pass {remedy}")
+
+
+@labelled
+def test_one_label_of_0_or_1_for_each_logit_is_a_binary_target(name):
+    target = np.array([0, 1, 1, 0])
+    for shape, labels in [((4,), target), ((2, 4), np.stack([target, target]))]:
+        with pytest.raises(ValueError, match="one-hot") as error:
+            call_with(name, shape, labels)
+        binary = "call binary_cross_entropy_with_logits" in str(error.value)
+        assert binary == (len(shape) == 1 and point(name) == "logits")
+
+
+@labelled
+@pytest.mark.parametrize(
+    ("target", "ignore_index", "says"),
+    [
+        (np.int64([-1]), -100, "; pass ignore_index=-1 if it marks padding"),
+        (np.int8([-1]), -100, "; pass ignore_index=-1 if it marks padding"),
+        (np.uint8([255]), -100, "; pass ignore_index=255 if it marks padding"),
+        (np.int64([255]), -1, "; pass ignore_index=255 if it marks padding"),
+        (np.uint8([156]), -100, "; as uint8 it wraps to 156: pass ignore_index=156"),
+        (np.uint8([255]), -1, "; as uint8 it wraps to 255: pass ignore_index=255"),
+        (np.int8([-1]), 255, "; as int8 it wraps to -1: pass ignore_index=-1"),
+        (np.int8([-56]), 200, "; as int8 it wraps to -56: pass ignore_index=-56"),
+        (np.uint16([65436]), -100, "; as uint16 it wraps to 65436: pass ignore_index=65436"),
+        (np.int64([156]), -100, ""),
+        (np.int64([7]), -100, ""),
+        (np.int64([-100]), -1, ""),
+    ],
+    ids=str,
+)
+def test_a_label_that_looks_like_padding_is_told_how_to_be_ignored(
+    name, target, ignore_index, says
+):
+    for labels in (target, target.astype(target.dtype.newbyteorder())):
+        with pytest.raises(IndexError, match=r"\btarget\b") as error:
+            call_with(name, (1, 3), labels, ignore_index=ignore_index)
+        assert str(error.value).endswith(f"; only {ignore_index} is ignored{says}")

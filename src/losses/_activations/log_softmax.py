@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import Panel, transform
+from .._core.public import public
 from .exponentials import above_half, log_probabilities
 
 
+@public
 def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     r"""Logarithm of softmax along an axis.
 
@@ -65,6 +67,7 @@ def _log_softmax(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
     log_probabilities(panels[0], spare, out)
 
 
+@public
 def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: int = -1) -> Array:
     r"""Gradient of `log_softmax` with respect to its argument, from what it returned.
 

@@ -19,10 +19,12 @@ from .._core.checks import (
     upstream,
 )
 from .._core.panels import Panel, panels
+from .._core.public import public
 from .._core.reduction import scalar_or_array
-from .exponentials import HALF, exponentials, logs, majority, multiply_by_share
+from .exponentials import HALF, Sums, exponentials, logs, majority, multiply_by_share
 
 
+@public
 def logsumexp(
     x: ArrayLike, /, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False
 ) -> Floating:
@@ -109,6 +111,7 @@ def _log_sums(x: Panel, e: Panel, spare: Panel) -> Array:
     return found
 
 
+@public
 def logsumexp_backward(
     grad_output: ArrayLike,
     x: ArrayLike,
@@ -135,7 +138,9 @@ def logsumexp_backward(
     Returns
     -------
     ndarray, the shape and dtype of `x`
-        All nan over entries that hold nan or +inf, or only -inf, as softmax is there.
+        Where one entry is +inf it has all of the gradient and the others 0, the limits as the
+        entry grows; of several each has nan, for their shares depend on how they grow. All nan
+        over entries that hold nan, or only -inf, as softmax is there.
 
     Raises
     ------
@@ -148,7 +153,8 @@ def logsumexp_backward(
 
     Notes
     -----
-    The relative error is that of `softmax` and half an ulp.
+    The relative error is that of `softmax` and half an ulp; where softmax is below the normal
+    numbers, what is left of its digits.
 
     Examples
     --------
@@ -162,12 +168,26 @@ def logsumexp_backward(
     grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
     def compute(block: Block, inputs: Sequence[Panel], out: Panel, spare: Panel) -> None:
-        total = exponentials(inputs[0], out, spare).total
-        multiply_by_share(out, total, grad[block.start : block.stop])
+        sums = exponentials(inputs[0], out, spare)
+        _take_limits(out, sums)
+        multiply_by_share(out, sums.total, grad[block.start : block.stop])
 
     result = np.empty([x.shape[i] for i in order], result_dtype(x))
     plan.run(compute, [merged], _as_one(result, axes), worker_count(None))
     return result.transpose(np.argsort(order)) if x.ndim else result
+
+
+def _take_limits(e: Panel, sums: Sums) -> None:
+    """Make exponentials and their sums their limits in samples that hold +inf."""
+    if sums.shift is None:
+        return
+    endless = np.isposinf(sums.shift)
+    if endless.any():
+        # There exp(x - s) is 0 but where x is +inf, and there nan.
+        infinite = np.isnan(e.values) & e.across(endless)
+        alone = np.count_nonzero(infinite, axis=e.axis) == 1
+        e.values[infinite & e.across(alone)] = 1
+        sums.total[endless] = 1
 
 
 def _merge(

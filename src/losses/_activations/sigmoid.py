@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, Floating, floating, upstream
 from .._core.pointwise import elementwise
+from .._core.public import public
 
 
 def exp_minus_abs(x: Array) -> Array:
@@ -39,6 +40,7 @@ def logistic(x: Array) -> Array:
     return s
 
 
+@public
 def sigmoid(x: ArrayLike, /) -> Floating:
     r"""Logistic sigmoid, entry by entry.
 
@@ -76,6 +78,7 @@ def sigmoid(x: ArrayLike, /) -> Floating:
     return elementwise(logistic, floating(x=x))
 
 
+@public
 def sigmoid_backward(grad_output: ArrayLike, probs: ArrayLike, /) -> Floating:
     r"""Gradient of `sigmoid` with respect to its argument, from what it returned.
 
@@ -118,6 +121,7 @@ def sigmoid_backward(grad_output: ArrayLike, probs: ArrayLike, /) -> Floating:
     return elementwise(lambda s, g: g * (s * (1 - s)), probs, grad)
 
 
+@public
 def log_sigmoid(x: ArrayLike, /) -> Floating:
     r"""Logarithm of the logistic sigmoid, entry by entry.
 
@@ -154,6 +158,7 @@ def log_sigmoid(x: ArrayLike, /) -> Floating:
     return elementwise(lambda x: np.minimum(x, 0) - log1p_small(exp_minus_abs(x)), floating(x=x))
 
 
+@public
 def log_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike, /) -> Floating:
     r"""Gradient of `log_sigmoid` with respect to its argument.
 

@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, floating, upstream
 from .._core.panels import Panel, transform
+from .._core.public import public
 from .exponentials import exponentials
 
 
+@public
 def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
     r"""Softmax along an axis: positive numbers in the proportions of exp(x) that sum to one.
 
@@ -60,6 +62,7 @@ def _softmax(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
     out.divide(exponentials(panels[0], out, spare).total)
 
 
+@public
 def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1) -> Array:
     r"""Gradient of `softmax` with respect to its argument, from what it returned.
 

@@ -18,9 +18,11 @@ from .._core.checks import (
     unit_interval,
 )
 from .._core.pointwise import elementwise, pointwise_loss, times
+from .._core.public import public
 from .._core.reduction import reduce_backward
 
 
+@public
 def binary_cross_entropy(
     probs: ArrayLike,
     target: ArrayLike,
@@ -39,7 +41,7 @@ def binary_cross_entropy(
     probs : array_like, any shape
         Probabilities in [0, 1]. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `probs`
-        Targets in [0, 1], of any real dtype.
+        Targets in [0, 1], of any real dtype; where the weight is 0, any real number.
     weight : array_like, optional
         Weight of each entry, of a shape that broadcasts to that of `target`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
@@ -55,8 +57,8 @@ def binary_cross_entropy(
     TypeError
         If an array is complex, masked or not numeric.
     ValueError
-        If shapes do not fit, an entry of `probs` or `target` is outside [0, 1] or nan, or
-        `reduction` is not one of the three.
+        If shapes do not fit, an entry of `probs`, or one of `target` whose weight is not 0, is
+        outside [0, 1] or nan, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -91,6 +93,7 @@ def _clamped(probs: Array, target: Array, weight: Array | None) -> Array:
     return 0 - times(weight, target * yes + (1 - target) * no)
 
 
+@public
 def binary_cross_entropy_backward(
     grad_output: ArrayLike,
     probs: ArrayLike,
@@ -157,6 +160,7 @@ def _probabilities(
     reduction_name(reduction)
     probs, target = floating(probs=probs), real(target=target)
     same_shape(probs=probs, target=target)
+    weight = None if weight is None else fits(target, weight=weight)
     unit_interval(probs=probs)
-    unit_interval(target=target)
-    return probs, target, None if weight is None else fits(target, weight=weight)
+    unit_interval(weight, target=target)
+    return probs, target, weight

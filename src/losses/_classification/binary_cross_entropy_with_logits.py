@@ -21,12 +21,15 @@ from .._core.checks import (
     reduction_name,
     result_dtype,
     same_shape,
+    unit_interval,
     vector_for,
 )
 from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
+from .._core.public import public
 from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
 
 
+@public
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     target: ArrayLike,
@@ -47,7 +50,7 @@ def binary_cross_entropy_with_logits(
     logits : array_like, any shape
         Real numbers. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `logits`
-        Targets in [0, 1], of any real dtype.
+        Targets in [0, 1], of any real dtype; where the weight is 0, any real number.
     weight : array_like, optional
         Weight of each entry, of a shape that broadcasts to that of `target`.
     pos_weight : array_like, optional
@@ -65,7 +68,8 @@ def binary_cross_entropy_with_logits(
     TypeError
         If an array is complex, masked or not numeric.
     ValueError
-        If shapes do not fit, or `reduction` is not one of the three.
+        If shapes do not fit, an entry of `target` is outside [0, 1] or nan where its weight is not
+        0, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -75,8 +79,10 @@ def binary_cross_entropy_with_logits(
     Notes
     -----
     :math:`\max(x, 0) + \log(1 + e^{-|x|})` for softplus: for targets in [0, 1] and weights from
-    0 up no term cancels another, and the error is at most 8 ulp at any logit. At x = ±inf the
-    loss is 0 or inf; a term of weight 0 counts nothing.
+    0 up no term cancels another, and the error is at most 8 ulp at any logit for which
+    :math:`e^{-|x|}` is a normal number (:math:`|x|` up to 87 in float32, 708 in float64). Beyond,
+    it errs by about the smallest subnormal number, and the loss by that times the weights. At
+    x = ±inf the loss is 0 or inf; a term of weight 0 counts nothing.
 
     Examples
     --------
@@ -142,6 +148,7 @@ def _sides(
     return no * above - yes * below, yes * above - no * below, no + yes
 
 
+@public
 def binary_cross_entropy_with_logits_backward(
     grad_output: ArrayLike,
     logits: ArrayLike,
@@ -183,7 +190,9 @@ def binary_cross_entropy_with_logits_backward(
     Notes
     -----
     :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`: at most 8 ulp for a target of 0 or
-    1, and of the larger of the two terms for one between.
+    1, and of the larger of the two terms for one between. Where :math:`e^{-|x|}` is below the
+    normal numbers it errs by about the smallest subnormal number, and the gradient by that times
+    the weights and `grad_output`.
 
     Examples
     --------
@@ -221,6 +230,7 @@ def _slope(
     return slope
 
 
+@public
 def binary_cross_entropy_with_logits_value_and_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -244,7 +254,8 @@ def binary_cross_entropy_with_logits_value_and_grad(
     weight, pos_weight, reduction : optional
         As in `binary_cross_entropy_with_logits`.
     out : ndarray, the shape and dtype of `logits`, optional
-        Receives the gradient. It may be `logits` itself, which is then overwritten.
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
+        which is then overwritten.
 
     Returns
     -------
@@ -289,9 +300,11 @@ def binary_cross_entropy_with_logits_value_and_grad(
         return keep(losses, block, loss)
 
     sums = over_entries(lambda: kernel, logits.shape, dtype)
-    return reduce(losses, sums, reduction, logits.size, result_dtype(logits)), grad_logits
+    loss = reduce(losses, sums, reduction, logits.size, result_dtype(logits))
+    return loss, grad_logits if out is None else out
 
 
+@public
 def binary_cross_entropy_with_logits_hvp(
     vector: ArrayLike,
     logits: ArrayLike,
@@ -349,6 +362,7 @@ def binary_cross_entropy_with_logits_hvp(
     return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
 
 
+@public
 def binary_cross_entropy_with_logits_hessian_diagonal(
     logits: ArrayLike,
     target: ArrayLike,
@@ -390,7 +404,8 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     Notes
     -----
     :math:`\sigma(x) \, \sigma(-x) = e^{-|x|} / (1 + e^{-|x|})^2`, in which nothing cancels: at most
-    8 ulp at any logit, for targets in [0, 1] and weights from 0 up.
+    8 ulp at any logit for which :math:`e^{-|x|}` is a normal number, for targets in [0, 1] and
+    weights from 0 up; below, what is left of its digits.
 
     Examples
     --------
@@ -420,7 +435,6 @@ def _curvature(
     curvature: Array = small / np.square(1 + small)
     if vector is not None:
         curvature *= vector
-    curvature += 0 * target  # which is nan where the target is no number
     if pos_weight is not None:
         curvature *= (1 - target) + pos_weight * target
     if weight is not None:
@@ -442,4 +456,5 @@ def _logits(
     same_shape(logits=logits, target=target)
     weight = None if weight is None else fits(target, weight=weight)
     pos_weight = None if pos_weight is None else fits(target, pos_weight=pos_weight)
+    unit_interval(weight, target=target)
     return logits, target, weight, pos_weight, computation_dtype_with(target, logits)

@@ -26,8 +26,9 @@ from .._core.checks import (
     vector_for,
 )
 from .._core.panels import Panel, Panels, panels
+from .._core.public import public
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
     Losses,
     Masses,
@@ -40,6 +41,7 @@ from .kernels import (
 )
 
 
+@public
 def cross_entropy(
     logits: ArrayLike,
     target: ArrayLike,
@@ -72,11 +74,12 @@ def cross_entropy(
     Parameters
     ----------
     logits : array_like, shape (C,), (N, C) or (N, C, d1, ..., dk)
-        Unnormalised log-probabilities. float16 is computed in float32; integers become float64.
+        Unnormalised log-probabilities. float16, and bfloat16 and float8 of ml_dtypes, are computed
+        in float32; integers become float64.
     target : array_like
         Class indices in [0, C), of any integer dtype, in the shape of `logits` without the class
         axis (for 1-D `logits` also shape (1,)); or class probabilities, of a floating dtype, in
-        the shape of `logits`. Probabilities need not sum to one.
+        the shape of `logits`. Probabilities are finite and not negative, and need not sum to one.
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
@@ -104,7 +107,8 @@ def cross_entropy(
     TypeError
         If an array is complex, masked or not numeric, or class indices are not integers.
     ValueError
-        If shapes do not fit, or an option has a value that is not stated above.
+        If shapes do not fit, class probabilities are negative, nan or infinite (logits want a
+        softmax first), or an option has a value that is not stated above.
 
     See Also
     --------
@@ -116,6 +120,11 @@ def cross_entropy(
     bit in float32 and float64. The error of a loss is at most about ``4 + max(m - x)`` ulp, with
     the maximum :math:`m`: that of `log_softmax`, which keeps confident predictions exact. A class
     of weight 0 or probability 0 counts nothing, also at a logit of -inf.
+
+    The bound ends where an exponential is below the smallest normal number (``m - x`` from 87 on in
+    float32, from 708 on in float64): it errs by about the smallest subnormal number, and the
+    loss by that times the weight. So do the smoothed shares of a `label_smoothing` so small that
+    they are below the normal numbers.
 
     Examples
     --------
@@ -131,6 +140,7 @@ def cross_entropy(
     return evaluate(problem, reduction, problem.divisor(reduction))
 
 
+@public
 def cross_entropy_backward(
     grad_output: ArrayLike,
     logits: ArrayLike,
@@ -186,7 +196,8 @@ def cross_entropy_backward(
     error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
     smoothing or probabilities, of the mass v in a class and V in all, the gradient is a difference,
     p V - v or, for the most probable class, (V - v) - (1 - p) V, and the error is relative to the
-    larger of its terms.
+    larger of its terms. Below the normal numbers an exponential errs by about the smallest
+    subnormal number, and an entry by that times the weight and `grad_output`.
 
     Examples
     --------
@@ -203,6 +214,7 @@ def cross_entropy_backward(
     return grad_logits
 
 
+@public
 def cross_entropy_value_and_grad(
     logits: ArrayLike,
     target: ArrayLike,
@@ -229,7 +241,10 @@ def cross_entropy_value_and_grad(
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
         As in `cross_entropy`.
     out : ndarray, the shape and dtype of `logits`, optional
-        Receives the gradient. It may be `logits` itself, which is then overwritten.
+        Receives the gradient. It may be `logits` itself, which is then overwritten, but may not
+        share memory with an input otherwise, nor map the same part of a file (which only
+        ``np.memmap`` can tell). After an error in the middle, such as an interrupt, it holds some
+        old and some new entries.
 
     Returns
     -------
@@ -267,9 +282,11 @@ def cross_entropy_value_and_grad(
     grad_logits = gradient_array(
         out, problem.inputs[-1], logits=logits, target=target, weight=weight
     )
-    return evaluate(problem, reduction, divisor, grads, grad_logits), grad_logits
+    loss = evaluate(problem, reduction, divisor, grads, grad_logits)
+    return loss, grad_logits if out is None else out
 
 
+@public
 def cross_entropy_hvp(
     vector: ArrayLike,
     logits: ArrayLike,
@@ -329,7 +346,8 @@ def cross_entropy_hvp(
     changes nothing, so that where that probability rounds to 1 its own entry is a sum over the
     others. The error is at most about ``8 + max(m - x)`` ulp of
     :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of the sum,
-    see `softmax`; where p is below the normal numbers, what is left of its digits.
+    see `softmax`; where p is below the normal numbers, what is left of its digits. The difference
+    of any two entries of a sample's vector must be in the range of the dtype.
 
     Examples
     --------
@@ -347,6 +365,7 @@ def cross_entropy_hvp(
     return _curvature(problem, reduction, [vector], work)
 
 
+@public
 def cross_entropy_hessian_diagonal(
     logits: ArrayLike,
     target: ArrayLike,
@@ -394,7 +413,7 @@ def cross_entropy_hessian_diagonal(
     -----
     For the most probable class :math:`1 - p` is the sum of the other classes' probabilities: every
     entry has a relative error of at most about ``8 + max(m - x)`` ulp and that of the sum, see
-    `softmax`.
+    `softmax`; where p is below the normal numbers, what is left of its digits.
 
     Examples
     --------
@@ -457,7 +476,7 @@ def checked(
     plan = panels(logits, axis)
     epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
         weights = class_weight(weight, plan.classes)
         return Problem([target, logits], plan, None, weights, epsilon, threads)
     labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
@@ -475,9 +494,7 @@ def evaluate(
     plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
     losses, losses_of = losses_for(reduction, plan.samples, dtype), problem.losses_of()
 
-    def compute(
-        block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
-    ) -> tuple[Array]:
+    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
         grad = None if grads is None else part(grads, block)
         return (losses_of(block, panels, grad, out, spare),)
 

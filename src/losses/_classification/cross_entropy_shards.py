@@ -6,8 +6,9 @@ No shard needs the logits of another. What they exchange is one state for each s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,22 +25,26 @@ from .._core.checks import (
     result_dtype,
     smoothing,
     stand_in,
+    unpacked,
     upstream,
     whole_number,
 )
 from .._core.panels import Panel, Panels, panels
+from .._core.public import public
 from .._core.reduction import part, scalar_or_array
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
 from .kernels import evenly, shares, smoothed
 from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of, within
 
 
-class ShardState(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class ShardState:
     """What some of the classes contribute to the cross entropy of each sample.
 
     `cross_entropy_shard` makes it, `merge_shards` merges those of different classes, in any order
-    and nesting. Arrays have the shape of the samples.
+    and nesting; ``a + b`` is ``merge_shards(a, b)``, and ``sum(...)`` merges several. Arrays have
+    the shape of the samples and are read-only, in a copy and after pickling too.
 
     Parameters
     ----------
@@ -68,8 +73,9 @@ class ShardState(NamedTuple):
     Examples
     --------
     >>> import losses
-    >>> losses.cross_entropy_shard([[0.5]], [1], first_class=2, classes=3).held
-    ((2, 3),)
+    >>> state = losses.cross_entropy_shard([[0.5]], [1], first_class=2, classes=3)
+    >>> state, state.held
+    (ShardState(1 of 3 classes, 1 samples), ((2, 3),))
     """
 
     classes: int
@@ -79,6 +85,28 @@ class ShardState(NamedTuple):
     label: Array | None
     weight: Array | None
     state: State
+
+    __array_ufunc__ = None  # an array has nothing to add to it
+
+    def __post_init__(self) -> None:
+        for array in (self.label, self.weight, *self.state):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[type[ShardState], tuple[Any, ...]]:
+        return ShardState, tuple(getattr(self, field.name) for field in fields(self))
+
+    def __add__(self, other: object) -> ShardState:
+        return _both(self, other) if isinstance(other, ShardState) else NotImplemented
+
+    def __radd__(self, other: object) -> ShardState:
+        # sum() begins with the integer 0.
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def __repr__(self) -> str:
+        held = sum(stop - first for first, stop in self.held)
+        samples = self.state.maximum.size
+        return f"ShardState({held} of {self.classes} classes, {samples} samples)"
 
     @property
     def losses(self) -> Floating:
@@ -110,6 +138,7 @@ class ShardState(NamedTuple):
             )
 
 
+@public
 def cross_entropy_shard(
     logits: ArrayLike,
     target: ArrayLike,
@@ -193,19 +222,21 @@ def cross_entropy_shard(
     call = _checked(
         logits, target, first_class, classes, weight, ignore_index, label_smoothing, axis, workers
     )
-    found = _nothing(call)
+    found = nothing(call.plan.samples, call.first, call.plan.dtype)
 
     def compute(shard: Shard, block: Block, panel: Panel, out: Panel, spare: Panel) -> None:
-        found.state.put(block, state_of(panel, shard, out, spare))
+        found.put(block, state_of(panel, shard, out, spare))
 
-    _over_panels(call, found, compute, None)
-    if found.label is not None:
+    label, label_weight = _labels(call)
+    _over_panels(call, label, label_weight, compute, None)
+    if label is not None:
         # Whatever their logits are: a loss of 0 under no mass, and finite after any merge.
-        for field in found.state:
-            field[found.label < 0] = 0
-    return _fixed(found)
+        for array in found:
+            array[label < 0] = 0
+    return _state(call, label, label_weight, found)
 
 
+@public
 def merge_shards(*states: ShardState) -> ShardState:
     r"""State of the classes of several shards together.
 
@@ -216,7 +247,8 @@ def merge_shards(*states: ShardState) -> ShardState:
     Parameters
     ----------
     *states : ShardState
-        Those of different classes of the same samples, one or more, in any order.
+        Those of different classes of the same samples, one or more, in any order; a list of them is
+        unpacked, ``merge_shards(*states)``.
 
     Returns
     -------
@@ -248,12 +280,13 @@ def merge_shards(*states: ShardState) -> ShardState:
     np.float64(0.46)
     """
     for one in states:
-        _check_type(one)
+        _check_type(one, unpacked(one, "merge_shards(*states)"))
     if not states:
         raise ValueError("states: expected at least one ShardState, got none")
     return reduce(_both, states)
 
 
+@public
 def cross_entropy_shard_backward(
     grad_output: ArrayLike,
     state: ShardState,
@@ -325,9 +358,9 @@ def cross_entropy_shard_backward(
     call = _checked(
         logits, target, first_class, classes, weight, ignore_index, label_smoothing, axis, workers
     )
-    plan, before = call.plan, _nothing(call)
+    plan, labels = call.plan, _labels(call)
     _check_type(state)
-    _check_same(before, state)
+    _check_same(_state(call, *labels, nothing(plan.samples, call.first, plan.dtype)), state)
     state.check_whole()
     shape = real(grad_output=grad_output).shape and plan.samples
     grads = cast(upstream(grad_output, shape), plan.dtype)
@@ -339,7 +372,7 @@ def cross_entropy_shard_backward(
         if shard.labels is not None:
             out.clear(shard.labels < 0)
 
-    _over_panels(call, before, compute, result)
+    _over_panels(call, *labels, compute, result)
     return result
 
 
@@ -383,7 +416,7 @@ def _checked(
     weight = class_weight(weight, plan.classes)
     labels = None
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
     else:
         shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
         whole = stand_in(shape, logits.dtype)
@@ -391,17 +424,20 @@ def _checked(
     return _Call(logits, target, plan, first, count, labels, weight, epsilon, threads)
 
 
-def _nothing(call: _Call) -> ShardState:
-    """Return the state of these samples before any class, with the weights of their labels."""
-    label = weight = None
-    if call.labels is not None:
-        label = call.labels.target.astype(np.intp)
-        label[call.labels.target == call.labels.ignore_index] = -1
-        weight = np.asarray(_label_weights(call, label))
+def _labels(call: _Call) -> tuple[Array | None, Array | None]:
+    """Return the label of each sample, -1 where it is ignored, and its weight in the shard."""
+    if call.labels is None:
+        return None, None
+    label = call.labels.target.astype(np.intp)
+    label[call.labels.target == call.labels.ignore_index] = -1
+    return label, np.asarray(_label_weights(call, label))
+
+
+def _state(call: _Call, label: Array | None, weight: Array | None, state: State) -> ShardState:
+    """Return the state of the shard, whose arrays are not to be written any more."""
     stop = call.first + call.plan.classes
     held = ((call.first, stop),) if call.plan.classes else ()
     weighted = call.weight is not None
-    state = nothing(call.plan.samples, call.first, call.plan.dtype)
     return ShardState(call.classes, held, call.smoothing, weighted, label, weight, state)
 
 
@@ -418,24 +454,26 @@ def _label_weights(call: _Call, label: Array) -> Array:
 
 def _over_panels(
     call: _Call,
-    before: ShardState,
+    label: Array | None,
+    label_weight: Array | None,
     work: Callable[[Shard, Block, Panel, Panel, Panel], None],
     output: Array | None,
 ) -> None:
-    """Work on the shard, panel by panel, with the labels and weights that it has before."""
+    """Work on the shard, panel by panel."""
     plan, weight = call.plan, call.weight
     weight = None if weight is None else cast(weight, plan.dtype)
     share, rest = shares(call.smoothing, call.classes, plan.dtype)
     spread = evenly(weight, rest) if call.smoothing else None
 
     def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> None:
-        if before.label is None or before.weight is None:
+        if label is None or label_weight is None:
             mass = smoothed(views[0], weight, share, rest)
             shard = Shard(call.first, None, None, mass)
         else:
-            here = slice(block.start, block.stop)
-            label, label_weight = before.label.reshape(-1)[here], before.weight.reshape(-1)[here]
-            shard = Shard(call.first, label, share * label_weight, spread)
+            labels, weights = (
+                array.reshape(-1)[block.start : block.stop] for array in (label, label_weight)
+            )
+            shard = Shard(call.first, labels, share * weights, spread)
         work(shard, block, views[-1], out, spare)
 
     given = [call.logits] if call.labels is not None else [call.target, call.logits]
@@ -456,20 +494,12 @@ def _both(a: ShardState, b: ShardState) -> ShardState:
         together = merge(*(State(*map(np.atleast_1d, one.state)) for one in (a, b)))
     shape = a.state.maximum.shape
     state = State(*(field.reshape(shape) for field in together))
-    return _fixed(a._replace(held=tuple(held), weight=weight, state=state))
+    return replace(a, held=tuple(held), weight=weight, state=state)
 
 
-def _fixed(state: ShardState) -> ShardState:
-    """Return the state, whose arrays are not to be written any more."""
-    for array in (state.label, state.weight, *state.state):
-        if array is not None:
-            array.flags.writeable = False
-    return state
-
-
-def _check_type(state: object) -> None:
+def _check_type(state: object, how: str = "") -> None:
     if not isinstance(state, ShardState):
-        raise TypeError(f"state: expected a ShardState, got {type(state).__name__}")
+        raise TypeError(f"state: expected a ShardState, got {type(state).__name__}{how}")
 
 
 def _check_same(a: ShardState, b: ShardState) -> None:

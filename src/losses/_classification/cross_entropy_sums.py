@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from math import prod
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, worker_count
-from .._core.checks import Array, floating, real, same_shape, smoothing, whole_number
-from .._core.compensated import Compensated, add, compensated
+from .._core.checks import (
+    Array,
+    boolean,
+    floating,
+    real,
+    same_shape,
+    smoothing,
+    unpacked,
+    whole_number,
+)
+from .._core.compensated import Compensated, add, compensated, read, written
 from .._core.panels import Panel
+from .._core.public import public
 from .._core.targets import counts
 from .cross_entropy import Problem, checked
 
+COUNTS = ("counted", "ignored", "weighted", "correct")
+NOTHING = Compensated()
 CHUNK = 1 << 16  # losses are added so many at a time, so that the sum needs no memory of their size
 
 
-class LossSums(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class LossSums:
     """The sums that the mean of a loss over some samples is made of.
 
-    Without arguments it is that of no samples, which any other merges with unchanged.
+    Without arguments it is that of no samples, which any other merges with unchanged. ``a + b`` is
+    ``merge_sums(a, b)``, and ``sum(...)`` merges several.
 
     Parameters
     ----------
@@ -54,14 +70,68 @@ class LossSums(NamedTuple):
     ...     sums = losses.merge_sums(sums, losses.cross_entropy_sums(logits, target))
     >>> sums.mean.round(4), sums.accuracy
     (np.float64(0.4963), 0.6666666666666666)
+    >>> sums
+    LossSums(mean=0.496259, counted=3, ignored=0, denominator=3)
     """
 
-    total: Compensated = Compensated()
-    divisor: Compensated = Compensated()
+    total: Compensated = NOTHING
+    divisor: Compensated = NOTHING
     counted: int = 0
     ignored: int = 0
     weighted: int = 0
     correct: int | None = 0
+
+    __array_ufunc__ = None  # an array has nothing to add to it
+
+    def __add__(self, other: object) -> LossSums:
+        return _both(self, other) if isinstance(other, LossSums) else NotImplemented
+
+    def __radd__(self, other: object) -> LossSums:
+        # sum() begins with the integer 0.
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def __repr__(self) -> str:
+        return (
+            f"LossSums(mean={self.mean:.6g}, counted={self.counted}, ignored={self.ignored}, "
+            f"denominator={self.denominator:.6g})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds and `from_dict` makes the same sums of, to the bit.
+
+        The counts are integers. Each of the two sums is a dict of strings: its `dtype` (float64 or
+        longdouble), and `high` and `low` in as many decimal digits as tell them from any other
+        number, or as nan, inf and -inf, for which JSON has no numbers.
+
+        Examples
+        --------
+        >>> import json, losses
+        >>> text = json.dumps(losses.loss_sums([1.0, 2.5]).to_dict())
+        >>> losses.LossSums.from_dict(json.loads(text))
+        LossSums(mean=1.75, counted=2, ignored=0, denominator=2)
+        """
+        counts = {name: getattr(self, name) for name in COUNTS}
+        return {"total": written(self.total), "divisor": written(self.divisor), **counts}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any], /) -> LossSums:
+        """Return the sums that `to_dict` wrote; ValueError or TypeError if it did not."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: expected what to_dict returns, got {type(state).__name__}")
+        if set(state) != {"total", "divisor", *COUNTS}:
+            raise ValueError(
+                f"state: expected the keys total, divisor, {', '.join(COUNTS)}, got {[*state]}"
+            )
+        total, divisor = (read(state[name], name) for name in ("total", "divisor"))
+        counts: dict[str, Any] = {name: state[name] for name in COUNTS}
+        for name, count in counts.items():
+            if name == "correct" and count is None:
+                continue
+            most = counts["ignored" if name == "ignored" else "counted"]
+            if not 0 <= whole_number(**{name: count}) <= most:
+                limit = "" if most == count else f" and at most counted, {most}"
+                raise ValueError(f"{name}: expected 0 or more{limit}, got {count}")
+        return cls(total, divisor, **counts)
 
     @property
     def sum(self) -> Any:
@@ -92,6 +162,7 @@ class LossSums(NamedTuple):
         return (self.correct or 0) / self.counted if known else float("nan")
 
 
+@public
 def cross_entropy_sums(
     logits: ArrayLike,
     target: ArrayLike,
@@ -201,10 +272,13 @@ def sums_at_labels(losses: Array, counts: Array, found: Array, ignored: Array | 
     )
 
 
-def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossSums:
+@public
+def loss_sums(
+    losses: ArrayLike, /, *, weight: ArrayLike | None = None, where: ArrayLike | None = None
+) -> LossSums:
     r"""Sums that the mean of any loss is made of, from the losses of single samples or entries.
 
-    .. math:: \Big( \sum_i \ell_i, \; \sum_i w_i, \; \dots \Big)
+    .. math:: \Big( \sum_i m_i \ell_i, \; \sum_i m_i w_i, \; \dots \Big)
 
     Parameters
     ----------
@@ -212,16 +286,20 @@ def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossS
         What a loss returned with ``reduction='none'``, with its weights in it.
     weight : array_like, the shape of `losses`, optional
         What each loss counts in the divisor of the mean; 1 by default.
+    where : array_like of bool, the shape of `losses`, optional
+        Which losses count, as in the reductions of NumPy; all by default. The others are ignored,
+        whatever they hold. A loss with ``reduction='none'`` is 0 where its target is ignored, and
+        would count here: pass ``where=target != ignore_index``.
 
     Returns
     -------
     LossSums
-        All samples count, and what is correct is not known.
+        What is correct is not known.
 
     Raises
     ------
     TypeError
-        If an array is complex, masked or not numeric.
+        If an array is complex, masked or not numeric, or `where` is not boolean.
     ValueError
         If the shapes differ.
 
@@ -242,19 +320,29 @@ def loss_sums(losses: ArrayLike, /, *, weight: ArrayLike | None = None) -> LossS
     np.float64(1.75)
     """
     each = floating(losses=losses)
-    found = [each] if weight is None else [each, real(weight=weight)]
+    given = {"losses": each}
     if weight is not None:
-        same_shape(losses=each, weight=found[1])
+        given["weight"] = real(weight=weight)
+    if where is not None:
+        given["where"] = boolean(where=where)
+    same_shape(**given)
     sums = []
     for start in range(0, each.size, CHUNK):
-        loss, *weights = (np.asarray(array.flat[start : start + CHUNK]) for array in found)
+        part = {name: array.flat[start : start + CHUNK] for name, array in given.items()}
+        ignored = 0
+        if where is not None:
+            counts = part.pop("where")
+            ignored = counts.size - int(np.count_nonzero(counts))
+            part = {name: array[counts] for name, array in part.items()}
+        loss, weights = part["losses"], part.get("weight")
         size = loss.size
-        divisor = compensated(*weights) if weights else Compensated(float(size))
-        weighted = int(np.count_nonzero(*weights)) if weights else size
-        sums.append(LossSums(compensated(loss), divisor, size, 0, weighted, None))
+        divisor = Compensated(float(size)) if weights is None else compensated(weights)
+        weighted = size if weights is None else int(np.count_nonzero(weights))
+        sums.append(LossSums(compensated(loss), divisor, size, ignored, weighted, None))
     return merge_sums(*sums)
 
 
+@public
 def merge_sums(*sums: LossSums) -> LossSums:
     r"""Sums over the samples of several batches together.
 
@@ -263,7 +351,8 @@ def merge_sums(*sums: LossSums) -> LossSums:
     Parameters
     ----------
     *sums : LossSums
-        Those of the batches. Of none the result is that of no samples.
+        Those of the batches; a list of them is unpacked, ``merge_sums(*batches)``. Of none the
+        result is that of no samples.
 
     Returns
     -------
@@ -294,7 +383,10 @@ def merge_sums(*sums: LossSums) -> LossSums:
     """
     for one in sums:
         if not isinstance(one, LossSums):
-            raise TypeError(f"sums: expected LossSums, got {type(one).__name__}")
+            raise TypeError(
+                f"sums: expected LossSums, got {type(one).__name__}"
+                f"{unpacked(one, 'merge_sums(*sums)')}"
+            )
     return reduce(_both, sums, LossSums())
 
 
@@ -329,6 +421,10 @@ class Evaluator:
         Those of all the batches so far. They can be merged with those of another evaluator, saved,
         or set to take up where another left off.
 
+    Notes
+    -----
+    Several threads may update one evaluator at once. An evaluator can be pickled and copied.
+
     See Also
     --------
     cross_entropy_sums, merge_sums
@@ -343,6 +439,8 @@ class Evaluator:
     (np.float64(2.3955), np.float64(10.97), 2)
     >>> evaluator.accuracy
     0.5
+    >>> evaluator
+    Evaluator(LossSums(mean=2.39547, counted=2, ignored=1, denominator=2))
     """
 
     def __init__(
@@ -355,6 +453,7 @@ class Evaluator:
         workers: int | None = None,
     ) -> None:
         self.sums = LossSums()
+        self._lock = Lock()
         self._options: dict[str, Any] = {
             "weight": None if weight is None else real(weight=weight).copy(),
             "ignore_index": whole_number(ignore_index=ignore_index),
@@ -365,7 +464,18 @@ class Evaluator:
 
     def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
         """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
-        self.sums = merge_sums(self.sums, cross_entropy_sums(logits, target, **self._options))
+        batch = cross_entropy_sums(logits, target, **self._options)
+        with self._lock:
+            self.sums = merge_sums(self.sums, batch)
+
+    def __repr__(self) -> str:
+        return f"Evaluator({self.sums})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
 
     @property
     def loss(self) -> Any:

@@ -162,9 +162,7 @@ def probabilities(logits: Panel, out: Panel, spare: Panel) -> tuple[Array, Array
     return top, others / total
 
 
-def curvature_along(
-    vector: Panel, logits: Panel, scale: Array, out: Panel, spare: Panel
-) -> None:
+def curvature_along(vector: Panel, logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
     """Write scale (diag(p) - p p^T) v, for a scale of each sample.
 
     It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
@@ -297,9 +295,7 @@ def at_labels_and_spread(
     return loss
 
 
-def under_mass(
-    logits: Panel, mass: Array, grads: Array | None, out: Panel, spare: Panel
-) -> Array:
+def under_mass(logits: Panel, mass: Array, grads: Array | None, out: Panel, spare: Panel) -> Array:
     """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v."""
     costs = costs_of(logits, out, spare)
     most = costs.most

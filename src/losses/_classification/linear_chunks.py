@@ -200,9 +200,7 @@ def _losses_of_rows(
     chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
-    def compute(
-        block: Block, views: Sequence[Panel], out: Panel, spare: Panel
-    ) -> tuple[Array]:
+    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
         problem.add_bias(views[-1], classes)
         grad = None if chosen is None else part(chosen, block)
         return (losses_of(block, views, grad, out, spare),)
@@ -301,9 +299,7 @@ def _labelled(problem: Problem, samples: Samples) -> _Labelled:
 def _state(problem: Problem, some: _Labelled, shards: Sequence[slice], memory: Array) -> State:
     """Return the state of some samples after all their classes."""
 
-    def of_panel(
-        panel: Panel, shard: Shard, _: Block, out: Panel, spare: Panel
-    ) -> State:
+    def of_panel(panel: Panel, shard: Shard, _: Block, out: Panel, spare: Panel) -> State:
         return state_of(panel, shard, out, spare)
 
     def of(classes: slice) -> State:
@@ -319,9 +315,7 @@ def _gradient(
     """Return the gradient of the logits of some samples and classes, in the memory given."""
     grads = _chosen(grads, some.samples, problem.layer.dtype)
 
-    def of_panel(
-        panel: Panel, shard: Shard, block: Block, out: Panel, spare: Panel
-    ) -> None:
+    def of_panel(panel: Panel, shard: Shard, block: Block, out: Panel, spare: Panel) -> None:
         gradient_of(panel, shard, state.of(block), part(grads, block), out, spare)
 
     _over_panels(problem, some, classes, memory, of_panel, in_place=True)

@@ -16,16 +16,19 @@ from .._core.checks import (
     class_weight,
     computation_dtype,
     floating,
+    is_floating,
     real,
     reduction_name,
     result_dtype,
     smoothing,
     stand_in,
     upstream,
+    widest_dtype,
 )
 from .._core.products import LinearMap
+from .._core.public import public
 from .._core.reduction import losses_for, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, is_probabilities, labels_for, not_a_class
+from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .linear_chunks import Gradients, LayerGrads, Problem, evaluate
 
 
@@ -47,6 +50,7 @@ class LinearGrads(NamedTuple):
     linear_bias: Array | None
 
 
+@public
 def linear_cross_entropy(
     inputs: ArrayLike,
     linear_weight: ArrayLike,
@@ -72,14 +76,15 @@ def linear_cross_entropy(
     Parameters
     ----------
     inputs : array_like, shape (D,), (N, D) or (..., D)
-        What the layer is given: D features of each sample. float16 is computed in float32;
-        integers are copied to float64.
+        What the layer is given: D features of each sample. float16, and bfloat16 and float8 of
+        ml_dtypes, are computed in float32; integers are copied to float64.
     linear_weight : array_like, shape (C, D)
         The weight W of the layer: D numbers for each class.
     target : array_like
         Class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]`` (for 1-D
         `inputs` also shape (1,)); or class probabilities, of a floating dtype, in the shape
-        ``(*inputs.shape[:-1], C)``. Probabilities need not sum to one.
+        ``(*inputs.shape[:-1], C)``. Probabilities are finite and not negative, and need not sum to
+        one.
     linear_bias : array_like, shape (C,), optional
         The bias b of the layer.
     weight : array_like, shape (C,), optional
@@ -99,7 +104,8 @@ def linear_cross_entropy(
     Returns
     -------
     NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
-        In the widest dtype of the three arrays of the layer, in which integers count as float64.
+        In the widest dtype of the three arrays of the layer, in which integers count as float64,
+        and float32 if none of theirs holds the others, as of bfloat16 and float16.
         With no sample that counts the mean is nan and the sum 0.
 
     Raises
@@ -109,7 +115,8 @@ def linear_cross_entropy(
     TypeError
         If an array is complex, masked or not numeric, or class indices are not integers.
     ValueError
-        If shapes do not fit, or an option has a value that is not stated above.
+        If shapes do not fit, class probabilities are negative, nan or infinite, or an option has a
+        value that is not stated above.
 
     See Also
     --------
@@ -160,6 +167,7 @@ def linear_cross_entropy(
     )
 
 
+@public
 def linear_cross_entropy_backward(
     grad_output: ArrayLike,
     inputs: ArrayLike,
@@ -249,6 +257,7 @@ def linear_cross_entropy_backward(
     return found
 
 
+@public
 def linear_cross_entropy_value_and_grad(
     inputs: ArrayLike,
     linear_weight: ArrayLike,
@@ -356,10 +365,10 @@ def _checked(
     weight = class_weight(weight, classes)
     epsilon = epsilon if classes else 0.0  # without a class there is nothing to share
     given = [array for array in (inputs, linear_weight, bias) if array is not None]
-    dtype = np.result_type(*map(result_dtype, given))
+    dtype = widest_dtype(*given)
     logits = stand_in((*samples, classes), dtype)
     if is_probabilities(target, logits):
-        not_a_class(ignore_index)
+        check_probabilities(target, ignore_index)
         counted: Labels | Array = _one_axis(target)
         divisor: Any = prod(samples)
     else:
@@ -389,14 +398,15 @@ def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, targe
         or (bias is not None and bias.shape != classes)
         or (
             target.shape not in (samples, samples + classes)
-            and not (inputs.ndim == 1 and target.shape == (1,) and target.dtype.kind != "f")
+            and not (inputs.ndim == 1 and target.shape == (1,) and not is_floating(target.dtype))
         )
     ):
         added = "" if bias is None else f", linear_bias {bias.shape}"
+        column = "; pass target[..., 0]" if target.shape == (*samples, 1) else ""
         raise ValueError(
             f"expected inputs (..., D), linear_weight (C, D), linear_bias (C,) and target (...) of "
             f"class indices or (..., C) of class probabilities, got inputs {inputs.shape}, "
-            f"linear_weight {linear_weight.shape}{added}, target {target.shape}"
+            f"linear_weight {linear_weight.shape}{added}, target {target.shape}{column}"
         )
 
 

@@ -20,10 +20,12 @@ from .._core.checks import (
 )
 from .._core.panels import Panels, panels
 from .._core.pointwise import times
+from .._core.public import public
 from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._core.targets import Labels, labels_for
 
 
+@public
 def nll_loss(
     log_probs: ArrayLike,
     target: ArrayLike,
@@ -106,6 +108,7 @@ def nll_loss(
     return reduce(losses, sums, reduction, labels.divisor(plan.blocks, reduction), dtype)
 
 
+@public
 def nll_loss_backward(
     grad_output: ArrayLike,
     log_probs: ArrayLike,

@@ -1,10 +1,11 @@
 """Cross entropy of some of the classes at a time, from a state that any split of them merges to.
 
-Exponentials of different classes are added relative to one shift, so each state has that of its
-own maximum. With the maximum m and the sum q of exp(x - m) over the other classes,
-log sum exp(x) = m + log1p(q), and two sets of classes with m1 >= m2 make m = m1 and q = q1 + (1 + q2) exp(m2 - m1): sums of what is not
-negative, so that q keeps its relative accuracy. Once the state of all the classes is known, the
-gradient of each is a formula of its own logit.
+Exponentials of different classes are added relative to one shift, so a state keeps the maximum m
+of its classes, and the sum q of exp(x - m) over those other than the largest:
+log sum exp(x) = m + log1p(q). Two sets of classes with m1 >= m2 make m = m1 and
+q = q1 + (1 + q2) exp(m2 - m1): sums of what is not negative, so that q keeps its relative
+accuracy. Once the state of all the classes is known, the gradient of each is a formula of its own
+logit.
 """
 
 from __future__ import annotations
@@ -89,9 +90,7 @@ def state_of(logits: Panel, shard: Shard, out: Panel, spare: Panel) -> State:
     # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
     others += 0 * out.memory[out.at(top)]
     others[np.isneginf(maxima)] = np.nan
-    return State(
-        maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost
-    )
+    return State(maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost)
 
 
 def merge(a: State, b: State) -> State:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from math import ceil, gcd, prod
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,8 +20,6 @@ from .checks import Array, whole_number
 BLOCK_BYTES = 3 * 1024 * 1024 // 2
 SHARES = 2  # few blocks are cut into a multiple of this, so that two workers end together
 
-_default_workers: ContextVar[int] = ContextVar("losses_workers", default=1)
-
 
 class Block(NamedTuple):
     """Some samples: where they lie in the array of samples, and which they are in C order."""
@@ -31,11 +29,43 @@ class Block(NamedTuple):
     stop: int
 
 
+class Blocks(Sequence[Block]):
+    """Samples of a shape in blocks of at most so many, each made when it is asked for.
+
+    Trailing dimensions that fit are taken whole, the one before them is sliced, and those before
+    that are walked index by index: each block is a basic slice of any array.
+    """
+
+    def __init__(self, shape: tuple[int, ...], room: int) -> None:
+        sliced, inner = len(shape), 1
+        while sliced and inner * shape[sliced - 1] <= room:
+            sliced -= 1
+            inner *= shape[sliced]
+        self._lead, self._size, self._inner = shape[: sliced - 1], shape[sliced - 1], inner
+        share = SHARES // gcd(SHARES, prod(self._lead))
+        steps = share * ceil(self._size * inner / (share * room))
+        self._step = min(ceil(self._size / steps), room // inner)
+        self._in_row = ceil(self._size / self._step)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return prod(self._lead) * self._in_row
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return one of them."""
+        row, place = divmod(range(len(self))[index], self._in_row)
+        low = place * self._step
+        high = min(low + self._step, self._size)
+        start, stop = ((row * self._size + end) * self._inner for end in (low, high))
+        lead = map(int, np.unravel_index(row, self._lead))
+        return Block((*lead, slice(low, high)), start, stop)
+
+
 Kernel: TypeAlias = Callable[[Block], Any]
 Samples: TypeAlias = "slice | Array"  # some samples, by their position in C order
 
 
-def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
+def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> Sequence[Block]:
     """Cut the samples, each of so many entries, into blocks.
 
     The blocks depend on nothing but these arguments, so sums over blocks are the same bits for
@@ -44,27 +74,12 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> list[Block]:
     return cut(shape, max(1, BLOCK_BYTES // (entries * itemsize)))
 
 
-def cut(shape: tuple[int, ...], room: int) -> list[Block]:
+def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
     """Cut samples into blocks of at most so many, one after another in C order."""
     samples = prod(shape)
     if samples <= room:
         return [Block((), 0, samples)] if samples else []
-    # Trailing dimensions that fit are taken whole, the one before them is sliced, and those
-    # before that are walked index by index: each block is a basic slice of any array.
-    sliced, inner = len(shape), 1
-    while sliced and inner * shape[sliced - 1] <= room:
-        sliced -= 1
-        inner *= shape[sliced]
-    size = shape[sliced - 1]
-    share = SHARES // gcd(SHARES, prod(shape[: sliced - 1]))
-    step = min(ceil(size / (share * ceil(size * inner / (share * room)))), room // inner)
-    found = []
-    for row, lead in enumerate(np.ndindex(shape[: sliced - 1])):
-        for low in range(0, size, step):
-            high = min(low + step, size)
-            start, stop = (row * size + low) * inner, (row * size + high) * inner
-            found.append(Block((*lead, slice(low, high)), start, stop))
-    return found
+    return Blocks(shape, room)
 
 
 def pieces(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
@@ -108,7 +123,8 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
         return _alone(new_kernel, blocks)
 
     results: list[Any] = [None] * len(blocks)
-    waiting, errors = deque(enumerate(blocks)), deque[BaseException]()
+    waiting, errors = deque(range(len(blocks))), deque[BaseException]()
+    at_work = set[Any]()  # a lock of each worker, held from before its first block to its end
 
     def share() -> None:
         try:
@@ -116,31 +132,55 @@ def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int)
                 kernel = new_kernel()
                 while True:
                     try:
-                        i, block = waiting.popleft()
+                        i = waiting.popleft()
                     except IndexError:
                         return
-                    results[i] = kernel(block)
+                    results[i] = kernel(blocks[i])
         except BaseException as error:
             waiting.clear()  # so that no worker takes another block
             errors.append(error)
 
-    # Half the time of a pool, which would not outlive the call either.
-    others = [Thread(target=share) for _ in range(workers - 1)]
-    try:
-        for other in others:
+    def work() -> None:
+        lock = Lock()
+        lock.acquire()
+        at_work.add(lock)
+        try:
+            share()
+        finally:
+            at_work.remove(lock)  # first: nobody who has the lock comes back for it
+            lock.release()
+
+    def end() -> None:
+        """Wait until no worker works, whatever comes meanwhile."""
+        while True:
             try:
-                other.start()
-            except RuntimeError:  # no more threads to be had: fewer workers do the same
+                waiting.clear()  # who begins later than this finds nothing to do
+                for lock in [*at_work]:
+                    lock.acquire()
                 break
-        share()
-    finally:  # an interrupt may come anywhere: no worker outlives the call
-        waiting.clear()
+            except BaseException as interrupt:
+                errors.append(interrupt)
         for other in others:
-            while other.is_alive():
+            with contextlib.suppress(RuntimeError):  # of one that was never started
+                other.join()  # its work is done
+
+    # Half the time of a pool, which would not outlive the call either.
+    others = [Thread(target=work) for _ in range(workers - 1)]
+    # Signals raise wherever the main thread is: in start(), whose thread may come up all the same;
+    # in join(), which then takes a thread for dead that is not, so that locks tell; and before the
+    # first line of end(), so that there is a second one.
+    try:
+        try:
+            for other in others:
                 try:
-                    other.join()
-                except BaseException as interrupt:
-                    errors.append(interrupt)
+                    other.start()
+                except RuntimeError:  # no more threads to be had: fewer workers do the same
+                    break
+            share()
+        finally:
+            end()
+    finally:
+        end()
     if errors:
         raise errors.popleft()  # not kept here, or its traceback would keep the buffers
     return results
@@ -156,12 +196,15 @@ def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> list[An
 def worker_count(workers: object) -> int:
     """Return the number of workers: None is the current default, -1 one for each core."""
     if workers is None:
-        return _default_workers.get()
+        default = _default.get()
+        return 1 if default is None else default._count
     count = whole_number(workers=workers)
     if count == -1:
         return _cores()
     if count < 1:
-        raise ValueError(f"workers: expected None, -1 or a positive count, got {count}")
+        raise ValueError(
+            f"workers: expected a positive count, or -1 for one on each core, got {count}"
+        )
     return count
 
 
@@ -172,9 +215,8 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def set_workers(workers: int, /) -> Iterator[None]:
-    """Set the default number of workers within a ``with`` statement.
+class set_workers:  # noqa: N801  # a statement, read as a verb
+    """Set the default number of workers, for good or within a ``with`` statement.
 
     The default is 1. It belongs to the current context (thread or task), and changes the time a
     call takes and nothing else: results have the same bits for every number of workers.
@@ -189,9 +231,14 @@ def set_workers(workers: int, /) -> Iterator[None]:
     ValueError, TypeError
         If `workers` is not such a count.
 
+    See Also
+    --------
+    cross_entropy, linear_cross_entropy : functions with `workers`, for a single call
+
     Notes
     -----
-    The model is ``scipy.fft.set_workers``.
+    ``set_workers(n)`` sets the default at once, and ``with set_workers(n):`` brings back, at its
+    end, what it was before, as ``torch.set_grad_enabled`` does. Each ``with`` wants its own call.
 
     Examples
     --------
@@ -199,9 +246,31 @@ def set_workers(workers: int, /) -> Iterator[None]:
     >>> with losses.set_workers(2):
     ...     losses.cross_entropy([[1.0, 2.0, 0.5]], [1]).round(2)
     np.float64(0.46)
+
+    As a statement, from here on:
+
+    >>> losses.set_workers(1)
+    set_workers(1)
     """
-    token = _default_workers.set(worker_count(workers))
-    try:
-        yield
-    finally:
-        _default_workers.reset(token)
+
+    def __init__(self, workers: int, /) -> None:
+        self._count = worker_count(workers)
+        self._token = _default.set(self)
+        self._entered = False
+
+    def __enter__(self) -> None:
+        if self._entered or _default.get() is not self:
+            raise RuntimeError(
+                f"set_workers: expected a call for each `with`, got one that was made earlier; "
+                f"write `with set_workers({self._count}):`"
+            )
+        self._entered = True
+
+    def __exit__(self, *_: object) -> None:
+        _default.reset(self._token)
+
+    def __repr__(self) -> str:
+        return f"set_workers({self._count})"
+
+
+_default: ContextVar[set_workers | None] = ContextVar("losses_workers", default=None)

@@ -9,6 +9,7 @@ numbers of at most u S, and loses at most 6 u**2 S.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,44 @@ class Compensated(NamedTuple):
 
     high: Any = 0.0
     low: Any = 0.0
+
+
+def written(number: Compensated) -> dict[str, str]:
+    """Return a sum as strings that JSON holds, nan and inf too, and that read back as the same."""
+    dtype = np.result_type(*map(np.asarray, number))
+    parts = {"high": number.high, "low": number.low}
+    return {"dtype": "float64" if dtype.char == "d" else "longdouble"} | {
+        name: _text(part) for name, part in parts.items()
+    }
+
+
+def read(written: object, name: str) -> Compensated:
+    """Return a sum from what `written` made of it, which messages call `name`."""
+    keys = ("dtype", "high", "low")
+    if not isinstance(written, Mapping) or set(written) != set(keys):
+        raise ValueError(f"{name}: expected a dict with {', '.join(keys)}, got {written!r}")
+    if written["dtype"] not in ("float64", "longdouble"):
+        raise ValueError(f"{name}: expected dtype float64 or longdouble, got {written['dtype']!r}")
+    return Compensated(*(_number(written[key], written["dtype"], name) for key in keys[1:]))
+
+
+def _text(number: Any) -> str:
+    return np.format_float_scientific(number, trim="0")  # as many digits as tell it from others
+
+
+def _number(text: object, dtype: str, name: str) -> Any:
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        number = np.dtype(dtype).type(text)
+    except ValueError:
+        raise ValueError(f"{name}: expected a number as a string, got {text!r}") from None
+    if _text(number) != text:
+        raise ValueError(
+            f"{name}: expected a number as to_dict writes it, got {text!r}, which reads as "
+            f"{_text(number)} in this machine's {dtype}"
+        )
+    return number
 
 
 def compensated(values: Array) -> Compensated:

@@ -244,7 +244,7 @@ class Panels(NamedTuple):
     classes: int
     samples: tuple[int, ...]
     dtype: np.dtype[Any]
-    blocks: list[Block]
+    blocks: Sequence[Block]
     room: int  # how many samples a block may have
     inner: int  # how many samples lie between two classes of an array in C order
     direct: bool  # whether each panel of such an array is 2-D where it lies
@@ -258,6 +258,7 @@ class Panels(NamedTuple):
         finish: Finish | None = None,
     ) -> list[Any]:
         """Run compute on every panel; return what finish makes of each block."""
+
         def worker() -> _Worker:
             return _Worker(self, compute, inputs, output, workers, finish)
 
@@ -388,8 +389,8 @@ def _plan(
     blocks = cut(samples, room) if classes else []
     inner = prod(shape[class_axis + 1 :])
     # A block of columns has samples from one side of a class alone, or rows are the last axis.
-    whole = all(block.start // inner == (block.stop - 1) // inner for block in blocks)
-    direct = class_axis == len(shape) - 1 if axis else whole
+    within = bool(blocks) and blocks[0].stop <= inner  # no block has more samples than the first
+    direct = class_axis == len(shape) - 1 if axis else within
     return Panels(axis, order, classes, samples, dtype, blocks, room, inner, direct)
 
 

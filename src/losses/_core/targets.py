@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .blocks import Block, Samples, position, slices
-from .checks import Array, class_weight, computation_dtype, whole_number
+from .checks import (
+    CHUNK,
+    Array,
+    chunks,
+    class_weight,
+    computation_dtype,
+    distinct,
+    extremes,
+    found_in_chunks,
+    is_floating,
+    value_at,
+    whole_number,
+)
 from .reduction import total
 
-# Labels are checked this many at a time, so that the check needs no memory of their number.
-CHUNK = 1 << 16
-
-UNSIGNED = {np.dtype(f"{kind}{size}"): f"u{size}" for kind in "iu" for size in (1, 2, 4, 8)}
+# The unsigned dtype of the same bits, and the largest number of the dtype itself.
+UNSIGNED = {
+    np.dtype(f"{kind}{size}"): (f"u{size}", int(np.iinfo(f"{kind}{size}").max))
+    for kind in "iu"
+    for size in (1, 2, 4, 8)
+}
 
 
 class Labels(NamedTuple):
@@ -60,7 +74,7 @@ class Labels(NamedTuple):
         chosen = self.target[position(self.target.shape, samples)]
         return self._replace(target=chosen, any_ignored=False)
 
-    def divisor(self, blocks: list[Block], reduction: str) -> Any:
+    def divisor(self, blocks: Sequence[Block], reduction: str) -> Any:
         """Return what the mean divides by: the weights of the samples that count, summed."""
         if reduction != "mean":
             return None
@@ -84,7 +98,7 @@ def counts(labels: Array, ignored: Array | None, weight: Array | None) -> Array:
 
 def is_probabilities(target: Array, logits: Array) -> bool:
     """Return whether a target holds class probabilities rather than class indices."""
-    if target.dtype.kind != "f" or target.ndim != logits.ndim:
+    if not is_floating(target.dtype) or target.ndim != logits.ndim:
         return False
     if target.shape != logits.shape:
         raise ValueError(
@@ -101,6 +115,36 @@ def not_a_class(ignore_index: object) -> None:
             f"ignore_index: expected a negative number with class probabilities, of which none "
             f"can be ignored, got {ignore_index}"
         )
+
+
+class ImprobableError(ValueError):
+    """Class probabilities that are negative, nan or infinite."""
+
+
+def check_probabilities(target: Array, ignore_index: object) -> None:
+    """Raise ValueError if ignore_index names a class, or where probabilities are none."""
+    not_a_class(ignore_index)
+    if not target.size:
+        return
+    low, high = extremes(target)
+    if low >= 0 and np.isfinite(high):
+        return
+    number, first = found_in_chunks(improbable(chunk) for _, chunk in chunks(target))
+    raise ImprobableError(f"target: {improbable_message(number, value_at(target, first))}")
+
+
+def improbable(target: Array) -> Array:
+    """Return which class probabilities are negative, nan or infinite."""
+    wrong: Array = ~((target >= 0) & np.isfinite(target))
+    return wrong
+
+
+def improbable_message(number: int, first: str) -> str:
+    """Return what is wrong with so many class probabilities, of which the first is told."""
+    return (
+        f"{number} class probabilities that are negative, nan or infinite, the first at {first}; "
+        f"logits want a softmax first"
+    )
 
 
 def labels_for(
@@ -140,15 +184,22 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
 
 def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
     if target.shape == scores.shape:
+        binary = ""
+        if scores.ndim == 1 and name == "logits":
+            binary = "; of a label 0 or 1 for each logit call binary_cross_entropy_with_logits"
         return (
             f"target: expected class indices of shape {samples} for {name} of shape "
             f"{scores.shape}, got {target.dtype} of shape {target.shape}; of a one-hot target pass "
             f"the argmax over the classes, or, to a cross entropy, class probabilities of a "
-            f"floating dtype"
+            f"floating dtype{binary}"
         )
     message = (
         f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
     )
+    for axis in range(1, scores.ndim):
+        kept = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
+        if target.shape == kept and scores.shape[:axis] + scores.shape[axis + 1 :] == samples:
+            return f"{message}; pass target[{':, ' * axis}0]"
     fitting = [
         axis - scores.ndim if axis == scores.ndim - 1 else axis
         for axis in range(scores.ndim)
@@ -169,32 +220,45 @@ def outside(target: Array, classes: int, ignore: int) -> Outside:
     """Return which labels are neither classes nor ignored."""
     if not target.size:
         return Outside()
-    # As an unsigned number a negative label is larger than any class.
-    unsigned = UNSIGNED.get(target.dtype)
-    if unsigned is None or 0 <= ignore < classes:
+    if target.dtype not in UNSIGNED or 0 <= ignore < classes:
         return _outside_each(target, classes, ignore)
-    in_range = np.maximum.reduce(target.view(unsigned), axis=None) < classes
+    # As an unsigned number a negative label is larger than any that its dtype holds, though not
+    # larger than any class: int8 has -1 as 255, where there may be 300 classes.
+    unsigned, largest = UNSIGNED[target.dtype]
+    found = int(np.maximum.reduce(distinct(target).view(unsigned), axis=None))
+    in_range = found <= min(classes - 1, largest)
     return Outside() if in_range else _outside_each(target, classes, ignore)
 
 
 def _outside_each(target: Array, classes: int, ignore: int) -> Outside:
-    count, where, ignored = 0, 0, False
-    for start in range(0, target.size, CHUNK):
-        labels = target.flat[start : start + CHUNK]
+    ignored = False
+
+    def wrong(labels: Array) -> Array:
+        nonlocal ignored
         skipped = labels == ignore
-        wrong = ((labels < 0) | (labels >= classes)) & ~skipped
         ignored = ignored or bool(skipped.any())
-        if not count:
-            where = start + int(wrong.argmax())
-        count += int(np.count_nonzero(wrong))
-    return Outside(count, where, ignored)
+        outside: Array = ((labels < 0) | (labels >= classes)) & ~skipped
+        return outside
+
+    number, first = found_in_chunks(wrong(labels) for _, labels in chunks(target))
+    return Outside(number, first, ignored)
 
 
 def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None:
     """Raise IndexError where a label was found out of range."""
     if found.number:
-        position = tuple(int(i) for i in np.unravel_index(found.first, target.shape))
         raise IndexError(
             f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
-            f"position {position}: {target[position]}; only {ignore} is ignored"
+            f"{value_at(target, found.first)}; only {ignore} is ignored"
+            f"{_padding(target.flat[found.first], ignore)}"
         )
+
+
+def _padding(label: Any, ignore: int) -> str:
+    """Return which label marks padding, if one that is out of range looks like that."""
+    value, bits = int(label), 8 * label.itemsize
+    if (value - ignore) % 2**bits == 0:
+        return f"; as {label.dtype} it wraps to {value}: pass ignore_index={value}"
+    if value in (-1, 255):
+        return f"; pass ignore_index={value} if it marks padding"
+    return ""

@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, Floating, Reduction
 from .._core.pointwise import times
+from .._core.public import public
 from .residual import residual_gradient, residual_loss
 
 
+@public
 def l1_loss(
     predictions: ArrayLike,
     target: ArrayLike,
@@ -68,6 +70,7 @@ def _absolute(residual: Array, weight: Array | None) -> Array:
     return times(weight, np.abs(residual))
 
 
+@public
 def l1_loss_backward(
     grad_output: ArrayLike,
     predictions: ArrayLike,

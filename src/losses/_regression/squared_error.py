@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 
 from .._core.checks import Array, Floating, Reduction, vector_for
 from .._core.pointwise import elementwise, times
+from .._core.public import public
 from .._core.reduction import unit_backward
 from .residual import checked, residual_gradient, residual_loss
 
 
+@public
 def mse_loss(
     predictions: ArrayLike,
     target: ArrayLike,
@@ -69,6 +71,7 @@ def _squared(residual: Array, weight: Array | None) -> Array:
     return times(weight, residual * residual)
 
 
+@public
 def mse_loss_backward(
     grad_output: ArrayLike,
     predictions: ArrayLike,
@@ -123,6 +126,7 @@ def _twice(residual: Array, weight: Array | None) -> Array:
     return times(weight, 2 * residual)
 
 
+@public
 def mse_loss_hvp(
     vector: ArrayLike,
     predictions: ArrayLike,
@@ -176,6 +180,7 @@ def mse_loss_hvp(
     return elementwise(_curvature, predictions, weight, grads, vector, dtype=dtype)
 
 
+@public
 def mse_loss_hessian_diagonal(
     predictions: ArrayLike,
     target: ArrayLike,
@@ -229,9 +234,9 @@ def mse_loss_hessian_diagonal(
 def _curvature(
     predictions: Array, weight: Array | None, grads: Array, vector: Array | None = None
 ) -> Array:
-    """Return 2 w, times a vector if there is one, and times the share of each loss at last."""
-    twice = np.full_like(predictions, 2) if vector is None else 2 * vector
+    """Return w, times a vector if there is one, and times twice the share of each loss at last."""
+    curvature = np.ones_like(predictions) if vector is None else vector.copy()
     if weight is not None:
-        twice *= weight
-    twice *= grads
-    return twice
+        curvature *= weight
+    curvature *= 2 * grads
+    return curvature

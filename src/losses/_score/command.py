@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from .._core.checks import REDUCTIONS
-from .files import RefusedError, may_write, open_mapped, whole_file
+from .files import RefusedError, Stored, may_write, stored, unchanged, whole_file
 from .progress import progress
 from .score import Scored, score
 from .task import Options, Task, prepare
@@ -24,9 +24,9 @@ PROGRAM = "python -m losses score"
 
 DESCRIPTION = """\
 Score logits in a file: print their cross entropy, its perplexity, how many samples count and how
-many are ignored, the top-1 accuracy and the throughput. The files are mapped and read piece by
-piece, so that those larger than the memory do as well; logits whose class axis is the last of an
-array in C order are read fastest."""
+many are ignored, the top-1 accuracy and the throughput. The files are read piece by piece, so that
+those larger than the memory do as well; logits whose class axis is the last of an array in C order
+are read fastest."""
 
 FORMATS = """\
 LOGITS.npy holds real numbers (float16, float32, float64, longdouble or integers) of shape (C,),
@@ -36,8 +36,9 @@ logits. All files are those of numpy.save; pickled objects are refused. A progre
 a terminal if tqdm is installed, as by the extra losses[cli].
 
 exit status: 0 if the files were scored; 2, with one line on standard error, if a file or an
-argument is wrong or a sample that counts holds NaN; 130 if interrupted. What is wrong leaves no
-file behind and changes none."""
+argument is wrong, a file is changed while it is read or a sample that counts holds NaN; 130 if
+interrupted. What is wrong leaves no file behind and changes none. LOSSES.npy keeps the permissions
+of a file that it replaces."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        raise SystemExit(_fail(message, 2))
 
 
 def parser() -> Parser:
@@ -98,7 +99,8 @@ def main(arguments: Sequence[str]) -> int:
     except RefusedError as error:
         return _fail(str(error), 2)
     except MemoryError:
-        return _fail(f"{given.logits}: a sample takes more memory than there is", 2)
+        what = "out of memory; 32 MiB are read at a time, or one sample if that is larger"
+        return _fail(f"{given.logits}: {what}", 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     lines = _lines(found)
@@ -109,44 +111,56 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _print(lines: list[str]) -> int:
-    try:
-        print("\n".join(lines), flush=True)
-    except OSError as error:  # a reader that is gone, a disk that is full
-        # What could not be written would be tried again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(f"standard output: {error.strerror}", 2)
-    return 0
+    wrong = _written("\n".join(lines), sys.stdout)
+    return _fail(f"standard output: {wrong}", 2) if wrong else 0
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    """Print why the command ends, if that can be, and return its exit status."""
+    # What a terminal would obey, as may be in the name of a file, is shown instead.
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    _written(f"{PROGRAM}: {shown}", sys.stderr)
     return status
+
+
+def _written(text: str, stream: TextIO | None) -> str | None:
+    """Return why a text cannot be written, or None if it was."""
+    if stream is None:  # as Python has one that is closed when it begins
+        return "closed"
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:  # a reader that is gone, a disk that is full
+        # What could not be written would be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error.strerror
+    return None
 
 
 def _found(given: argparse.Namespace) -> dict[str, Any]:
     """Return what is printed, by name."""
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
-    weight = None if given.weight is None else open_mapped(given.weight)
-    options = Options(weight, given.ignore_index, given.label_smoothing, given.axis, given.workers)
-    logits, target = open_mapped(given.logits), open_mapped(given.target)
-    if given.out is not None:
-        inputs = [given.logits, given.target, given.weight]
-        may_write(given.out, [path for path in inputs if path is not None])
-    task = prepare(logits, target, options)
-    before = time.perf_counter()
-    scored = _score(task, given.out)
+    paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
+    options = Options(None, given.ignore_index, given.label_smoothing, given.axis, given.workers)
+    with contextlib.ExitStack() as stack:
+        inputs = [stack.enter_context(stored(path)) for path in paths]
+        if given.out is not None:
+            may_write(given.out, paths)
+        task = prepare(options, *inputs)
+        before = time.perf_counter()
+        scored = _score(task, inputs, given.out)
     return _summary(task, given.reduction, scored, time.perf_counter() - before)
 
 
-def _score(task: Task, out: str | None) -> Scored:
+def _score(task: Task, inputs: list[Stored], out: str | None) -> Scored:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_ended_by_signals())
         write = None
         if out is not None:
             write = stack.enter_context(whole_file(out, task.dtype, task.samples))
         advance = stack.enter_context(progress(math.prod(task.samples)))
-        return score(task, write or (lambda _: None), advance)
+        with unchanged(inputs):
+            return score(task, write or (lambda _: None), advance)
 
 
 @contextlib.contextmanager

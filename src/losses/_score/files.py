@@ -1,98 +1,164 @@
-"""Arrays in .npy files: mapped and read piece by piece, or written whole or not at all."""
+"""Arrays in .npy files: read piece by piece, or written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
+from io import BytesIO, FileIO
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._core.checks import Array
+from .._core.checks import Array, stand_in
 
-# Of a mapped file each page that was read counts as memory until it is dropped.
-ROOM = 34 << 20  # bytes of pages between two drops, a few more than a piece has
-AROUND = 1 << 16  # a page that is read brings in those around it, Linux: 64 KiB
+# Entries that lie within so many bytes of a file are read by one call, with what lies between them,
+# which is faster than a call for each.
+NEAR = 1 << 18
 
 NPY, ZIP = b"\x93NUMPY", b"PK"  # how files begin
+HEADER = 1 << 14  # bytes; NumPy takes no longer one
+HEADERS = {  # by the version of the format: 3.0 writes names of fields in UTF-8, and else as 2.0
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 class RefusedError(Exception):
     """A file or an argument that is not as it must be: its name, and what is wrong."""
 
     def __str__(self) -> str:
-        """Return both in one line."""
-        return " ".join(": ".join(map(str, self.args)).splitlines())
+        """Return both."""
+        return ": ".join(map(str, self.args))
 
 
-class Mapped(NamedTuple):
-    """An array in a file, of which only what is worked on is in memory."""
+class Stored(NamedTuple):
+    """An array in an open file, of which only what is worked on is in memory.
+
+    The file is read by calls, for a mapped one that becomes shorter kills the process.
+    """
 
     path: str
-    array: Array
-    memory: Any  # the mmap
+    file: FileIO
+    state: tuple[int, int]  # of the file when it was opened
+    offset: int  # in bytes, of the first entry
+    fortran: bool  # the order of the entries: Fortran's, or that of C
+    like: Array  # an array of the same shape and dtype in no memory
 
-    def read(self, index: tuple[slice, ...]) -> Array:
-        """Return a part: a view, or a copy if its entries are scattered over too many pages."""
-        part = self.array[index]
-        if pages(part) <= ROOM:
-            return part
-        copy = np.empty_like(part)
-        self._copy(part, copy)
-        return copy
+    def read(self, index: tuple[slice, ...] = ()) -> Array:
+        """Return a part of the array, along the axes without a slice the whole of it."""
+        index += (slice(None),) * (self.like.ndim - len(index))
+        if self.fortran:  # that is C's order of the array transposed
+            transposed = self._replace(fortran=False, like=self.like.T)
+            return transposed.read(index[::-1]).T
+        dtype, sizes = self.like.dtype, self.like.shape
+        steps = [dtype.itemsize * prod(sizes[i + 1 :]) for i in range(len(sizes))]
+        starts = [at.indices(size)[0] for at, size in zip(index, sizes, strict=True)]
+        part = np.empty(self.like[index].shape, dtype)
+        if part.size:
+            at = sum(start * step for start, step in zip(starts, steps, strict=True))
+            self._fill(part, self.offset + at, steps)
+        return part
 
-    def _copy(self, part: Array, copy: Array) -> None:
-        if pages(part) <= ROOM or part.size == 1:
-            np.copyto(copy, part)
-            self.drop()
-            return
-        axis = max(range(part.ndim), key=lambda i: (part.shape[i] > 1, part.strides[i]))
-        lead, half = (slice(None),) * axis, part.shape[axis] // 2
-        for side in (slice(half), slice(half, None)):
-            self._copy(part[*lead, side], copy[*lead, side])
+    def _fill(self, part: Array, at: int, steps: list[int]) -> None:
+        """Fill a part from the entries that begin at some byte, so many bytes apart."""
+        extent = sum(step * (n - 1) for step, n in zip(steps, part.shape, strict=True))
+        extent += part.itemsize
+        if extent == part.nbytes:
+            self._read_into(part, at)
+        elif extent <= NEAR:
+            around = np.empty(extent, np.uint8)
+            self._read_into(around, at)
+            part[...] = np.ndarray(part.shape, part.dtype, around.data, 0, steps)
+        elif steps[0] > NEAR // 2:
+            for i, row in enumerate(part):
+                self._fill(row, at + i * steps[0], steps[1:])
+        else:
+            rows = NEAR // steps[0]
+            for i in range(0, len(part), rows):
+                self._fill(part[i : i + rows], at + i * steps[0], steps)
 
-    def drop(self) -> None:
-        """Give the pages back; one that is read again comes from the file."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self.memory.madvise(mmap.MADV_DONTNEED)
+    def _read_into(self, array: Array, at: int) -> None:
+        """Read the bytes of a contiguous array, which begin at some byte of the file."""
+        memory = array.reshape(-1).view(np.uint8).data
+        try:
+            self.file.seek(at)
+            while memory:
+                count = self.file.readinto(memory)
+                if not count:
+                    raise self._changed()
+                memory = memory[count:]
+        except OSError as error:
+            raise RefusedError(self.path, error.strerror) from None
+
+    def check_unchanged(self) -> None:
+        """Refuse a file that is not as it was when it was opened."""
+        if _state(self.file) != self.state:
+            raise self._changed()
+
+    def _changed(self) -> RefusedError:
+        return RefusedError(self.path, "was changed while it was read")
 
 
-def pages(part: Array) -> int:
-    """Return the bytes of the pages that reading a part brings in, at most."""
-    run, runs, extent = part.itemsize, 1, part.itemsize
-    for step, size in sorted(zip(part.strides, part.shape, strict=True)):
-        if step == run:
-            run *= size
-        elif size > 1:
-            runs *= size
-        extent += step * (size - 1)
-    return min(runs * (run + 2 * AROUND), extent + 2 * AROUND)
+def _state(file: FileIO) -> tuple[int, int]:
+    """Return a file's size and the time of its last change."""
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
-def open_mapped(path: str) -> Mapped:
-    """Return the array in a .npy file; Python objects, which need pickle, are refused."""
+@contextlib.contextmanager
+def stored(path: str) -> Iterator[Stored]:
+    """Yield the array in a .npy file; Python objects, which need pickle, are refused."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe: to open it is to wait
             raise RefusedError(path, "expected a .npy file, got what is not a regular file")
-        with open(path, "rb") as file:
-            start = file.read(len(NPY))
+        file = FileIO(path)
     except OSError as error:
         raise RefusedError(path, error.strerror) from None
-    if start != NPY:
-        kind = "a ZIP archive (.npz holds several arrays)" if start[:2] == ZIP else "another format"
+    with file:
+        yield _stored(path, file)
+
+
+def _stored(path: str, file: FileIO) -> Stored:
+    state = _state(file)
+    try:
+        start = BytesIO(file.read(HEADER))
+    except OSError as error:
+        raise RefusedError(path, error.strerror) from None
+    if start.getvalue()[: len(NPY)] != NPY:
+        zipped = start.getvalue()[: len(ZIP)] == ZIP
+        kind = "a ZIP archive (.npz holds several arrays)" if zipped else "another format"
         raise RefusedError(path, f"expected a .npy file, got {kind}")
     try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # whatever NumPy raises at a header, the file is what is wrong
-        if "Python objects" in str(error):
-            raise RefusedError(path, "refused, for it holds pickled Python objects") from None
-        wrong = "it is shorter than its header says" if "mmap" in str(error) else "a broken header"
-        raise RefusedError(path, f"cannot be read as a .npy file: {wrong}") from None
-    return Mapped(path, np.asarray(array), array.base)
+        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(start)](start)
+        like = stand_in(shape, dtype)
+    except MemoryError:
+        raise
+    except Exception:  # whatever NumPy raises at a header, the file is what is wrong
+        raise RefusedError(path, "cannot be read as a .npy file: a broken header") from None
+    if dtype.hasobject:
+        raise RefusedError(path, "refused, for it holds pickled Python objects")
+    if start.tell() + like.nbytes > state[0]:
+        what = "it is shorter than its header says"
+        raise RefusedError(path, f"cannot be read as a .npy file: {what}")
+    return Stored(path, file, state, start.tell(), fortran, like)
+
+
+@contextlib.contextmanager
+def unchanged(files: list[Stored]) -> Iterator[None]:
+    """Refuse files that change within the ``with`` statement, also where that made an error."""
+    try:
+        yield
+    except Exception:
+        for file in files:
+            file.check_unchanged()
+        raise
+    for file in files:
+        file.check_unchanged()
 
 
 def may_write(path: str, inputs: list[str]) -> None:
@@ -119,6 +185,7 @@ def whole_file(
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     try:
         with open(temporary, "xb") as file:
+            _permissions(real, temporary)
             np.lib.format.write_array_header_1_0(file, header)
             yield lambda entries: file.write(entries.tobytes())
             file.flush()
@@ -130,3 +197,12 @@ def whole_file(
         if isinstance(error, OSError):
             raise RefusedError(path, error.strerror) from None
         raise
+
+
+def _permissions(of: str, to: str) -> None:
+    """Give a file the owner, the group and the permissions of another, if there is that other."""
+    with contextlib.suppress(OSError):
+        status = os.stat(of)
+        with contextlib.suppress(OSError, AttributeError):  # not allowed, or not on this system
+            os.chown(to, status.st_uid, status.st_gid)
+        os.chmod(to, stat.S_IMODE(status.st_mode))

@@ -9,8 +9,9 @@ import numpy as np
 
 from .._classification.cross_entropy_sums import LossSums, merge_sums, sums_of
 from .._core.checks import Array
+from .._core.targets import ImprobableError, improbable, improbable_message
 from .files import RefusedError
-from .task import NaN, Piece, Task
+from .task import Found, Task
 
 
 class Scored(NamedTuple):
@@ -24,41 +25,36 @@ class Scored(NamedTuple):
 def score(task: Task, write: Callable[[Array], object], advance: Callable[[int], object]) -> Scored:
     """Return what the samples sum to; each piece's losses are given to write.
 
-    NaN in what counts is an error, at the end of the files, so that all of it is counted.
+    NaN in samples that count, and class probabilities that are none, are errors at the end of the
+    files, so that all of them are counted.
     """
     sums, nan_losses, infinite_losses = LossSums(), 0, 0
-    found = NaN(), NaN()
+    nan_logits, no_probabilities = Found(), Found()
     for piece in task.pieces():
         logits, target = task.logits.read(piece.logits), task.target.read(piece.target)
         losses = np.zeros([n for i, n in enumerate(logits.shape) if i != task.axis], task.dtype)
-        sums = merge_sums(sums, sums_of(task.options.problem(logits, target), losses))
+        try:
+            problem = task.options.problem(logits, target)
+        except ImprobableError:
+            no_probabilities = no_probabilities.and_in(improbable(target), piece.target)
+        else:
+            sums = merge_sums(sums, sums_of(problem, losses))
         wrong = np.isnan(losses)
         if wrong.any():  # and only then: the loss of a sample that counts and holds NaN is nan
             nan_losses += int(np.count_nonzero(wrong))
-            found = _with(found, task, piece, (logits, target), wrong)
+            rows = np.expand_dims(wrong, task.axis)
+            nan_logits = nan_logits.and_in(np.isnan(logits) & rows, piece.logits)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
-        task.logits.drop()
-        task.target.drop()
         advance(losses.size)
-    _refuse(task.logits.path, "logits in samples that count", found[0])
-    _refuse(task.target.path, "probabilities", found[1])
+        del logits, target  # before the next piece, which takes their memory
+    if no_probabilities.number:
+        number, first = no_probabilities
+        entry = task.target.read(tuple(slice(i, i + 1) for i in first)).item()
+        value = f"position {first}: {entry}"
+        raise RefusedError(task.target.path, improbable_message(number, value))
+    if nan_logits.number:
+        number, first = nan_logits
+        what = f"NaN logits in samples that count: {number}, the first at position {first}"
+        raise RefusedError(task.logits.path, what)
     return Scored(sums, nan_losses, infinite_losses)
-
-
-def _with(
-    found: tuple[NaN, NaN],
-    task: Task,
-    piece: Piece,
-    parts: tuple[Array, Array],
-    wrong: Array,
-) -> tuple[NaN, NaN]:
-    """Return the NaN found in logits and probabilities so far and in samples of a piece."""
-    rows = np.expand_dims(wrong, task.axis)
-    logits = found[0].and_in(parts[0], piece.logits, rows)
-    return logits, found[1] if task.labelled else found[1].and_in(parts[1], piece.target, rows)
-
-
-def _refuse(path: str, what: str, found: NaN) -> None:
-    if found.number:
-        raise RefusedError(path, f"NaN {what}: {found}")

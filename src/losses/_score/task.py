@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from .._classification.cross_entropy import Problem, checked
 from .._core.blocks import cut
 from .._core.checks import Array, class_axis, floating, real, result_dtype, stand_in
 from .._core.targets import Outside, all_inside, outside
-from .files import Mapped, RefusedError
+from .files import RefusedError, Stored
 
 PIECE = 1 << 25  # bytes of the files that are worked on at a time
 
@@ -19,7 +20,7 @@ PIECE = 1 << 25  # bytes of the files that are worked on at a time
 class Options(NamedTuple):
     """The options of cross_entropy, in its order."""
 
-    weight: Mapped | None = None
+    weight: Array | None = None
     ignore_index: int = -100
     label_smoothing: float = 0.0
     axis: int | None = None
@@ -27,7 +28,11 @@ class Options(NamedTuple):
 
     def problem(self, logits: Array, target: Array) -> Problem:
         """Return the problem of some samples, checked."""
-        return checked(logits, target, self.weight and self.weight.array, *self[1:])
+        return checked(logits, target, *self)
+
+
+# In what a message of cross_entropy says to pass.
+OPTION = re.compile(rf"\b({'|'.join(Options._fields)})=")
 
 
 class Piece(NamedTuple):
@@ -41,8 +46,8 @@ class Piece(NamedTuple):
 class Task(NamedTuple):
     """Logits and targets that fit each other and the options."""
 
-    logits: Mapped
-    target: Mapped
+    logits: Stored
+    target: Stored
     options: Options
     axis: int  # of the classes, counted from the front
     samples: tuple[int, ...]
@@ -52,7 +57,7 @@ class Task(NamedTuple):
     @property
     def nbytes(self) -> int:
         """The size of both arrays."""
-        return self.logits.array.nbytes + self.target.array.nbytes
+        return self.logits.like.nbytes + self.target.like.nbytes
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the samples piece by piece, in C order."""
@@ -63,7 +68,7 @@ class Task(NamedTuple):
             yield Piece(block.start, logits, at if self.labelled else logits)
 
     def _sample_bytes(self) -> int:
-        logits, target = self.logits.array, self.target.array
+        logits, target = self.logits.like, self.target.like
         entry = max(logits.itemsize, self.dtype.itemsize)  # integers become floats
         if not self.labelled:
             entry += target.itemsize
@@ -72,69 +77,78 @@ class Task(NamedTuple):
         return size
 
 
-class NaN(NamedTuple):
-    """How many NaN there are among some entries, and the position of the first in C order."""
+class Found(NamedTuple):
+    """How many wrong entries an array has, and the position of the first in C order."""
 
     number: int = 0
     first: tuple[int, ...] = ()
 
-    def __str__(self) -> str:
-        """Return both, for a message."""
-        return f"{self.number}, the first at position {self.first}"
-
-    def and_in(self, part: Array, where: tuple[slice, ...], rows: Any = True) -> NaN:
-        """Return those found so far and in a part of an array, in the rows of a mask."""
-        found = np.isnan(part) & rows
-        if not found.any():
+    def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
+        """Return those found so far and in a part of the array, given which are wrong there."""
+        if not wrong.any():
             return self
-        local = np.unravel_index(np.argmax(found), found.shape)
+        local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
         # Where the classes come before the samples a later piece may have the earlier position.
         first = min(self.first, first) if self.number else first
-        return NaN(self.number + int(np.count_nonzero(found)), first)
+        return Found(self.number + int(np.count_nonzero(wrong)), first)
 
 
-def prepare(logits: Mapped, target: Mapped, options: Options) -> Task:
+def prepare(options: Options, logits: Stored, target: Stored, weight: Stored | None = None) -> Task:
     """Return the task once every argument is right; of the logits nothing is read."""
     try:
-        task = _fitting(logits, target, options)
-        _check_weight(options.weight)
+        like = None if weight is None else weight.like
+        task = _fitting(logits, target, options._replace(weight=like))
+        if weight is not None:
+            task = task._replace(options=options._replace(weight=_weights(weight)))
         if task.labelled:
             _check_labels(task)
     except (IndexError, TypeError, ValueError) as error:
         name, _, what = str(error).partition(": ")
-        files = {"logits": logits, "target": target, "weight": options.weight}
-        file = files.get(name)
-        raise RefusedError(file.path if file else f"--{name.replace('_', '-')}", what) from None
+        file = {"logits": logits, "target": target, "weight": weight}.get(name)
+        what = OPTION.sub(lambda option: f"{_flag(option[1])} ", what)
+        raise RefusedError(file.path if file else _flag(name), what) from None
     return task
 
 
-def _fitting(logits: Mapped, target: Mapped, options: Options) -> Task:
+def _flag(option: str) -> str:
+    """Return an option of cross_entropy as the command has it."""
+    return f"--{option.replace('_', '-')}"
+
+
+def _fitting(logits: Stored, target: Stored, options: Options) -> Task:
     """Return the task if shapes, dtypes and options are right."""
-    scores, given = real(logits=logits.array), real(target=target.array)
-    # For the shapes alone: of the files all would be read at once, and integers made floats.
+    scores, given = real(logits=logits.like), real(target=target.like)
+    # For the shapes alone: integers would be made floats, all at once.
     like = stand_in(scores.shape, floating(logits=np.empty(0, scores.dtype)).dtype)
     # Of no classes no label is right; then there is little to read.
-    problem = options.problem(like, stand_in(given.shape, given.dtype) if scores.size else given)
+    problem = options.problem(like, given if scores.size else target.read())
     labelled, samples = problem.labels is not None, problem.plan.samples
     axis = class_axis(options.axis, scores, "logits")
     return Task(logits, target, options, axis, samples, labelled, result_dtype(like))
 
 
-def _check_weight(weight: Mapped | None) -> None:
-    if weight is not None:
-        found = NaN().and_in(weight.array, (slice(None),))
-        if found.number:
-            raise ValueError(f"weight: NaN weights: {found}")
+def _weights(weight: Stored) -> Array:
+    """Return the weights of the classes, none of which may be NaN."""
+    weights = weight.read()
+    found = Found().and_in(np.isnan(weights), (slice(None),))
+    if found.number:
+        raise ValueError(
+            f"weight: NaN weights: {found.number}, the first at position {found.first}"
+        )
+    return weights
 
 
 def _check_labels(task: Task) -> None:
     """Raise IndexError, about the whole of the file, where labels are out of range."""
-    classes, ignore = task.logits.array.shape[task.axis], task.options.ignore_index
-    count, first = 0, 0
+    classes, ignore = task.logits.like.shape[task.axis], task.options.ignore_index
+    count, first, label = 0, 0, np.empty((), task.target.like.dtype)
     for piece in task.pieces():
-        found = outside(task.target.read(piece.target), classes, ignore)
-        task.target.drop()
-        first = first if count else piece.start + found.first
+        part = task.target.read(piece.target)
+        found = outside(part, classes, ignore)
+        if found.number and not count:
+            first, label = piece.start + found.first, part.reshape(-1)[found.first]
         count += found.number
-    all_inside(Outside(count, first), task.target.array, classes, ignore)
+    # Of all the labels a message shows the first of those only.
+    target = np.broadcast_to(label, task.target.like.shape)
+    all_inside(Outside(count, first), target, classes, ignore)

@@ -23,10 +23,10 @@ from .._classification.cross_entropy_sums import LossSums, loss_sums, merge_sums
 from .._classification.nll import nll_loss
 from .._classification.shards import Shard, State, merge, nothing, state_of, within
 from .._core.blocks import Block
-from .._core.checks import Array, cast, computation_dtype, stand_in
+from .._core.checks import Array, cast, computation_dtype, is_floating, stand_in
 from .._core.panels import Panel, panels
 from .._core.reduction import unit_backward
-from .._core.targets import labels_for
+from .._core.targets import ImprobableError, labels_for
 
 
 class Options(NamedTuple):
@@ -191,13 +191,14 @@ def _place(block_info: Any) -> tuple[int, ...]:
 
 @contextmanager
 def _located(options: Options, block_info: Any) -> Iterator[None]:
-    """Say of a label out of range which chunk it is in."""
+    """Say of a label out of range, or of what is no class probability, which chunk it is in."""
     try:
         yield
-    except IndexError as error:
+    except (IndexError, ImprobableError) as error:
         place = _place(block_info)
-        place = (*place[: options.axis], *place[options.axis + 1 :])
-        raise IndexError(f"{error}; counted from {place}, where its chunk begins") from None
+        if isinstance(error, IndexError):
+            place = (*place[: options.axis], *place[options.axis + 1 :])
+        raise type(error)(f"{error}; counted from {place}, where its chunk begins") from None
 
 
 def _wide(array: Array) -> Array:
@@ -216,8 +217,7 @@ def _label(options: Options, target: Array) -> Array:
 
 def _target(options: Options, target: Array) -> Array:
     """Return the target of a chunk as cross_entropy takes it."""
-    labels = target.dtype.kind != "f"
-    return target.squeeze(options.axis) if labels else target
+    return target if is_floating(target.dtype) else target.squeeze(options.axis)
 
 
 def _problem(options: Options, logits: Array, target: Array, block_info: Any) -> Problem:

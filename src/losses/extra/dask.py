@@ -27,6 +27,7 @@ from .._core.checks import (
     axis_index,
     class_axis,
     class_weight,
+    is_floating,
     real,
     reduction_name,
     result_dtype,
@@ -34,6 +35,7 @@ from .._core.checks import (
     stand_in,
     whole_number,
 )
+from .._core.public import public
 from .._core.targets import is_probabilities, label_shape, not_a_class
 from . import _tasks as tasks
 from ._tasks import Options
@@ -44,6 +46,7 @@ DaskArray: TypeAlias = Any  # dask.array.Array, which has no types
 Chunk: TypeAlias = Any  # of an array; or, of states and sums, one of these
 
 
+@public
 def softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     r"""Softmax along an axis of a Dask array, as `losses.softmax`.
 
@@ -84,6 +87,7 @@ def softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     return _along_axis(x, axis, _softmax, softmax_of)
 
 
+@public
 def log_softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     r"""Logarithm of softmax along an axis of a Dask array, as `losses.log_softmax`.
 
@@ -124,6 +128,7 @@ def log_softmax(x: DaskArray, /, axis: int = -1) -> DaskArray:
     return _along_axis(x, axis, _log_softmax, log_softmax_of)
 
 
+@public
 def nll_loss(
     log_probs: DaskArray,
     target: DaskArray,
@@ -185,6 +190,7 @@ def nll_loss(
     return _reduced(call, _tree(parts, tasks.added, tasks.added, call.options.axis), reduction)
 
 
+@public
 def cross_entropy(
     logits: DaskArray,
     target: DaskArray,
@@ -223,8 +229,9 @@ def cross_entropy(
     ------
     TypeError, ValueError
         At once, as `losses.cross_entropy`, and ValueError if the size of a chunk is not known.
-    IndexError
-        When computed, if a class index is neither in [0, C) nor `ignore_index`.
+    IndexError, ValueError
+        When computed, if a class index is neither in [0, C) nor `ignore_index`, or a class
+        probability is negative, nan or infinite.
 
     See Also
     --------
@@ -252,6 +259,7 @@ def cross_entropy(
     return _reduced(call, each, reduction)
 
 
+@public
 def cross_entropy_value_and_grad(
     logits: DaskArray,
     target: DaskArray,
@@ -354,17 +362,18 @@ def _checked(
     scores, target = _known(**{name: scores}), _known(target=target)
     like, target_like = _like(**{name: scores}), _like(target=target)
     axis = class_axis(axis, like, name)
+    ignore = whole_number(ignore_index=ignore_index)
     labels = name == "log_probs" or not is_probabilities(target_like, like)
     if labels:
-        whole_number(ignore_index=ignore_index)
         label_shape(like, axis, target_like, name)
     else:
-        not_a_class(ignore_index)
+        not_a_class(ignore)
     if isinstance(weight, da.Array):
         raise TypeError(
             "weight: expected an array in memory, which every task has, got a Dask array"
         )
     weights = class_weight(weight, like.shape[axis])
+    weights = None if weights is None else weights.copy()  # the caller may change it, the graph not
     scores = _floating(scores)
     single = like.ndim == 1
     if single:
@@ -374,7 +383,7 @@ def _checked(
     if labels:
         target, chunks[axis] = target[(*(slice(None),) * axis, None)], (1,)
     classes, dtype = scores.shape[axis], result_dtype(scores)
-    options = Options(axis, classes, dtype, weights, ignore_index, epsilon, threads, name)
+    options = Options(axis, classes, dtype, weights, ignore, epsilon, threads, name)
     return _Call(scores, target.rechunk(tuple(chunks)), labels, single, options)
 
 
@@ -394,11 +403,11 @@ def _like(**argument: DaskArray) -> Array:
     """Return an array of the shape and dtype of the one named argument, in no memory."""
     ((name, array),) = argument.items()
     real(**{name: array._meta})  # a masked array tells here that it is one
-    return real(**{name: stand_in(array.shape, array.dtype)})
+    return stand_in(array.shape, real(**{name: np.empty(0, array.dtype)}).dtype)
 
 
 def _floating(array: DaskArray) -> DaskArray:
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array if is_floating(array.dtype) else array.astype(np.float64)
 
 
 # ---- graphs --------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""The face of a public function: a call that does not fit its signature is told what does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What others name otherwise.
+NAMES = {"dim": "axis", "keepdim": "keepdims"}
+
+# What is left out first, and what it is.
+FIRST = {
+    "grad_output": "the gradient with respect to the result, of its shape: 1.0 for a mean or a sum",
+    "vector": "what the Hessian is multiplied by",
+}
+
+
+def public(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function whose error at arguments that do not fit says which do."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            begun = error.__traceback__ is not None and error.__traceback__.tb_next
+            if begun:  # an error of the function's own
+                raise
+            message = _what_fits(function, args, kwargs) or str(error)
+        raise TypeError(message)
+
+    return call
+
+
+def _what_fits(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
+    """Return what a call does not fit the signature of a function in, and what would."""
+    name, code = function.__name__, function.__code__
+    arrays = code.co_varnames[: code.co_posonlyargcount]
+    known = code.co_varnames[len(arrays) : code.co_argcount + code.co_kwonlyargcount]
+    among = f"its options are {', '.join(known)}" if known else "it has no options"
+    came = f"{name}: expected ({', '.join(arrays)}) by position, got {len(args)}"
+    if len(args) < len(arrays):
+        first = arrays[0]
+        return f"{came}; the first is {first}, {FIRST[first]}" if first in FIRST else came
+    for option in options:
+        if option not in known:
+            here = NAMES.get(option)
+            if here in known:
+                return f"{name}: {option} is named {here} here: pass {here}={options[option]!r}"
+            also = f", which NumPy names {here}" if here else ""
+            return f"{name}: expected no option {option}{also}; {among}"
+    return f"{came}; {among}, by name" if len(args) > code.co_argcount else None
