@@ -50,7 +50,8 @@ def evaluator(logits, target, **options):
 
 
 def numbers(sums):
-    return tuple(np.float64(part) for part in (*sums.total, *sums.divisor, *sums[2:]))
+    counts = sums.counted, sums.ignored, sums.weighted, sums.correct
+    return tuple(np.float64(part) for part in (*sums.total, *sums.divisor, *counts))
 
 
 def sums(logits, target, **options):
