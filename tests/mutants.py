@@ -1884,6 +1884,20 @@ MUTANTS = [
         "if False:",
         "extra/test_dask.py::test_chunks_of_unknown_size_are_an_error_that_says_what_to_do",
     ),
+    Mutant(
+        "log_softmax of shards takes log(1 + q)",
+        "_classification/shards.py",
+        "out -= across(np.log1p(state.others), axis)",
+        "out -= across(np.log(1 + state.others), axis)",
+        "extra/test_dask.py::test_a_confident_prediction_keeps_its_tails_in_any_chunks",
+    ),
+    Mutant(
+        "Dask's tasks have the workers of when they run",
+        "extra/dask.py",
+        "smoothing(label_smoothing), worker_count(workers)",
+        "smoothing(label_smoothing), workers",
+        "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
+    ),
     # Second derivatives.
     Mutant(
         "the curvature of a sure class is a subtraction",
@@ -1940,6 +1954,24 @@ MUTANTS = [
         "curvature *= 2 * grads",
         "curvature *= grads",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+    ),
+    Mutant(
+        "a curvature has the dtype of the computation",
+        "_classification/cross_entropy.py",
+        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
+        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
+        "spare: Array) -> None:\n        mass",
+        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
+        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
+        "spare: Array) -> None:\n        mass",
+        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+    ),
+    Mutant(
+        "a curvature is written over the caller's vector",
+        "_regression/squared_error.py",
+        "else 2 * vector\n",
+        "else np.multiply(vector, 2, out=vector if vector.flags.writeable else None)\n",
+        "rooms/test_arguments.py::test_inputs_are_never_written",
     ),
     # What the whole suite missed once.
     Mutant(
@@ -2093,20 +2125,6 @@ MUTANTS = [
         "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
     ),
     Mutant(
-        "Dask's tasks have the workers of when they run",
-        "extra/dask.py",
-        "smoothing(label_smoothing), worker_count(workers)",
-        "smoothing(label_smoothing), workers",
-        "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
-    ),
-    Mutant(
-        "log_softmax of shards takes log(1 + q)",
-        "_classification/shards.py",
-        "out -= across(np.log1p(state.others), axis)",
-        "out -= across(np.log(1 + state.others), axis)",
-        "extra/test_dask.py::test_a_confident_prediction_keeps_its_tails_in_any_chunks",
-    ),
-    Mutant(
         "a mean of sums beyond the largest number warns",
         "_classification/cross_entropy_sums.py",
         'with np.errstate(all="ignore"):\n            return self.sum',
@@ -2136,24 +2154,6 @@ MUTANTS = [
         "    run(lambda: kernel, plan.blocks, worker_count(None))\n    return result",
         "    run(lambda: kernel, plan.blocks, 1)\n    return result",
         "rooms/test_bits.py::test_every_function_shares_its_blocks_among_the_workers",
-    ),
-    Mutant(
-        "a curvature is written over the caller's vector",
-        "_regression/squared_error.py",
-        "else 2 * vector\n",
-        "else np.multiply(vector, 2, out=vector if vector.flags.writeable else None)\n",
-        "rooms/test_arguments.py::test_inputs_are_never_written",
-    ),
-    Mutant(
-        "a curvature has the dtype of the computation",
-        "_classification/cross_entropy.py",
-        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
-        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
-        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
     ),
     Mutant(
         "a tile of inputs is as wide as that of one sample",
