@@ -150,7 +150,7 @@ def log_probabilities(x: Panel, e: Panel, out: Panel) -> None:
     out.subtract(low)
     samples, classes = above_half(out)
     if samples.size:
-        most = majority(e, samples, classes)
+        most = majority(e, samples, e.places(samples, classes))
         out.memory[out.places(samples, classes)] = most.log_probs
 
 
@@ -177,19 +177,18 @@ class Majority(NamedTuple):
     """
 
     samples: Array
-    classes: Array
+    places: Array  # of these classes in the memory of the exponentials
     others: Array  # R
     log_probs: Array
 
 
-def majority(e: Panel, samples: Array, classes: Array) -> Majority:
+def majority(e: Panel, samples: Array, places: Array) -> Majority:
     """Return what is known of some samples once a class of each has more than half."""
     if not samples.size:
         none = np.empty(0, e.values.dtype)
-        return Majority(samples, classes, none, none)
-    others = e.add_others(samples, classes)
-    own = e.memory[e.places(samples, classes)]
-    return Majority(samples, classes, others, -np.log1p(others / own))
+        return Majority(samples, places, none, none)
+    others = e.add_others(samples, places)
+    return Majority(samples, places, others, -np.log1p(others / e.memory[places]))
 
 
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:

@@ -121,7 +121,8 @@ def _log_softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> 
         # One class of each sample, whatever numbers these are.
         samples, chosen = np.unique(samples, return_index=True)
         classes = classes[chosen]
-        others, places = out.add_others(samples, classes), out.places(samples, classes)
+        places = out.places(samples, classes)
+        others = out.add_others(samples, places)
         own = out.memory[places]
         total[samples] = others + own
     np.exp(log_probs.values, out=spare.values)

@@ -104,7 +104,7 @@ def _log_sums(x: Panel, e: Panel, spare: Panel) -> Array:
     if near.size:
         some = e.some(near)
         classes = some.largest()
-        most = majority(some, np.arange(near.size), classes)
+        most = majority(some, np.arange(near.size), some.at(classes))
         more = most.log_probs > HALF[found.dtype.char]
         near, classes = near[more], classes[more]
         found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]

@@ -157,7 +157,7 @@ def probabilities(logits: Panel, out: Panel, spare: Panel) -> tuple[Array, Array
     """Write the probabilities p of a panel; return the most probable classes and their 1 - p."""
     total = exponentials(logits, out, spare).total
     top = out.largest()
-    others = out.add_others(np.arange(top.size), top)
+    others = out.add_others(np.arange(top.size), out.at(top))
     out.divide(total)
     return top, others / total
 
@@ -207,7 +207,7 @@ def at_labels(
         log_probs -= part
     (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
     if sure.size:
-        most = majority(out, sure, labels[sure])
+        most = majority(out, sure, at[sure])
         log_probs[sure] = most.log_probs
     if grads is not None:
         # p - 1 of the label is (e - S) / S, or -R / S.
@@ -232,6 +232,7 @@ class Costs(NamedTuple):
     low: Array
     total: Array
     most: Majority
+    classes: Array  # that have more than half
 
     def under(self, mass: Array, whole: Array, most_mass: Array) -> Array:
         """Return the sum of v (-log p) of each sample under a mass v.
@@ -252,10 +253,11 @@ def costs_of(logits: Panel, e: Panel, out: Panel) -> Costs:
     sums = exponentials(logits, e, out)
     high, low = logs(sums)
     subtract_log(logits, sums, high, out)
-    most = majority(e, *above_half(out))
-    if most.samples.size:
-        out.memory[out.places(most.samples, most.classes)] = 0
-    return Costs(out, low, sums.total, most)
+    samples, classes = above_half(out)
+    if samples.size:
+        out.memory[out.places(samples, classes)] = 0
+    most = majority(e, samples, e.places(samples, classes))
+    return Costs(out, low, sums.total, most, classes)
 
 
 def at_labels_and_spread(
@@ -269,21 +271,20 @@ def at_labels_and_spread(
 ) -> Array:
     """As under_mass, for a mass in every class and a weight more at the label."""
     costs = costs_of(logits, out, spare)
-    most = costs.most
+    most, classes = costs.most, costs.classes
     label_cost = costs.low - spare.memory[spare.at(labels)]
     whole, most_mass = np.broadcast_to(spread.whole, labels.shape), spread.mass
     if most.samples.size:
-        here = labels[most.samples] == most.classes
+        here = labels[most.samples] == classes
         label_cost[most.samples[here]] = 0 - most.log_probs[here]
         whole = whole.copy()
-        whole[most.samples] = spread.others[most.classes]
-        most_mass = np.broadcast_to(spread.mass, spread.others.shape)[most.classes]
+        whole[most.samples] = spread.others[classes]
+        most_mass = np.broadcast_to(spread.mass, spread.others.shape)[classes]
     loss = costs.under(spread.mass, whole, most_mass) + times(weight, label_cost)
     if grads is not None:
-        places = out.places(most.samples, most.classes)
-        out.memory[places] = 0 - most.others
+        out.memory[most.places] = 0 - most.others
         multiply_by_share(out, costs.total, (spread.whole + weight) * grads)
-        rest = out.memory[places]
+        rest = out.memory[most.places]
         subtract_mass(out, spread.mass, grads, spare)
         out.memory[out.at(labels)] -= weight * grads
         if most.samples.size:
@@ -291,7 +292,7 @@ def at_labels_and_spread(
             label_weight = np.broadcast_to(weight, labels.shape)[most.samples]
             others = whole[most.samples] + np.where(here, 0, label_weight)
             others *= np.broadcast_to(grads, labels.shape)[most.samples]
-            out.memory[places] = others + rest
+            out.memory[most.places] = others + rest
     return loss
 
 
@@ -303,20 +304,22 @@ def under_mass(logits: Panel, mass: Array, grads: Array | None, out: Panel, spar
     whole = most_mass = masses.add()
     others = whole
     if most.samples.size:
-        most_mass = masses.memory[masses.places(most.samples, most.classes)]
+        some = masses.some(most.samples)
+        places = some.at(costs.classes)
+        most_mass = some.memory[places]
+        some.memory[places] = 0
         others = whole.copy()
-        others[most.samples] = masses.add_others(most.samples, most.classes)
+        others[most.samples] = some.add()
     loss = costs.under(mass, others, most_mass)
     if grads is not None:
-        places = out.places(most.samples, most.classes)
-        out.memory[places] = 0 - most.others
+        out.memory[most.places] = 0 - most.others
         multiply_by_share(out, costs.total, whole * grads)
-        rest = out.memory[places]
+        rest = out.memory[most.places]
         subtract_mass(out, mass, grads, spare)
         if most.samples.size:
             # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
             rest += others[most.samples] * np.broadcast_to(grads, whole.shape)[most.samples]
-            out.memory[places] = rest
+            out.memory[most.places] = rest
     return loss
 
 

@@ -86,9 +86,10 @@ def state_of(logits: Panel, shard: Shard, out: Panel, spare: Panel) -> State:
         mass = top_mass + other_mass
         cost = inner(spare, shard.mass, out.values)
     np.exp(spare.values, out=out.values)
-    others = out.add_others(np.arange(top.size), top)
+    at = out.at(top)
+    others = out.add_others(np.arange(top.size), at)
     # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
-    others += 0 * out.memory[out.at(top)]
+    others += 0 * out.memory[at]
     others[np.isneginf(maxima)] = np.nan
     return State(maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost)
 

@@ -49,13 +49,26 @@ def _holds_floats(dtype: np.dtype[Any]) -> bool:
 def real(**argument: ArrayLike) -> Array:
     """Return the one named argument as an array of real numbers, of any real dtype."""
     ((name, value),) = argument.items()
+    array = value if type(value) is np.ndarray else _as_array(name, value)
+    if array.dtype.kind not in "fiub" and not is_floating(array.dtype):
+        raise TypeError(f"{name}: expected real numbers, got {_no_numbers(name, array)}")
+    if array.nbytes > ADDRESSABLE:
+        raise ValueError(
+            f"{name}: expected an array that a memory may hold, got a broadcast one of shape "
+            f"{array.shape}, {array.nbytes} bytes, each of which would be worked on"
+        )
+    return array
+
+
+def _as_array(name: str, value: ArrayLike) -> Array:
+    """Return an array of what is none yet, or is one of another kind."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name}: expected a plain array, got a masked array, whose mask would be lost; "
             f"pass {name}.filled(...)"
         )
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
     except (TypeError, RuntimeError) as error:  # of a device, or of what records gradients
@@ -66,14 +79,6 @@ def real(**argument: ArrayLike) -> Array:
             f"{name}: expected what NumPy makes an array of, got {kind.__name__}: "
             f"{str(error).partition(chr(10))[0].rstrip('.')}{remedy}"
         ) from None
-    if array.dtype.kind not in "fiub" and not is_floating(array.dtype):
-        raise TypeError(f"{name}: expected real numbers, got {_no_numbers(name, array)}")
-    if array.nbytes > ADDRESSABLE:
-        raise ValueError(
-            f"{name}: expected an array that a memory may hold, got a broadcast one of shape "
-            f"{array.shape}, {array.nbytes} bytes, each of which would be worked on"
-        )
-    return array
 
 
 def _no_numbers(name: str, array: Array) -> str:
@@ -368,6 +373,7 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
             f"out: expected memory of its own for every entry, got a broadcast array or "
             f"overlapping windows, with shape {out.shape} and strides {out.strides}"
         )
+    in_a_file = _in_a_file(out) is not None
     for name, value in given.items():
         if value is None or isinstance(value, (list, tuple, Real)):
             continue
@@ -376,7 +382,7 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
             if name == "logits" and _same_memory(out, array):
                 continue
             raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
-        if _overlap_in_a_file(out, array):
+        if in_a_file and _overlap_in_a_file(out, array):
             raise ValueError(
                 f"out: expected logits itself or separate memory, got part of the file of {name}, "
                 f"mapped once more; map the file once, and pass that map or slices of it"
@@ -401,6 +407,8 @@ def _same_memory(a: Array, b: Array) -> bool:
 
 
 def _overlap(a: Array, b: Array) -> bool:
+    if not np.may_share_memory(a, b):
+        return False
     try:
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # any is allowed
     except TooHardError:  # undecided within the work allowed: treated as an overlap

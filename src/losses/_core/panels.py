@@ -107,19 +107,15 @@ class Panel(NamedTuple):
         """Return the sum over the classes of each sample."""
         return _add(self.values, self.axis)
 
-    def add_others(self, samples: Array, classes: Array) -> Array:
-        """Return the sum over the classes but one of some samples, each with its own.
+    def add_others(self, samples: Array, places: Array) -> Array:
+        """Return the sum over the classes but one, at a place of its own, of some samples.
 
         The panel is written, and then as it was.
         """
-        if samples.size * 8 < self.samples and self.values.size > SMALL:
-            few = self.some(samples)
-            few.memory[few.at(classes)] = 0
-            return few.add()
-        places = self.places(samples, classes)
         kept = self.memory[places]
         self.memory[places] = 0
-        sums = self.add()[samples]
+        few = samples.size * 8 < self.samples and self.values.size > SMALL
+        sums = self.some(samples).add() if few else self.add()[samples]
         self.memory[places] = kept
         return sums
 
@@ -289,8 +285,9 @@ class Panels(NamedTuple):
         """Return a panel that is a part of memory in one dimension."""
         count = block.stop - block.start
         if self.axis:
-            part = memory[block.start * self.classes : block.stop * self.classes]
-            return Panel(part.reshape(count, self.classes), part, self.classes, 1)
+            if block.at:
+                memory = memory[block.start * self.classes : block.stop * self.classes]
+            return Panel(memory.reshape(count, self.classes), memory, self.classes, 1)
         lead, first = divmod(block.start, inner)
         values = memory.reshape(-1, self.classes, inner)[lead, :, first : first + count]
         return Panel(values, memory[lead * self.classes * inner + first :], inner, 0)

@@ -159,7 +159,7 @@ def labels_for(
     ignore = whole_number(ignore_index=ignore_index)
     samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
     weights = class_weight(weight, classes)
-    target = target.reshape(samples)
+    target = target if target.shape == samples else target.reshape(samples)
     found = outside(target, classes, ignore)
     all_inside(found, target, classes, ignore)
     return Labels(target, ignore, found.any_ignored, weights, computation_dtype(scores))
