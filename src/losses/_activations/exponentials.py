@@ -34,7 +34,7 @@ class Range(NamedTuple):
     power: int  # 2**-power makes a sum of finite exponentials moderate
     largest: float  # exp of it is finite
     smallest: Any  # the smallest normal number
-    tiny: Any  # from here up a quotient by a moderate sum is a normal number
+    tiny: float  # from here up a quotient by a moderate sum is a normal number
 
 
 def _range(dtype: np.dtype[Any]) -> Range:
@@ -46,7 +46,7 @@ def _range(dtype: np.dtype[Any]) -> Range:
         power=info.maxexp // 2,
         largest=float(np.floor(np.log(info.max))),
         smallest=info.smallest_normal,
-        tiny=np.ldexp(one, high + 2 - info.maxexp),
+        tiny=2.0 ** max(high + 2 - info.maxexp, -1000),
     )
 
 
@@ -164,8 +164,11 @@ def subtract_log(x: Panel, sums: Sums, high: Array, out: Panel) -> None:
 
 def above_half(log_probs: Panel) -> tuple[Array, Array]:
     """Return the samples of which a class has more than half, and this class of each."""
-    found = np.flatnonzero(log_probs.values > HALF[log_probs.values.dtype.char])
-    first, second = np.divmod(found, log_probs.values.shape[1])
+    found = log_probs.values > HALF[log_probs.values.dtype.char]
+    if found.size <= LARGE:
+        first, second = found.nonzero()
+    else:  # which takes much longer than this
+        first, second = np.divmod(found.reshape(-1).nonzero()[0], found.shape[1])
     return (first, second) if log_probs.axis else (second, first)
 
 
@@ -196,7 +199,7 @@ def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     limits = RANGES[total.dtype.char]
     scale = grads / total
     again = None
-    if grads.ndim or abs(grads) < limits.tiny:
+    if grads.ndim or abs(float(grads)) < limits.tiny:
         # g / S of a tiny g would lose its digits: 1 / S and g, one after the other, do not.
         wrong = (np.abs(scale) < limits.smallest) & (grads != 0)
         if wrong.any():

@@ -273,13 +273,12 @@ def at_labels_and_spread(
     costs = costs_of(logits, out, spare)
     most, classes = costs.most, costs.classes
     label_cost = costs.low - spare.memory[spare.at(labels)]
-    whole, most_mass = np.broadcast_to(spread.whole, labels.shape), spread.mass
+    whole, most_mass = np.full_like(costs.low, spread.whole), spread.mass
     if most.samples.size:
         here = labels[most.samples] == classes
         label_cost[most.samples[here]] = 0 - most.log_probs[here]
-        whole = whole.copy()
         whole[most.samples] = spread.others[classes]
-        most_mass = np.broadcast_to(spread.mass, spread.others.shape)[classes]
+        most_mass = of(spread.mass, classes)
     loss = costs.under(spread.mass, whole, most_mass) + times(weight, label_cost)
     if grads is not None:
         out.memory[most.places] = 0 - most.others
@@ -289,10 +288,8 @@ def at_labels_and_spread(
         out.memory[out.at(labels)] -= weight * grads
         if most.samples.size:
             # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
-            label_weight = np.broadcast_to(weight, labels.shape)[most.samples]
-            others = whole[most.samples] + np.where(here, 0, label_weight)
-            others *= np.broadcast_to(grads, labels.shape)[most.samples]
-            out.memory[most.places] = others + rest
+            others = whole[most.samples] + np.where(here, 0, of(weight, most.samples))
+            out.memory[most.places] = others * of(grads, most.samples) + rest
     return loss
 
 
@@ -318,9 +315,14 @@ def under_mass(logits: Panel, mass: Array, grads: Array | None, out: Panel, spar
         subtract_mass(out, mass, grads, spare)
         if most.samples.size:
             # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
-            rest += others[most.samples] * np.broadcast_to(grads, whole.shape)[most.samples]
-            out.memory[most.places] = rest
+            out.memory[most.places] = others[most.samples] * of(grads, most.samples) + rest
     return loss
+
+
+def of(numbers: Array, chosen: Array) -> Array:
+    """Return the chosen ones of some numbers, or the one for all."""
+    found: Array = numbers[chosen] if numbers.ndim else numbers
+    return found
 
 
 def subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:

@@ -241,6 +241,8 @@ def _unit_advice(name: str, low: Any, high: Any) -> str:
 def extremes(array: Array) -> tuple[Any, Any]:
     """Return the least and the largest entry of an array that has some, nan if one is nan."""
     array = distinct(array)
+    if array.dtype.kind != "V":
+        return np.minimum.reduce(array, axis=None), np.maximum.reduce(array, axis=None)
     with np.errstate(all="ignore"):  # of bfloat16 nan would be a warning
         return array.min(), array.max()
 
@@ -375,7 +377,7 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
         )
     in_a_file = _in_a_file(out) is not None
     for name, value in given.items():
-        if value is None or isinstance(value, (list, tuple, Real)):
+        if value is None or isinstance(value, (list, tuple, float, int)):
             continue
         array = np.asarray(value)  # the caller's memory, if it gave an array or a buffer
         if _overlap(out, array):

@@ -114,7 +114,7 @@ class Panel(NamedTuple):
         """
         kept = self.memory[places]
         self.memory[places] = 0
-        few = samples.size * 8 < self.samples and self.values.size > SMALL
+        few = self.values.size > SMALL and samples.size * 8 < self.samples
         sums = self.some(samples).add() if few else self.add()[samples]
         self.memory[places] = kept
         return sums
@@ -221,7 +221,7 @@ def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     else:
         sums = _add(np.multiply(values, wide, out=spare), axis)
     wrong = np.isnan(sums)
-    if wrong.any():
+    if np.count_nonzero(wrong):
         np.multiply(values, wide, out=spare)
         np.copyto(spare, 0, where=wide == 0)
         sums[wrong] = _add(spare, axis)[wrong]
@@ -244,6 +244,7 @@ class Panels(NamedTuple):
     room: int  # how many samples a block may have
     inner: int  # how many samples lie between two classes of an array in C order
     direct: bool  # whether each panel of such an array is 2-D where it lies
+    whole: tuple[int, int] | None  # the shape of the one panel that a small array in C order is
 
     def run(
         self,
@@ -254,11 +255,43 @@ class Panels(NamedTuple):
         finish: Finish | None = None,
     ) -> list[Any]:
         """Run compute on every panel; return what finish makes of each block."""
+        found = self._at_once(compute, inputs, output, finish) if self.whole else None
+        if found is not None:
+            return found
 
         def worker() -> _Worker:
             return _Worker(self, compute, inputs, output, workers, finish)
 
         return run(worker, self.blocks, workers)
+
+    @np.errstate(all="ignore")  # as in run of the blocks
+    def _at_once(
+        self,
+        compute: Compute,
+        inputs: Sequence[Array],
+        output: Array | None,
+        finish: Finish | None,
+    ) -> list[Any] | None:
+        """Do the same for arrays that are a panel each, without a schedule; None for any others."""
+        assert self.whole
+        step, panels = self.whole[1], []
+        given = inputs if output is None else (*inputs, output)
+        for array in given:
+            flags = array.flags
+            if not (flags.c_contiguous and flags.aligned and array.dtype == self.dtype):
+                return None
+            panels.append(Panel(array.reshape(self.whole), array.reshape(-1), step, self.axis))
+        memory = np.empty((2, *self.whole), self.dtype)
+        spare = Panel(memory[0], memory[0].reshape(-1), step, self.axis)
+        if output is None:
+            out = Panel(memory[1], memory[1].reshape(-1), step, self.axis)
+        else:
+            out = panels.pop()
+            for array in inputs:
+                if np.may_share_memory(output, array):
+                    return None
+        arrays = compute(self.blocks[0], panels, out, spare)
+        return [arrays if finish is None or arrays is None else finish(self.blocks[0], *arrays)]
 
     def memory(self, array: Array) -> tuple[Array, int] | None:
         """Return the memory of an array in one dimension, if the panels are parts of it as it is.
@@ -388,7 +421,10 @@ def _plan(
     # A block of columns has samples from one side of a class alone, or rows are the last axis.
     within = bool(blocks) and blocks[0].stop <= inner  # no block has more samples than the first
     direct = class_axis == len(shape) - 1 if axis else within
-    return Panels(axis, order, classes, samples, dtype, blocks, room, inner, direct)
+    size, whole = prod(samples), None
+    if direct and 2 * size <= room and (axis or inner == size) and blocks:
+        whole = (size, classes) if axis else (classes, size)
+    return Panels(axis, order, classes, samples, dtype, blocks, room, inner, direct, whole)
 
 
 _kept_plan = lru_cache(maxsize=256)(_plan)

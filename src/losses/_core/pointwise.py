@@ -17,7 +17,7 @@ def times(weight: Array | None, value: Array) -> Array:
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)
-    if np.isnan(product).any():
+    if np.count_nonzero(np.isnan(product)):  # faster than any()
         product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
     return product
 
