@@ -27,6 +27,9 @@ KEPT = 1 << 18  # entries of an array whose plan is kept from call to call
 REPEATED, SMALL = 16, 4096  # repeating a number for so few classes is faster than broadcasting
 TALL = 6  # times as many rows as classes: up to here turning rows into columns saves calls
 
+# Of few classes a block is many calls on one number for each sample, after each of which workers
+# meet at the interpreter's lock: with fewer blocks than these a worker costs more than it gives.
+BLOCKS_EACH = 4
 BUFFER_BYTES = 3 * 1024 * 1024  # of all the buffers of a worker
 
 # compute(block, panels, out, spare) fills out, and may return arrays of one number for each sample.
@@ -258,6 +261,9 @@ class Panels(NamedTuple):
         found = self._at_once(compute, inputs, output, finish) if self.whole else None
         if found is not None:
             return found
+
+        if self.classes * self.dtype.itemsize <= FEW_BYTES:
+            workers = min(workers, max(1, len(self.blocks) // BLOCKS_EACH))
 
         def worker() -> _Worker:
             return _Worker(self, compute, inputs, output, workers, finish)
