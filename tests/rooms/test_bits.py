@@ -6,7 +6,7 @@ from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
 
 import losses
-from losses._core import blocks
+from losses._core import blocks, panels
 
 classes = pytest.mark.parametrize("classes", [1, 2, 3, 10, 100, 200, 1000])
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
@@ -256,6 +256,7 @@ def test_a_sum_has_every_block(number, monkeypatch):
     logits, target = np.arange(3.0 * number).reshape(number, 3), np.zeros(number, int)
     each = losses.cross_entropy(logits, target, reduction="none")
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
     assert_same(losses.cross_entropy(logits, target, reduction="sum"), each.sum())
 
 
@@ -270,6 +271,7 @@ def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
 
     monkeypatch.setattr(blocks, "Thread", counted)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
     for workers in (1, 2):
         with losses.set_workers(workers):
             call(name)
