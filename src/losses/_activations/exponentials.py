@@ -186,12 +186,15 @@ class Majority(NamedTuple):
 
 
 def majority(e: Panel, samples: Array, places: Array) -> Majority:
-    """Return what is known of some samples once a class of each has more than half."""
+    """Return what is known of some samples of which a class has more than half.
+
+    In the panel its exponential is 0 then.
+    """
     if not samples.size:
         none = np.empty(0, e.values.dtype)
         return Majority(samples, places, none, none)
-    others = e.add_others(samples, places)
-    return Majority(samples, places, others, -np.log1p(others / e.memory[places]))
+    own, others = e.set_aside(samples, places)
+    return Majority(samples, places, others, -np.log1p(others / own))
 
 
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:

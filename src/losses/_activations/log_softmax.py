@@ -122,8 +122,7 @@ def _log_softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> 
         samples, chosen = np.unique(samples, return_index=True)
         classes = classes[chosen]
         places = out.places(samples, classes)
-        others = out.add_others(samples, places)
-        own = out.memory[places]
+        own, others = out.set_aside(samples, places)
         total[samples] = others + own
     np.exp(log_probs.values, out=spare.values)
     spare.multiply(total)

@@ -157,7 +157,8 @@ def probabilities(logits: Panel, out: Panel, spare: Panel) -> tuple[Array, Array
     """Write the probabilities p of a panel; return the most probable classes and their 1 - p."""
     total = exponentials(logits, out, spare).total
     top = out.largest()
-    others = out.add_others(np.arange(top.size), out.at(top))
+    at = out.at(top)
+    out.memory[at], others = out.set_aside(np.arange(top.size), at)
     out.divide(total)
     return top, others / total
 

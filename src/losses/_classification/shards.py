@@ -87,9 +87,9 @@ def state_of(logits: Panel, shard: Shard, out: Panel, spare: Panel) -> State:
         cost = inner(spare, shard.mass, out.values)
     np.exp(spare.values, out=out.values)
     at = out.at(top)
-    others = out.add_others(np.arange(top.size), at)
+    own, others = out.set_aside(np.arange(top.size), at)
     # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
-    others += 0 * out.memory[at]
+    others += 0 * own
     others[np.isneginf(maxima)] = np.nan
     return State(maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost)
 

@@ -110,17 +110,15 @@ class Panel(NamedTuple):
         """Return the sum over the classes of each sample."""
         return _add(self.values, self.axis)
 
-    def add_others(self, samples: Array, places: Array) -> Array:
-        """Return the sum over the classes but one, at a place of its own, of some samples.
+    def set_aside(self, samples: Array, places: Array) -> tuple[Array, Array]:
+        """Return an entry of each of some samples, and the sum over its other classes.
 
-        The panel is written, and then as it was.
+        The entries, at these places in the memory, are 0 then.
         """
-        kept = self.memory[places]
+        entries = self.memory[places]
         self.memory[places] = 0
         few = self.values.size > SMALL and samples.size * 8 < self.samples
-        sums = self.some(samples).add() if few else self.add()[samples]
-        self.memory[places] = kept
-        return sums
+        return entries, self.some(samples).add() if few else self.add()[samples]
 
     def largest(self) -> Array:
         """Return the largest class of each sample, the first of equal ones, or of nan."""
