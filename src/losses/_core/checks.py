@@ -409,20 +409,23 @@ def _overlap(a: Array, b: Array) -> bool:
 
 def _overlap_in_a_file(out: Array, array: Array) -> bool:
     """Return whether two memory maps of one file may have bytes of it in common."""
-    one, other = _in_a_file(out), _in_a_file(array)
+    one, other = _in_a_file(out, written=True), _in_a_file(array, written=False)
     if one is None or other is None or one[0] != other[0]:
         return False
     return one[1] < other[2] and other[1] < one[2]
 
 
-def _in_a_file(array: Array) -> tuple[str, int, int] | None:
-    """Return the file that an array is mapped from, and from which byte of it up to which."""
+def _in_a_file(array: Array, *, written: bool) -> tuple[str, int, int] | None:
+    """Return the file that an array is mapped from, and from which byte of it up to which.
+
+    It is None too where the array is to be written, but not the file.
+    """
     mapped: Any = array
     while isinstance(mapped.base, np.ndarray):  # to the map that the array is a view of
         mapped = mapped.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or not array.size:
         return None
-    if mapped.mode == "c":  # what is written there never reaches the file
+    if written and mapped.mode == "c":  # a copy on write, which reads the file until then
         return None
     low, high = byte_bounds(array)
     before = mapped.offset - byte_bounds(mapped)[0]
