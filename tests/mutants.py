@@ -1022,7 +1022,7 @@ MUTANTS = [
     Mutant(
         "set_workers as a statement does nothing",
         "_core/blocks.py",
-        "        self._token = _default.set(self)\n",
+        "        self._token = _default.set(self._count)\n",
         "        self._token = _default.set(_default.get())\n",
         "laws/test_determinism.py::"
         "test_the_default_number_of_workers_is_set_at_once_by_a_statement_too",
@@ -1030,8 +1030,8 @@ MUTANTS = [
     Mutant(
         "one default of workers is entered twice",
         "_core/blocks.py",
-        "if self._entered or _default.get() is not self:",
-        "if _default.get() is not self:",
+        "if self._entered or _default.get() != self._count:",
+        "if _default.get() != self._count:",
         "laws/test_determinism.py::test_each_with_wants_a_default_of_its_own",
     ),
     Mutant(
@@ -1782,9 +1782,23 @@ MUTANTS = [
     Mutant(
         "a map whose file is never written is taken for one that is",
         "_core/checks.py",
-        'if mapped.mode == "c":',
+        'if written and mapped.mode == "c":',
         "if False:",
         "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
+    ),
+    Mutant(
+        "a map that copies what is written is taken for one that does not read the file",
+        "_core/checks.py",
+        'if written and mapped.mode == "c":',
+        'if mapped.mode == "c":',
+        "rooms/test_out.py::test_out_may_not_map_what_an_input_maps_of_a_file",
+    ),
+    Mutant(
+        "labels that become wrong after they are checked are an error of the program",
+        "_score/score.py",
+        "        except IndexError:",
+        "        except RecursionError:",
+        "rooms/test_score.py::test_labels_that_change_and_keep_their_time_are_one_line_too",
     ),
     Mutant(
         "smoothing is shared among the classes of a shard",
