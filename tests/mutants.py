@@ -2229,7 +2229,8 @@ def check_the_table() -> None:
         if (count := text.count(mutant.old)) != 1:
             raise SystemExit(f"{mutant.name}: {count} places in {mutant.file}, expected one")
         path, _, test = mutant.tests.partition("::")
-        if f"def {test.partition('[')[0]}" not in (ROOT / "tests" / path).read_text(encoding="utf-8"):
+        tests = (ROOT / "tests" / path).read_text(encoding="utf-8")
+        if f"def {test.partition('[')[0]}" not in tests:
             raise SystemExit(f"{mutant.name}: no test {test} in {path}")
 
 

@@ -196,7 +196,7 @@ def test_weight_is_cast_to_the_dtype_of_the_computation(name):
 
 
 @smoothed
-@pytest.mark.parametrize("label_smoothing", [-0.1, -1e-30, 1.1, INF, np.nan])
+@pytest.mark.parametrize("label_smoothing", [-0.1, -1e-30, 1.1, INF, np.nan, 10**400])
 def test_label_smoothing_lies_between_0_and_1(name, label_smoothing):
     with pytest.raises(ValueError, match=f"label_smoothing.*{label_smoothing}"):
         call(name, label_smoothing=label_smoothing)

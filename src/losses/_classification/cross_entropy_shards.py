@@ -422,7 +422,8 @@ def _checked(
         try:
             whole = stand_in(shape, logits.dtype)
         except ValueError:
-            raise ValueError(f"classes: expected as many as an array may have, got {count}") from None
+            what = f"as many as an array may have, got {count}"
+            raise ValueError(f"classes: expected {what}") from None
         labels = labels_for(whole, axis, target, None, ignore_index, "logits of all classes")
     return _Call(logits, target, plan, first, count, labels, weight, epsilon, threads)
 
