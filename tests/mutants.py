@@ -593,15 +593,15 @@ MUTANTS = [
     Mutant(
         "a label_smoothing of nan passes",
         "_core/checks.py",
-        "if not 0 <= value <= 1:",
-        "if value < 0 or value > 1:",
+        "if not 0 <= number <= 1:",
+        "if number < 0 or number > 1:",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
     ),
     Mutant(
         "a label_smoothing above 1 passes",
         "_core/checks.py",
-        "if not 0 <= value <= 1:",
-        "if not 0 <= value:",
+        "if not 0 <= number <= 1:",
+        "if not 0 <= number:",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
     ),
     # 16: class probabilities.
