@@ -172,9 +172,7 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
         raise ValueError(_wrong_shape(target, scores, samples, name))
     if target.dtype.kind not in "iu":
         missing = ""
-        if is_floating(
-            target.dtype
-        ):  # of a file, or in Dask, there may be nan that is not read yet
+        if is_floating(target.dtype):  # nan may be there unread: in a file, in Dask's chunks
             missing = ", missing ones (nan) by np.nan_to_num(target, nan=ignore_index).astype(int)"
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
