@@ -19,6 +19,17 @@ def refused(logits, target, *words):
         assert word in str(error.value)
 
 
+def refused_until_filled(missing):
+    """Assert that labels of which one is missing are refused, and what is said to pass does."""
+    refused(LOGITS, missing, "target", "np.nan_to_num(target, nan=ignore_index).astype(int)")
+    target = np.nan_to_num(missing, nan=-100).astype(int)
+    assert_same(losses.cross_entropy(LOGITS, target), losses.cross_entropy(LOGITS, [1, -100]))
+
+
+def test_lists():
+    refused_until_filled([1, np.nan])
+
+
 def test_pandas():
     pd = pytest.importorskip("pandas", reason="tables of pandas")
     frame = pd.DataFrame(LOGITS)
@@ -27,6 +38,7 @@ def test_pandas():
     assert_same(losses.cross_entropy(frame, pd.Series(TARGET, dtype="category")), EXPECTED)
     nullable = frame.astype("Float64")
     nullable.iloc[0, 0] = pd.NA
+    refused_until_filled(pd.Series([1, None], dtype="Int64"))
     refused(nullable, TARGET, "logits", "dtype object", "logits.to_numpy(float)")
     assert np.isnan(losses.cross_entropy(nullable.to_numpy(float, na_value=np.nan), TARGET))
     for names in [pd.Series(["a", "b"]), pd.Series(["a", "b"], dtype="category")]:
@@ -43,7 +55,7 @@ def test_polars():
     frame = pl.DataFrame(LOGITS)
     assert_same(losses.cross_entropy(frame, pl.Series(TARGET)), EXPECTED)
     refused(frame, pl.Series(["a", "b"]), "target", "encode the labels as integers")
-    refused(frame, pl.Series([1, None]), "target", "float64")
+    refused_until_filled(pl.Series([1, None]))
 
 
 def test_torch():

@@ -1,7 +1,9 @@
 """Results are the same to the bit: composed or fused, alone or in a batch, on any threads."""
 
 import contextvars
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -248,6 +250,16 @@ def test_each_with_wants_a_default_of_its_own():
             pass
         with pytest.raises(RuntimeError, match="made earlier"):
             contextvars.Context().run(losses.set_workers(4).__enter__)
+
+    contextvars.Context().run(within)
+
+
+def test_a_default_that_is_set_again_and_again_takes_no_memory():
+    def within():
+        earlier = weakref.ref(losses.set_workers(2))
+        losses.set_workers(3)
+        gc.collect()
+        assert earlier() is None
 
     contextvars.Context().run(within)
 

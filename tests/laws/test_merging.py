@@ -738,6 +738,8 @@ FITTING = {"logits": np.ones((2, 3)), "target": [0, 5], "first_class": 2, "class
         ({"first_class": 0.5}, TypeError, "^first_class: "),
         ({"classes": 6.5}, TypeError, "^classes: "),
         ({"classes": 0, "first_class": 0, "logits": np.ones((2, 0))}, ValueError, "classes"),
+        ({"classes": 2**60}, ValueError, "classes: expected as many as an array may have"),
+        ({"classes": 2**70}, ValueError, "classes: expected as many as an array may have"),
         ({"target": [0, 6]}, IndexError, r"outside \[0, 6\)"),
         ({"target": [0]}, ValueError, "target"),
         ({"target": np.ones((2, 6))}, ValueError, "target"),

@@ -208,3 +208,14 @@ def test_a_file_of_bfloat16_has_untyped_bytes_and_the_command_says_so(tmp_path, 
 def test_nothing_imports_ml_dtypes():
     script = "import sys, losses; losses.softmax([1.0]); sys.exit('ml_dtypes' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+@narrow
+def test_a_narrow_target_of_nan_is_an_error_and_no_warning(dtype):
+    target = np.array([[0, 1], [np.nan, 1]]).astype(dtype)
+    scores = np.zeros(target.shape)
+    for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy"):
+        with pytest.raises(ValueError, match=r"target: 1 .*position \(1, 0\): nan"):
+            getattr(losses, name)(scores, target)
+    with pytest.raises(ValueError, match=r"probs: 1 .*position \(1, 0\): nan"):
+        losses.binary_cross_entropy(target, scores)

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests import mutants
 
 import losses
 from losses.extra import dask as lazy
@@ -234,6 +235,10 @@ def test_a_suppression_has_a_reason(path):
         for mark in ("# type: ignore", "# noqa", "# pragma"):
             if mark in line:
                 assert "  # " in line.partition(mark)[2], line
+
+
+def test_every_planted_bug_has_one_place_in_the_sources_and_a_test():
+    mutants.check_the_table()
 
 
 def test_pytest_collects_no_test_that_is_skipped_without_a_reason():

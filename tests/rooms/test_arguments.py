@@ -348,6 +348,19 @@ def test_what_torch_names_dim_is_an_axis(name):
             lambda: losses.softmax(SCORES, 1, axis=1),
             "softmax() got multiple values for argument 'axis'",
         ),
+        (
+            lambda: losses.Evaluator(dim=1),
+            "Evaluator: dim is named axis here: pass axis=1",
+        ),
+        (
+            lambda: losses.Evaluator(SCORES),
+            "Evaluator: expected () by position, got 1; its options are weight, ignore_index, "
+            "label_smoothing, axis, workers, by name",
+        ),
+        (
+            lambda: losses.Evaluator().update(SCORES),
+            "Evaluator.update: expected (logits, target) by position, got 1",
+        ),
     ],
 )
 def test_a_call_that_does_not_fit_is_told_what_does(call, message):

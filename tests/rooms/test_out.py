@@ -231,8 +231,9 @@ def maps(path, offset=0, modes=("r", "r+")):
 @every
 @pytest.mark.parametrize("offset", [0, 8, 40])
 @pytest.mark.parametrize("part", [np.asarray, lambda array: array[:], lambda array: array[::-1]])
-def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, tmp_path):
-    logits, out = maps(tmp_path / "both", offset)
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, mode, tmp_path):
+    logits, out = maps(tmp_path / "both", offset, modes=(mode, "r+"))
     with pytest.raises(ValueError, match=r"out: .*file of logits.*map the file once"):
         call(name, logits=logits, target=np.full(SHAPE, 0.5), out=part(out))
     assert (out == 7).all()

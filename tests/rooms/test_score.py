@@ -670,6 +670,20 @@ def test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing(
         assert (folder / "losses.npy").read_bytes() == before
 
 
+def test_labels_that_change_and_keep_their_time_are_one_line_too(capsys, monkeypatch):
+    save(logits=np.zeros((9, 3)), target=np.zeros(9, int))
+    os.utime("target.npy", ns=(0, 0))
+
+    def change():  # as who has mapped the file may, or who copies its time too
+        rewritten("target.npy")
+        os.utime("target.npy", ns=(0, 0))
+
+    meanwhile(monkeypatch, change)
+    line = "python -m losses score: target.npy: was changed while it was read\n"
+    assert run(capsys, "logits.npy", "target.npy", "--out", "losses.npy") == (2, "", line)
+    assert sorted(os.listdir()) == ["logits.npy", "target.npy"]
+
+
 def test_a_file_that_another_takes_the_place_of_is_scored_as_it_was(capsys, monkeypatch):
     logits, labels, _ = data((9, 5))
     save(logits=logits, target=labels, other=np.zeros(4))

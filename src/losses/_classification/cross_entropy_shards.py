@@ -419,7 +419,11 @@ def _checked(
         check_probabilities(target, ignore_index)
     else:
         shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
-        whole = stand_in(shape, logits.dtype)
+        try:
+            whole = stand_in(shape, logits.dtype)
+        except ValueError:
+            what = f"as many as an array may have, got {count}"
+            raise ValueError(f"classes: expected {what}") from None
         labels = labels_for(whole, axis, target, None, ignore_index, "logits of all classes")
     return _Call(logits, target, plan, first, count, labels, weight, epsilon, threads)
 

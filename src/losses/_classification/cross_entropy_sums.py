@@ -443,8 +443,10 @@ class Evaluator:
     Evaluator(LossSums(mean=2.39547, counted=2, ignored=1, denominator=2))
     """
 
+    @public
     def __init__(
         self,
+        /,
         *,
         weight: ArrayLike | None = None,
         ignore_index: int = -100,
@@ -462,6 +464,7 @@ class Evaluator:
             "workers": worker_count(workers),
         }
 
+    @public
     def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
         """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
         batch = cross_entropy_sums(logits, target, **self._options)

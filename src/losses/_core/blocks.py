@@ -196,8 +196,7 @@ def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> list[An
 def worker_count(workers: object) -> int:
     """Return the number of workers: None is the current default, -1 one for each core."""
     if workers is None:
-        default = _default.get()
-        return 1 if default is None else default._count
+        return _default.get()
     count = whole_number(workers=workers)
     if count == -1:
         return _cores()
@@ -255,11 +254,11 @@ class set_workers:  # noqa: N801  # a statement, read as a verb
 
     def __init__(self, workers: int, /) -> None:
         self._count = worker_count(workers)
-        self._token = _default.set(self)
+        self._token = _default.set(self._count)
         self._entered = False
 
     def __enter__(self) -> None:
-        if self._entered or _default.get() is not self:
+        if self._entered or _default.get() != self._count:
             raise RuntimeError(
                 f"set_workers: expected a call for each `with`, got one that was made earlier; "
                 f"write `with set_workers({self._count}):`"
@@ -273,4 +272,5 @@ class set_workers:  # noqa: N801  # a statement, read as a verb
         return f"set_workers({self._count})"
 
 
-_default: ContextVar[set_workers | None] = ContextVar("losses_workers", default=None)
+# A number, not what set it: that knows what was before, and so would keep all that ever were.
+_default: ContextVar[int] = ContextVar("losses_workers", default=1)

@@ -239,12 +239,15 @@ def _unit_advice(name: str, low: Any, high: Any) -> str:
 
 
 def extremes(array: Array) -> tuple[Any, Any]:
-    """Return the least and the largest entry of an array that has some, nan if one is nan."""
+    """Return the least and the largest entry of an array that has some, nan if one is nan.
+
+    They are numbers that compare without a warning, which nan of bfloat16 does not.
+    """
     array = distinct(array)
     if array.dtype.kind != "V":
         return np.minimum.reduce(array, axis=None), np.maximum.reduce(array, axis=None)
-    with np.errstate(all="ignore"):  # of bfloat16 nan would be a warning
-        return array.min(), array.max()
+    with np.errstate(all="ignore"):
+        return array.min().item(), array.max().item()
 
 
 def distinct(array: Array) -> Array:
@@ -263,9 +266,10 @@ def chunks(array: Array) -> Iterator[tuple[int, Array]]:
 def found_in_chunks(found: Iterable[Array]) -> tuple[int, int]:
     """Return how many entries were found, given for each chunk which, and where the first lies."""
     number, first = 0, 0
-    for turn, chunk in enumerate(found):
-        first = first if number else turn * CHUNK + int(chunk.argmax())
-        number += int(np.count_nonzero(chunk))
+    with np.errstate(all="ignore"):  # to compare a nan of bfloat16 would be a warning
+        for turn, chunk in enumerate(found):
+            first = first if number else turn * CHUNK + int(chunk.argmax())
+            number += int(np.count_nonzero(chunk))
     return number, first
 
 
@@ -346,10 +350,10 @@ def smoothing(label_smoothing: object) -> float:
         label_smoothing = label_smoothing.item()  # a number of bfloat16 is no Real
     if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):
         raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
-    value = float(label_smoothing)
-    if not 0 <= value <= 1:
-        raise ValueError(f"label_smoothing: expected a number in [0, 1], got {value}")
-    return value
+    number: Any = label_smoothing
+    if not 0 <= number <= 1:
+        raise ValueError(f"label_smoothing: expected a number in [0, 1], got {number}")
+    return float(number)
 
 
 def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> Array:
@@ -419,20 +423,23 @@ def _overlap(a: Array, b: Array) -> bool:
 
 def _overlap_in_a_file(out: Array, array: Array) -> bool:
     """Return whether two memory maps of one file may have bytes of it in common."""
-    one, other = _in_a_file(out), _in_a_file(array)
+    one, other = _in_a_file(out, written=True), _in_a_file(array, written=False)
     if one is None or other is None or one[0] != other[0]:
         return False
     return one[1] < other[2] and other[1] < one[2]
 
 
-def _in_a_file(array: Array) -> tuple[str, int, int] | None:
-    """Return the file that an array is mapped from, and from which byte of it up to which."""
+def _in_a_file(array: Array, *, written: bool) -> tuple[str, int, int] | None:
+    """Return the file that an array is mapped from, and from which byte of it up to which.
+
+    It is None too where the array is to be written, but not the file.
+    """
     mapped: Any = array
     while isinstance(mapped.base, np.ndarray):  # to the map that the array is a view of
         mapped = mapped.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or not array.size:
         return None
-    if mapped.mode == "c":  # what is written there never reaches the file
+    if written and mapped.mode == "c":  # a copy on write, which reads the file until then
         return None
     low, high = byte_bounds(array)
     before = mapped.offset - byte_bounds(mapped)[0]

@@ -38,9 +38,12 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
 
 def _what_fits(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
     """Return what a call does not fit the signature of a function in, and what would."""
-    name, code = function.__name__, function.__code__
+    name, code = function.__qualname__, function.__code__
     arrays = code.co_varnames[: code.co_posonlyargcount]
     known = code.co_varnames[len(arrays) : code.co_argcount + code.co_kwonlyargcount]
+    if "." in name:  # a method, of which nobody passes the first one
+        arrays, args = arrays[1:], args[1:]
+        name = name.removesuffix(".__init__")
     among = f"its options are {', '.join(known)}" if known else "it has no options"
     came = f"{name}: expected ({', '.join(arrays)}) by position, got {len(args)}"
     if len(args) < len(arrays):
@@ -53,4 +56,5 @@ def _what_fits(function: Any, args: tuple[Any, ...], options: Mapping[str, Any])
                 return f"{name}: {option} is named {here} here: pass {here}={options[option]!r}"
             also = f", which NumPy names {here}" if here else ""
             return f"{name}: expected no option {option}{also}; {among}"
-    return f"{came}; {among}, by name" if len(args) > code.co_argcount else None
+    most = len(arrays) + code.co_argcount - code.co_posonlyargcount
+    return f"{came}; {among}, by name" if len(args) > most else None

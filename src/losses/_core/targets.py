@@ -171,11 +171,14 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
     if target.dtype.kind == "b" and target.shape == scores.shape:
         raise ValueError(_wrong_shape(target, scores, samples, name))
     if target.dtype.kind not in "iu":
+        missing = ""
+        if is_floating(target.dtype):  # nan may be there unread: in a file, in Dask's chunks
+            missing = ", missing ones (nan) by np.nan_to_num(target, nan=ignore_index).astype(int)"
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
             f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; class indices "
-            f"held as floats become integers by target.astype(int), and class probabilities, to a "
-            f"cross entropy, have the shape of the logits"
+            f"held as floats become integers by target.astype(int){missing}, and class "
+            f"probabilities, to a cross entropy, have the shape of the logits"
         )
     if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
         raise ValueError(_wrong_shape(target, scores, samples, name))

@@ -90,7 +90,7 @@ class Stored(NamedTuple):
             while memory:
                 count = self.file.readinto(memory)
                 if not count:
-                    raise self._changed()
+                    raise self.changed()
                 memory = memory[count:]
         except OSError as error:
             raise RefusedError(self.path, error.strerror) from None
@@ -98,9 +98,10 @@ class Stored(NamedTuple):
     def check_unchanged(self) -> None:
         """Refuse a file that is not as it was when it was opened."""
         if _state(self.file) != self.state:
-            raise self._changed()
+            raise self.changed()
 
-    def _changed(self) -> RefusedError:
+    def changed(self) -> RefusedError:
+        """Return the error of a file that is not as it was."""
         return RefusedError(self.path, "was changed while it was read")
 
 

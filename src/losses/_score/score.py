@@ -37,6 +37,8 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
             problem = task.options.problem(logits, target)
         except ImprobableError:
             no_probabilities = no_probabilities.and_in(improbable(target), piece.target)
+        except IndexError:  # the labels were classes when all of them were checked
+            raise task.target.changed() from None
         else:
             sums = merge_sums(sums, sums_of(problem, losses))
         wrong = np.isnan(losses)
