@@ -8,7 +8,7 @@ import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import EXP, LOG1P, additions, assert_within, roundings
 from tests.accuracy.parameters import in_both_precisions, in_every_regime
-from tests.accuracy.regimes import problems
+from tests.accuracy.regimes import draw, problems
 
 import losses
 
@@ -163,6 +163,89 @@ def test_the_weighted_mean_adds_the_roundings_of_two_sums_and_a_quotient(regime,
             exactly = [scale * entry for entry in exact.cross_entropy_backward(x, t, **options)]
             assert_within(grad_budget + sums, grad_i, exactly)
         assert_within(max(budgets), loss, sum(row_losses) / whole)
+
+
+def upstream_of_every_size(count, dtype):
+    """Return numbers from the smallest to the largest of a dtype, so many of them."""
+    info = np.finfo(dtype)
+    middle = np.exp2(np.linspace(info.minexp - info.nmant, info.maxexp - 1, count - 2))
+    return np.concatenate([[info.smallest_subnormal], middle, [info.max]]).astype(dtype)
+
+
+@pytest.mark.parametrize("regime", ["normal logits", "sums near the lowest", "sums near the highest"])
+@in_both_precisions
+def test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest(regime, dtype):
+    """g / S neither loses digits nor overflows: e / S and g are multiplied one after the other.
+
+    Without a weight g is exact: what the budget has for that covers the product more.
+    """
+    for logits, target in problems(regime, dtype):
+        for grad_output in upstream_of_every_size(48, dtype).reshape(-1, 8)[:, : len(logits)]:
+            grad = losses.cross_entropy_backward(grad_output, logits, target, reduction="none")
+            for g, x, t, row in zip(grad_output, logits, target.tolist(), grad, strict=True):
+                exactly = exact.cross_entropy_backward(x, t)
+                exactly = [exact.decimals(g) * entry for entry in exactly]
+                assert_within(hard_budgets(x, t)[1], row, exactly)
+                alone = losses.cross_entropy_backward(g, x, t)
+                assert np.array_equal(alone, row)
+
+
+# What a promise in the docstrings says, whatever the spread of the logits: ulp of a loss and of an
+# entry of its gradient. It is less than the worst count, for no sum meets the worst of every term.
+FLAT_LOSS, FLAT_GRADIENT = 8, 12
+
+
+@in_every_regime
+@in_both_precisions
+def test_loss_and_gradient_are_within_a_few_ulp_wherever_no_shift_is_rounded(regime, dtype):
+    for logits, target in problems(regime, dtype):
+        both = losses.cross_entropy_value_and_grad(logits, target, reduction="none")
+        log_probs = losses.log_softmax(logits)
+        rows = zip(logits, target.tolist(), *both, log_probs, strict=True)
+        for x, t, loss, grad, row in rows:
+            if roundings(x).exps.max() > EXP[dtype]:
+                continue
+            exactly = exact.log_softmax(x)
+            assert_within(FLAT_LOSS, loss, -exactly[t])
+            assert_within(FLAT_LOSS, row, exactly)
+            assert_within(FLAT_GRADIENT, grad, exact.cross_entropy_backward(x, t))
+
+
+# On both sides of each change of the order in which classes are added.
+@pytest.mark.parametrize("classes", [2, 32, 33, 64, 65, 1024, 1025, 2048, 2049])
+@in_both_precisions
+def test_loss_and_gradient_are_within_a_few_ulp_in_every_order_of_the_sum(classes, dtype):
+    x, (t,) = draw("spread of 10", 1, classes, dtype, np.random.default_rng(classes))
+    loss, grad = losses.cross_entropy_value_and_grad(x, [t])
+    assert_within(FLAT_LOSS, loss, exact.cross_entropy(x[0], int(t)))
+    assert_within(FLAT_GRADIENT, grad[0], exact.cross_entropy_backward(x[0], int(t)))
+
+
+@pytest.mark.parametrize("logit", [0, -0.0, 1e-40, 1, -1.4, 88, 100, -100, -1000, 1e4, -1e30, 1e30])
+@in_both_precisions
+def test_the_only_class_is_certain_whatever_its_logit(logit, dtype):
+    x = np.array([[logit]], dtype)
+    loss, grad = losses.cross_entropy_value_and_grad(x, [0])
+    assert (loss, grad[0, 0], np.signbit(loss)) == (0, 0, False)
+    assert losses.log_softmax(x)[0, 0] == 0
+    assert losses.softmax(x)[0, 0] == 1
+    assert_within(1, losses.logsumexp(x), exact.decimals(x[0]))
+
+
+@in_both_precisions
+def test_tiny_probabilities_err_by_a_few_of_the_smallest_numbers(dtype):
+    """An exponential below the normal numbers errs by EXP / 2 of the smallest number, four times as
+    much over a sum near 1/4; the quotient and the product are rounded once more.
+    """
+    info = np.finfo(dtype)
+    tiny = np.linspace(np.log(info.smallest_normal) + 2, np.log(info.smallest_subnormal), 60)
+    for top in (-1.38, 0):  # beside which the others do not count
+        x = np.concatenate([[top], tiny]).astype(dtype)
+        n = roundings(x)
+        budget = n.exps + n.sum + 4 + 4 * EXP[dtype] / 2
+        assert_within(budget[1:], losses.softmax(x)[1:], exact.softmax(x)[1:])
+        grad = losses.cross_entropy_backward(1, x, 0)
+        assert_within(budget[1:], grad[1:], exact.cross_entropy_backward(x, 0)[1:])
 
 
 def test_two_logits_of_1e8_have_a_loss_of_log_2():
