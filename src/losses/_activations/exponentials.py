@@ -27,7 +27,11 @@ LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # 21 digits beyond
 
 
 class Range(NamedTuple):
-    """The moderate sums of a dtype, and what a larger one is scaled by."""
+    """The moderate sums of a dtype, and what a larger one is scaled by.
+
+    The lowest are near 1, so that e has its digits where e / S has. The highest leave room: 1 / S
+    is a normal number, and so is g / S unless g is tiny.
+    """
 
     low: Any
     high: Any
