@@ -42,7 +42,9 @@ def exactly(formula):
         arguments = decimals(list(arguments))
         options = {name: decimals(value) for name, value in options.items()}
         widest = max((spread(row) for row in arguments if isinstance(row, list)), default=0)
-        digits = max(DIGITS + int(min(widest, WIDEST) / 2), getcontext().prec)  # at least the caller's
+        digits = max(
+            DIGITS + int(min(widest, WIDEST) / 2), getcontext().prec
+        )  # at least the caller's
         with localcontext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN):
             return formula(*arguments, **options)
 

@@ -172,7 +172,9 @@ def upstream_of_every_size(count, dtype):
     return np.concatenate([[info.smallest_subnormal], middle, [info.max]]).astype(dtype)
 
 
-@pytest.mark.parametrize("regime", ["normal logits", "sums near the lowest", "sums near the highest"])
+@pytest.mark.parametrize(
+    "regime", ["normal logits", "sums near the lowest", "sums near the highest"]
+)
 @in_both_precisions
 def test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest(regime, dtype):
     """g / S neither loses digits nor overflows: e / S and g are multiplied one after the other.

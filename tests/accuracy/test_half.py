@@ -25,7 +25,9 @@ def test_a_half_precision_row_is_rounded_once(regime):
         log_probs, probs = losses.log_softmax(logits), losses.softmax(logits)
         for i, (x, t) in enumerate(zip(logits, target.tolist(), strict=True)):
             n = roundings(x, np.float32)
-            shares = n.exps + n.others + n.additions + n.sum + 5  # the largest of any gradient's entry
+            shares = (
+                n.exps + n.others + n.additions + n.sum + 5
+            )  # the largest of any gradient's entry
             log_budget = rounded_once(n.log_probs + 1)
             assert_within(log_budget[t], loss[i], exact.cross_entropy(x, t))
             assert_within(log_budget, log_probs[i], exact.log_softmax(x))

@@ -7,7 +7,15 @@ sum of all but the largest `n.others`, and a log-probability `n.log_probs`.
 import numpy as np
 import pytest
 from tests.accuracy import exact
-from tests.accuracy.budgets import EXP, EXPM1, LOG_OF_SUM, additions, assert_within, roundings, weighted_mean
+from tests.accuracy.budgets import (
+    EXP,
+    EXPM1,
+    LOG_OF_SUM,
+    additions,
+    assert_within,
+    roundings,
+    weighted_mean,
+)
 from tests.accuracy.parameters import in_both_precisions, in_every_regime
 from tests.accuracy.regimes import problems
 
