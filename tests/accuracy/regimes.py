@@ -97,6 +97,7 @@ def borders(dtype):
     limits = RANGES[np.dtype(dtype).char]
     return {
         "sums near the lowest": with_sums_near(limits.low),
+        "far apart below 0": lambda logits, _: -3 - 20 * np.abs(logits),
         "sums near the highest": with_sums_near(limits.high),
         "sums beyond the largest number": sums_beyond(limits.largest),
         "maxima near the largest": lambda logits, _: logits + limits.largest,
