@@ -850,6 +850,77 @@ MUTANTS = [
         "    loss = times(weight, (maxima + np.log1p(q)) - label_logits)\n",
         "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
     ),
+    # One exponential, without a shift where the sum is moderate: what the accuracy tests catch.
+    Mutant(
+        "a tiny upstream gradient is divided by the sum, below the normal numbers",
+        "_activations/exponentials.py",
+        "(size < limits.smallest) & (grads != 0) | np.isinf(size)",
+        "np.isinf(size)",
+        "accuracy/test_cross_entropy.py::"
+        "test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest",
+    ),
+    Mutant(
+        "a huge upstream gradient overflows over a sum below 1",
+        "_activations/exponentials.py",
+        " | np.isinf(size) & np.isfinite(grads)",
+        "",
+        "accuracy/test_cross_entropy.py::"
+        "test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest",
+    ),
+    Mutant(
+        "a tiny upstream gradient of all samples is not looked at",
+        "_activations/exponentials.py",
+        "if grads.ndim or not limits.tiny <= abs(grads) <= limits.high:",
+        "if grads.ndim:",
+        "accuracy/test_cross_entropy.py::"
+        "test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest",
+    ),
+    Mutant(
+        "a shift below 0 is the maximum, which rounds x - s",
+        "_activations/exponentials.py",
+        "np.where(scaled, 0, np.rint(maxima))",
+        "np.where(scaled, 0, maxima)",
+        "accuracy/test_cross_entropy.py::"
+        "test_loss_and_gradient_are_within_a_few_ulp_wherever_no_shift_is_rounded",
+    ),
+    Mutant(
+        "a large maximum with a finite exponential is shifted, not scaled",
+        "_activations/exponentials.py",
+        "scaled = (maxima >= 0) & (maxima <= limits.largest)",
+        "scaled = np.zeros(maxima.shape, bool)",
+        "accuracy/test_cross_entropy.py::"
+        "test_loss_and_gradient_are_within_a_few_ulp_wherever_no_shift_is_rounded",
+    ),
+    Mutant(
+        "the logarithm of the sum is one number in float32",
+        "_activations/exponentials.py",
+        "return high, log.astype(total.dtype)",
+        "return high, 0 * high",
+        "accuracy/test_cross_entropy.py::"
+        "test_loss_and_gradient_are_within_a_few_ulp_wherever_no_shift_is_rounded",
+    ),
+    Mutant(
+        "the logarithm of the sum is one number in float64",
+        "_activations/exponentials.py",
+        "    low += whole\n    return high, low",
+        "    return high, 0 * high",
+        "accuracy/test_cross_entropy.py::"
+        "test_loss_and_gradient_are_within_a_few_ulp_wherever_no_shift_is_rounded",
+    ),
+    Mutant(
+        "two classes may have more than half",
+        "_activations/exponentials.py",
+        "np.array(-0.69, char)",
+        "np.array(-0.7, char)",
+        "accuracy/test_softmax.py::test_log_softmax_keeps_its_relative_accuracy_at_every_class",
+    ),
+    Mutant(
+        "a class has more than half only from 0.999 on",
+        "_activations/exponentials.py",
+        "np.array(-0.69, char)",
+        "np.array(-0.001, char)",
+        "accuracy/test_softmax.py::test_log_softmax_keeps_its_relative_accuracy_at_every_class",
+    ),
     # 22: the same bits in one pass.
     Mutant(
         "cross_entropy weights two terms, nll_loss their sum",

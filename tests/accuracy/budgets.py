@@ -10,7 +10,7 @@ Results below the normal numbers have an ulp of the smallest subnormal, which ea
 them may be off by: the count covers that too.
 """
 
-from math import log2
+from math import log, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -23,41 +23,77 @@ LOG = {np.float32: 2 * 4, np.float64: 2 * 1}
 LOG1P = {np.float32: 2 * 2, np.float64: 2 * 1}
 EXPM1 = {np.float32: 2 * 3, np.float64: 2 * 1}
 
+# The error of log S = high + low as a multiple of u. In float32 it is made in float64. In float64
+# it is log f + k log 2 with 1/2 <= f < 1: LOG of log f, and the addition to it of what k log 2 has
+# beyond its first digits, both of numbers up to log 2; all else is exact.
+LOG_OF_SUM = {np.float32: 2**-20, np.float64: (LOG[np.float64] + 1) * log(2)}
+
+LARGEST = {np.float32: 88, np.float64: 709}  # up to here a maximum needs no shift that rounds
+HALF = 0.69  # a class has "more than half" if its log-probability is above -HALF
+
 
 def additions(terms):
     """Return the roundings of a sum: NumPy adds chains of at most 128 terms, then in pairs."""
     return min(terms, 128) + log2(max(terms / 128, 1))
 
 
+def additions_of_classes(classes, dtype):
+    """Return the roundings of a sum over classes, in the orders of losses._core.panels.
+
+    Up to 256 bytes the even classes in order and the odd ones, and both. Up to 8192 bytes einsum:
+    vectors of at least 16 bytes, four of them added in pairs, in a chain; then a vector's numbers.
+    Beyond, NumPy's pairwise sum.
+    """
+    size = classes * np.dtype(dtype).itemsize
+    if size <= 256:
+        return (classes + 1) // 2
+    return size / 64 + 5 if size <= 8192 else additions(classes)
+
+
 class Roundings(NamedTuple):
-    """The roundings of what a row's softmax is made of; m is its largest logit.
+    """The roundings of what a row's softmax is made of.
 
-    The shifted logits x - m have one rounding: an error of gap * u, with gap = m - x, which exp
-    turns into a relative error of gap roundings. So exp(x - m) has gap + EXP, one for each class.
+    exp(x - s), with a shift s that is 0 or exact, has EXP: the difference x - s has none. Above a
+    maximum of 88 (709) the shift is s = rint(m), and x - s is exact for x >= s / 2 (Sterbenz).
+    Below it has one rounding, an error of |x - s| u, which exp turns into |x - s| roundings.
 
-    q sums exp(x - m) over the classes other than the largest: the mean of their gaps, weighted
-    by their exponentials, and EXP, and the additions. The sum over all classes, and 1 + q before
-    it is rounded, have no more than q: the largest class adds an exact 1.
+    S, the sum, has EXP, the mean of the |x - s| (weighted) and the additions. So has R, the sum
+    of all classes but the largest.
 
-    L = log1p(q) has those of q and LOG1P.
+    `log_probs` counts ulp of x - s - high - low at each class: S makes an absolute error of as
+    many u as it has roundings, log S LOG_OF_SUM more. The two differences x - s and x - s - high
+    are exact wherever they are much less than what they are made of; they have a rounding each,
+    as has the last. The class with more than half has log1p(R / e): R, EXP, a quotient and LOG1P.
     """
 
     exps: np.ndarray
-    q: float
-    log_sum: float
+    others: float
     sum: float
+    additions: float
+    log_probs: np.ndarray
+    top: int  # the class that has more than half, or -1
 
 
 def roundings(x, dtype=None):
     """Return the roundings of a row of logits computed in a dtype, by default its own."""
     dtype = dtype or x.dtype.type
-    gaps = x.max() - x.astype(np.float64)
-    gaps[np.isinf(gaps)] = 0  # exp(-inf) is an exact 0
-    exps = np.where(np.isinf(x), 0, np.exp(-gaps))
-    exps[x.argmax()] = 0
-    gap = weighted_mean(gaps, exps)
-    q = gap + EXP[dtype] + additions(x.size)
-    return Roundings(gaps + EXP[dtype], q, q + LOG1P[dtype], additions(x.size))
+    x = x.astype(np.float64)
+    gaps = np.zeros(x.size)
+    if x.max() > LARGEST[dtype]:
+        shift = np.rint(x.max())
+        gaps = np.where((x < shift / 2) & np.isfinite(x), shift - x, 0)
+    weights = np.exp(x - x.max())
+    log_probs = x - x.max() - np.log(weights.sum())  # a few digits do
+    chain = additions_of_classes(x.size, dtype)
+    in_sum = weighted_mean(gaps, weights) + EXP[dtype] + chain
+    top, most = -1, x.argmax()
+    weights[most] = 0
+    others = weighted_mean(gaps, weights) + EXP[dtype] + chain
+    counts = (in_sum + LOG_OF_SUM[dtype]) / np.maximum(-log_probs, HALF) + 3
+    if log_probs[most] > -HALF - 1e-5:
+        counts[most] = others + EXP[dtype] + 1 + LOG1P[dtype]
+        top = most if log_probs[most] > -HALF + 1e-5 else -1
+    return Roundings(gaps + EXP[dtype], others, in_sum, chain, counts, top)
 
 
 def weighted_mean(values, weights):

@@ -12,6 +12,7 @@ from math import frexp
 import numpy as np
 
 DIGITS = 60
+WIDEST = 800  # beyond, exp(-spread) is far below the smallest float64
 
 
 def decimals(value):
@@ -32,7 +33,8 @@ def spread(row):
 def exactly(formula):
     """Compute a formula in decimals, to 60 digits after all that it cancels.
 
-    1 - p is as small as exp(-spread), which costs a digit for each ln 10 > 2 of the spread.
+    1 - p is as small as exp(-spread), which costs a digit for each ln 10 > 2 of the spread, up to
+    one of WIDEST.
     """
 
     @wraps(formula)
@@ -40,7 +42,9 @@ def exactly(formula):
         arguments = decimals(list(arguments))
         options = {name: decimals(value) for name, value in options.items()}
         widest = max((spread(row) for row in arguments if isinstance(row, list)), default=0)
-        digits = max(DIGITS + int(widest / 2), getcontext().prec)  # at least the caller's
+        digits = max(
+            DIGITS + int(min(widest, WIDEST) / 2), getcontext().prec
+        )  # at least the caller's
         with localcontext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN):
             return formula(*arguments, **options)
 
@@ -70,9 +74,15 @@ def exps(x):
     return [exp(entry, getcontext().prec) for entry in x]
 
 
+@cache
+def log_of_sum(x, _digits):
+    """As exp, for the entries of a row."""
+    return sum(exps(x)).ln()
+
+
 @exactly
 def logsumexp(x):
-    return sum(exps(x)).ln()
+    return log_of_sum(tuple(x), getcontext().prec)
 
 
 @exactly

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.accuracy import exact
-from tests.accuracy.budgets import EXP, assert_within, roundings
+from tests.accuracy.budgets import EXP, additions, assert_within, roundings, weighted_mean
 from tests.accuracy.parameters import in_both_precisions, in_every_regime
 from tests.accuracy.regimes import problems
 
@@ -25,22 +25,22 @@ def product(u, x):
 @in_every_regime
 @in_both_precisions
 def test_every_entry_of_the_diagonal_keeps_its_relative_accuracy(regime, dtype):
-    """p is e / (1 + q): `n.exps`, `n.q` and two. Of a class other than the largest 1 - p errs by
-    as much again at most, and one; of the largest it is q / (1 + q): twice `n.q` and two. Then
-    two products, one of them with the mass, which is a rounded quotient for none of these.
+    """p is e / S: `n.exps`, `n.sum` and one. Of a class other than the largest 1 - p errs by as
+    much again at most, and one; of the largest it is R / S: `n.others`, `n.sum` and one. Then two
+    products, one of them with the mass, which is a rounded quotient for none of these.
     """
     for logits, target in problems(regime, dtype):
         found = losses.cross_entropy_hessian_diagonal(logits, target, reduction="none")
         for x, row in zip(logits, found, strict=True):
             n = roundings(x)
-            assert_within(2 * (n.exps + n.q + 2) + n.q + 4, row, diagonal(x))
+            assert_within(2 * (n.exps + n.sum + 1) + n.others + 3, row, diagonal(x))
 
 
 @in_every_regime
 @in_both_precisions
 def test_a_column_of_the_hessian_keeps_its_relative_accuracy(regime, dtype):
     """Times the unit vector of the largest class: -p_c p_m off the diagonal, which needs sum p d
-    = 1 - p_m as a sum over the others, of as many roundings as q, and each p.
+    = 1 - p_m as a sum over the others, each p with `n.exps`, `n.sum` and one, and the additions.
     """
     for logits, target in problems(regime, dtype):
         top = logits.argmax(axis=1)
@@ -50,8 +50,8 @@ def test_a_column_of_the_hessian_keeps_its_relative_accuracy(regime, dtype):
         for x, u, row in zip(logits, unit, found, strict=True):
             n = roundings(x)
             # d_c - sum p d = -1 + (1 - p_m) is -p_m, which may be as small as 1 / C.
-            lost = len(x) * (n.exps.max() + n.q + 4)
-            budget = np.where(u == 1, 3 * (n.exps.max() + n.q) + 8, 2 * (n.exps + n.q) + lost + 8)
+            p, sums = n.exps + n.sum + 1, n.exps.max() + n.sum + 1 + additions(x.size)
+            budget = np.where(u == 1, p + sums + 3, p + len(x) * sums + 3)
             assert_within(budget, row, product(u, x))
 
 
@@ -70,7 +70,8 @@ def test_the_binary_diagonal_keeps_its_relative_accuracy(dtype, x):
 @in_both_precisions
 def test_a_product_with_any_vector_is_within_its_bound(regime, dtype):
     """p_c (d_c - sum p d) errs, relative to p_c (|d_c| + sum p |d|), by the roundings of its parts:
-    `n.exps`, `n.q` and two for each p, one for each d, and the additions; then three products.
+    `n.exps`, `n.sum` and one for each p, twice, one for each d, and the additions; then a
+    difference and three products.
     """
     rng = np.random.default_rng(0)
     for logits, target in problems(regime, dtype):
@@ -80,5 +81,6 @@ def test_a_product_with_any_vector_is_within_its_bound(regime, dtype):
             n, p = roundings(x), losses.softmax(x.astype(np.float64))
             d = np.abs(u.astype(np.float64) - u[x.argmax()])
             scale = p * (d + p @ d)
-            count = 2 * (n.exps + n.q + 4) + n.q + (p * d) @ n.exps / max(p @ d, 1e-300) + 8
+            inner = weighted_mean(n.exps, p * d) + n.sum + additions(x.size) + 3
+            count = n.exps + n.sum + inner + 5
             assert_within(count, row, product(u, x), scale.astype(dtype))

@@ -156,7 +156,7 @@ def small_report(monkeypatch):
 def test_the_accuracy_report_sees_what_the_textbook_loses(small_report):
     errors = {(cell.regime, cell.contender): cell for cell in small_report["cells"]}
     sure = errors["confident by 80", "losses"], errors["confident by 80", "textbook"]
-    assert all(cell.loss[0] < 80 + 9 for cell in sure[:1])  # the roundings of x - m and a few more
+    assert sure[0].loss[0] < 8  # whatever the margin
     assert [accuracy.ulp(cell, cell.loss[0]) == accuracy.LOST for cell in sure] == [False, True]
     ours, theirs = small_report["margins"]["errors"]["float32"].values()
     assert max(ours[0] + ours[1]) < 1e-5

@@ -27,7 +27,11 @@ LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # 21 digits beyond
 
 
 class Range(NamedTuple):
-    """The moderate sums of a dtype, and what a larger one is scaled by."""
+    """The moderate sums of a dtype, and what a larger one is scaled by.
+
+    The lowest are near 1, so that e has its digits where e / S has. The highest leave room: 1 / S
+    is a normal number, and so is g / S unless g is tiny.
+    """
 
     low: Any
     high: Any
@@ -202,12 +206,15 @@ def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     limits = RANGES[total.dtype.char]
     scale = grads / total
     again = None
-    if grads.ndim or abs(float(grads)) < limits.tiny:
-        # g / S of a tiny g would lose its digits: 1 / S and g, one after the other, do not.
-        wrong = (np.abs(scale) < limits.smallest) & (grads != 0)
-        if wrong.any():
-            again = np.where(wrong, grads, 1)
-            scale = np.where(wrong, 1 / total, scale)
+    if grads.ndim or not limits.tiny <= abs(float(grads)) <= limits.high:
+        # g / S loses its digits if g is tiny, and overflows if g is huge and S < 1: 1 / S and g,
+        # one after the other, do neither.
+        size = np.abs(scale)
+        if not (np.minimum.reduce(size) >= limits.smallest and np.maximum.reduce(size) < np.inf):
+            wrong = (size < limits.smallest) & (grads != 0) | np.isinf(size) & np.isfinite(grads)
+            if wrong.any():
+                again = np.where(wrong, grads, 1)
+                scale = np.where(wrong, 1 / total, scale)
     e.multiply(scale)
     if again is not None:
         e.multiply(again)

@@ -44,10 +44,12 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
     Notes
     -----
-    :math:`(x_c - m) - \log(1 + q)` with the maximum :math:`m`, and :math:`q` the sum of
-    :math:`e^{x_k - m}` over the other classes: two terms of one sign, so nothing cancels, and
-    the most probable class keeps its relative accuracy however near to 0 it is. The error is at
-    most about ``4 + max(m - x)`` ulp and, where it counts, that of the sum, see `softmax`.
+    :math:`x_c - \log S` with the sum :math:`S` of the exponentials, and its logarithm in two
+    parts, so that x less the first is exact where the two are close. A class with more than half
+    of S has :math:`-\log(1 + R / e^{x_c})`, with the sum :math:`R` of the others' exponentials:
+    nothing cancels, and it keeps its relative accuracy however near to 0 it is. The error is at
+    most about 8 ulp, however far apart the logits are, and that of the sum, see `softmax`, which
+    says of which logits above 88 (709 in float64) it is more.
 
     References
     ----------
@@ -97,9 +99,10 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
 
     Notes
     -----
-    For the most probable class :math:`m` the same is computed as
+    For a class :math:`m` with more than half the same is computed as
     :math:`-g_m \operatorname{expm1}(\log p_m) - p_m \sum_{k \ne m} g_k`, in which
-    :math:`1 - p_m` keeps its relative accuracy.
+    :math:`1 - p_m` keeps its relative accuracy. Of a rounded log-probability p is not known better
+    than to about :math:`|\log p|` ulp: the gradients of `cross_entropy` are made of the logits.
 
     Examples
     --------

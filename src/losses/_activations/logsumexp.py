@@ -59,11 +59,13 @@ def logsumexp(
 
     Notes
     -----
-    With the largest entry :math:`m` set aside, :math:`m + \log(1 + q)`, where :math:`q` sums
-    :math:`e^{x_c - m}` over the other entries: nothing overflows, and (0, -80) gives 1.8e-35.
-    The rounding of :math:`x_c - m` makes a relative error of up to ``(m - x_c) / 2`` ulp in its
-    exponential, so the result is within about ``4 + max(m - x)`` ulp of the larger of
-    :math:`|m|` and :math:`\log(1 + q)`, besides the error of the sum, see `softmax`.
+    The sum is shifted, by a whole number, or scaled, by a power of two, only where it leaves the
+    middle of the numbers. Near 0 a result has lost the digits of the sum: if one entry m has more
+    than half of it, it is :math:`m + \log(1 + R / e^m)`, with the sum R of the others'
+    exponentials, so that (0, -80) gives 1.8e-35. The result is within about 8 ulp of the larger of
+    :math:`|m|` and :math:`\log(1 + q)`, where m is the largest entry and q the sum of
+    :math:`e^{x_c - m}` over the others, besides the error of the sum; see `softmax`, which says
+    of which entries above 88 (709 in float64) it is more.
 
     References
     ----------

@@ -44,10 +44,14 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
     Notes
     -----
-    A shift leaves softmax unchanged; with the maximum :math:`m` at 0, exp cannot overflow. The
-    relative error is at most about ``6 + (m - x)`` ulp, since rounding :math:`x_c - m` makes one of
-    up to ``(m - x_c) / 2`` ulp in its exponential, and that of the sum: up to half an ulp for each
-    addition of a chain, of which the longest has 128.
+    Exponentials are shifted only if their sum leaves the middle of the numbers, 1/4 to
+    :math:`2^{100}` in float32 and :math:`2^{800}` in float64, and then by a whole number or a power
+    of two. Unless the largest logit :math:`m` is above 88 in float32, or 709 in float64, that is
+    exact: the relative error is at most about 8 ulp, however far apart the logits are, and that of
+    the sum, up to half an ulp for each addition of a chain, of which the longest has 128. Above,
+    logits below :math:`m / 2` are rounded as they are shifted, and their error is up to
+    :math:`m - x` ulp more. A probability near or below the smallest normal number errs by a few
+    of the smallest numbers instead.
 
     Examples
     --------

@@ -117,14 +117,15 @@ def cross_entropy(
     Notes
     -----
     With ``reduction='none'`` and no smoothing it equals ``nll_loss(log_softmax(x), t)``, bit for
-    bit in float32 and float64. The error of a loss is at most about ``4 + max(m - x)`` ulp, with
-    the maximum :math:`m`: that of `log_softmax`, which keeps confident predictions exact. A class
-    of weight 0 or probability 0 counts nothing, also at a logit of -inf.
+    bit in float32 and float64. The error of a loss is at most about 8 ulp, however far apart the
+    logits are, and that of the sum: it is that of `log_softmax`, which keeps confident predictions
+    exact. `softmax` says what the sum adds, and of which logits above 88 (709 in float64) the
+    error is more. A class of weight 0 or probability 0 counts nothing, also at a logit of -inf.
 
-    The bound ends where an exponential is below the smallest normal number (``m - x`` from 87 on in
-    float32, from 708 on in float64): it errs by about the smallest subnormal number, and the
-    loss by that times the weight. So do the smoothed shares of a `label_smoothing` so small that
-    they are below the normal numbers.
+    The bound ends where an exponential is below the smallest normal number: logits below -87 in
+    float32, below -708 in float64, or as far below a largest logit that is itself far from 0. It
+    errs by about the smallest subnormal number, and the loss by a few of these times the weight. So
+    do the smoothed shares of a `label_smoothing` so small that they are below the normal numbers.
 
     Examples
     --------
@@ -191,13 +192,15 @@ def cross_entropy_backward(
 
     Notes
     -----
-    For the target, and for the most probable class, :math:`1 - p` is the sum of the other
-    classes' probabilities, never a subtraction: for class indices every entry has a relative
-    error of at most about ``6 + max(m - x)`` ulp and that of the sum, see `softmax`. With
-    smoothing or probabilities, of the mass v in a class and V in all, the gradient is a difference,
-    p V - v or, for the most probable class, (V - v) - (1 - p) V, and the error is relative to the
-    larger of its terms. Below the normal numbers an exponential errs by about the smallest
-    subnormal number, and an entry by that times the weight and `grad_output`.
+    For a class with more than half, :math:`1 - p` is the sum of the other classes' probabilities,
+    never a subtraction: for class indices every entry has a relative error of at most about 12 ulp,
+    however far apart the logits are, and that of the sum; see `softmax`, which says of which logits
+    above 88 (709 in float64) it is more. With smoothing or probabilities, of the mass v in a class
+    and V in all, the gradient is a difference, p V - v or, for a class with more than half,
+    (V - v) - (1 - p) V, and the error is relative to the larger of its terms. It holds for any
+    `grad_output` from the smallest number to the largest. Below the normal numbers an exponential
+    errs by about the smallest subnormal number, and an entry by a few of these times the weight and
+    `grad_output`.
 
     Examples
     --------
@@ -344,10 +347,10 @@ def cross_entropy_hvp(
     The Hessian is positive semi-definite for weights from 0 up, and does not depend on which class
     is the target, only on its mass. The vector is shifted to 0 at the most probable class, which
     changes nothing, so that where that probability rounds to 1 its own entry is a sum over the
-    others. The error is at most about ``8 + max(m - x)`` ulp of
-    :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of the sum,
-    see `softmax`; where p is below the normal numbers, what is left of its digits. The difference
-    of any two entries of a sample's vector must be in the range of the dtype.
+    others. The error is at most about 12 ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d`
+    being the shifted vector, and that of the sums, see `softmax`; where p is below the normal
+    numbers, what is left of its digits. The difference of any two entries of a sample's vector
+    must be in the range of the dtype.
 
     Examples
     --------
@@ -412,8 +415,8 @@ def cross_entropy_hessian_diagonal(
     Notes
     -----
     For the most probable class :math:`1 - p` is the sum of the other classes' probabilities: every
-    entry has a relative error of at most about ``8 + max(m - x)`` ulp and that of the sum, see
-    `softmax`; where p is below the normal numbers, what is left of its digits.
+    entry has a relative error of at most about 12 ulp and that of the sum, see `softmax`; where p
+    is below the normal numbers, what is left of its digits.
 
     Examples
     --------

@@ -127,9 +127,9 @@ def linear_cross_entropy(
     A product of D numbers has an error of at most :math:`\delta_{i,c} = \tfrac{1}{2} (D + 1) \,
     \mathrm{eps} \, (\sum_d |x_{i,d} W_{c,d}| + |b_c|)`, in whatever order BLAS adds. So the loss of
     a sample differs from that of exact logits by at most :math:`2 V \max_c \delta_{i,c}`, with the
-    sum V of the masses in `cross_entropy`, besides the error of `cross_entropy`. The order may
-    depend on the shape and the layout of the arrays: another batch may change last digits, the
-    number of workers does not.
+    sum V of the masses in `cross_entropy`, besides the error of `cross_entropy` or, where classes
+    are merged, of `merge_shards`. The order may depend on the shape and the layout of the arrays:
+    another batch may change last digits, the number of workers does not.
 
     A chunk is some samples with all their classes. Where fewer than about a hundred would fit it
     is some classes instead: the maximum and the sum of exponentials of these are merged, and for
