@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 def _cells(
-    results: Results, *names: str, choose: Callable[[Cell], bool] = lambda cell: True
+    results: Results, *names: str, choose: Callable[[Cell], bool] = lambda _: True
 ) -> Iterator[Cell]:
     """The cells in which losses and others were timed."""
     for cell in results.cells:

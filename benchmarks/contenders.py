@@ -286,9 +286,7 @@ def _textbook_call(problem: Problem, given: Arrays) -> Call:
     return {
         "nll_loss": lambda: -x[_entries(target)].mean(),
         "nll_loss_backward": nll_backward,
-        "binary_cross_entropy": lambda: (
-            -(target * np.log(x) + (1 - target) * np.log1p(-x)).mean()
-        ),
+        "binary_cross_entropy": lambda: -(target * np.log(x) + (1 - target) * np.log1p(-x)).mean(),
         "binary_cross_entropy_backward": lambda: g * (x - target) / (x * (1 - x)) / size,
         "binary_cross_entropy_with_logits_hvp": lambda: g * curvature(),
         "binary_cross_entropy_with_logits_hessian_diagonal": curvature,
