@@ -66,10 +66,6 @@ def _many(*operations: str) -> Callable[[Cell], bool]:
     return choose
 
 
-def _cross_entropy(cell: Cell) -> bool:
-    return cell.problem.function == "cross_entropy"
-
-
 def faster_than_torch(results: Results) -> Iterator[Verdict]:
     """value_and_grad, one thread: at least 1.4 times as fast as torch eager in every cell"""
     for cell in _cells(results, "torch", choose=_main):
@@ -187,8 +183,7 @@ def two_threads(results: Results) -> Iterator[Verdict]:
     """two threads: no slower than one, and 1.3 times as fast from (8192, 1000) up"""
 
     def one(cell: Cell) -> tuple[Problem, int] | None:
-        two = _cross_entropy(cell) and cell.threads == 2
-        return (cell.problem, 1) if two else None
+        return (cell.problem, 1) if cell.threads == 2 else None
 
     for cell, alone in _beside(results, one):
         p = cell.problem

@@ -27,7 +27,7 @@ from .processes import tell
 from .results import Cell, Timing
 
 ROUND_SECONDS = 0.02  # a fast call is repeated for so long in each round
-LONG_SECONDS = 10  # a cell that would take longer has fewer rounds
+LONG_SECONDS = 5  # a cell that would take longer has fewer rounds
 FEW_ROUNDS = 5
 PAUSE_SECONDS = 0.002  # for the last contender's threads to fall asleep
 

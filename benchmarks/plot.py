@@ -78,7 +78,7 @@ def draw(results: Results, stem: Path) -> bool:
     others = [name for name in OTHERS if any(name in cell.timings for cell in fused)]
     with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
         figure, axes = plt.subplots(
-            len(panels), 1, figsize=(9.6, 1.6 + 3.2 * len(panels)), squeeze=False
+            len(panels), 1, figsize=(9.6, 1.7 + 2.75 * len(panels)), squeeze=False
         )
         for panel, (label, found, ticks) in zip(axes[:, 0], panels, strict=True):
             _panel(panel, found, ticks, others)
@@ -143,9 +143,7 @@ def _limits(panels: Any, ratios: list[float]) -> None:
         panel.axhspan(low, 1, color="0.955", zorder=0)
         panel.yaxis.set_major_formatter(lambda y, _: f"{y:g}{TIMES}")
         panel.text(-0.46, high / room**0.2, "above the line, losses is faster", va="top", **words)
-        panel.text(
-            -0.46, low * room**0.2, "below the line, the peer is faster", va="bottom", **words
-        )
+        panel.text(-0.46, low * room**0.2, "below the line, it is slower", va="bottom", **words)
 
 
 def _label(shape: tuple[int, ...]) -> str:
