@@ -37,27 +37,31 @@ SHOWN = 12  # names, of those that --problems could have matched
 def speed(options: argparse.Namespace) -> Path:
     """Time losses and its peers on one call after another."""
     missing = {name: CONTENDERS[name].missing for name in options.contenders}
-    for name, packages in missing.items():
-        if packages:
-            print(f"{name} does not take part: no {', '.join(packages)}")
+    for name, absent in missing.items():
+        if absent:
+            print(f"{name} does not take part: no {absent}")
     task = {
-        "problems": options.problems,
         "contenders": [name for name in options.contenders if not missing[name]],
         "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
     }
     if not task["contenders"]:
         raise UsageError("nobody is left to be timed: install what is missing")
+    first, *_ = options.threads
+    wanted = {
+        threads: [p for p in options.problems if threads == first or not PROBLEMS[p].alone]
+        for threads in options.threads
+    }
     results = Results(about() | package(), [])
     load = results.about["load"]
     if load and load[0] > BUSY:
         print(f"this machine is busy (load {load[0]}): threads that wait for a core take long")
     with saving("speed", options.name) as path:
-        for threads in options.threads:
-            for found in run_pinned("benchmarks.measure", task, threads):
+        for threads, names in wanted.items():
+            for found in run_pinned("benchmarks.measure", task | {"problems": names}, threads):
                 results.cells.append(Cell.from_json(found))
                 results.save(path)
                 print("\n".join([*table(results.cells[-1]), ""]), flush=True)
-        if len(results.cells) < len(options.problems) * len(options.threads):
+        if len(results.cells) < sum(map(len, wanted.values())):
             raise IncompleteError
         whole = options.whole and not any(missing.values())
         end = bar.report(results, only_misses=True)[0] if whole else summary.overall(results)

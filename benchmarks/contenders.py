@@ -7,6 +7,7 @@ call returns what the problem's operation in `losses` returns.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .problems import Arrays, Problem
+from . import release
+from .problems import BINARY, IGNORED, LINEAR, SHARD, VALUES, Arrays, Problem
 
 Call = Callable[[], Any]
 Builder = Callable[[Problem, Arrays, int], Call | None]
@@ -30,43 +32,71 @@ class Contender(NamedTuple):
     checks: bool = True  # whether it checks its arguments at all
 
     @property
-    def missing(self) -> list[str]:
-        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+    def missing(self) -> str:
+        """What it needs and is not here, if anything."""
+        absent = [
+            release.missing() if name == release.PACKAGE else name
+            for name in self.needs
+            if name == release.PACKAGE or importlib.util.find_spec(name) is None
+        ]
+        return ", ".join(filter(None, absent))
 
 
 # ---- losses --------------------------------------------------------------------------------------
 
 
-def losses_call(problem: Problem, given: Arrays, threads: int) -> partial[Any]:
-    """Threads come from ``losses.set_workers``, within which every call is made."""
-    import losses
-
+def losses_call(
+    problem: Problem, given: Arrays, threads: int, package: str = "losses"
+) -> partial[Any] | None:
+    """Threads come from ``set_workers``, within which every call is made."""
     del threads
-    x, target, weight, smoothing, grad_output = given
-    function = getattr(losses, problem.operation)
-    arguments: list[np.ndarray] = [x, target]
+    losses = importlib.import_module(package)
+    function = getattr(losses, problem.operation, None)
+    if function is None:  # the last release had fewer
+        return None
+    x, target = given.logits, given.target
+    arguments = [x]
     options: dict[str, Any] = {}
-    if target is None:
-        arguments, options = [x], {"axis": 1}
-    if weight is not None:
-        options["weight"] = weight
-    if smoothing:
-        options["label_smoothing"] = smoothing
+    if problem.function in ("softmax", "log_softmax", "logsumexp"):
+        options["axis"] = 1
+    if problem.function == SHARD:
+        options = {"first_class": 0, "classes": problem.classes}
+    if given.linear_weight is not None:
+        arguments.append(given.linear_weight)
+    if target is not None:
+        arguments.append(target)
+    if given.weight is not None:
+        options["weight"] = given.weight
+    if given.label_smoothing:
+        options["label_smoothing"] = given.label_smoothing
     if problem.mode == "backward":
-        if problem.function in ("softmax", "log_softmax"):  # these start from what they returned
-            arguments = [getattr(losses, problem.function)(x, **options)]
-        return partial(function, grad_output, *arguments, **options)
-    if problem.mode == "value_and_grad":
+        found = getattr(losses, problem.function)
+        if problem.function in ("sigmoid", "softmax", "log_softmax"):  # they start from its result
+            arguments = [found(x, **options)]
+        if problem.function == SHARD:
+            arguments.insert(0, found(*arguments, **options))
+    if problem.mode in ("backward", "hvp"):
+        arguments.insert(0, given.grad_output)
+    if problem.mode == "value_and_grad" and problem.function != LINEAR:
         options["out"] = np.empty_like(x)
     return partial(function, *arguments, **options)
 
 
 def losses_fresh(problem: Problem, given: Arrays, threads: int) -> Call | None:
     """The same without ``out=``: a new array for the gradient at each call, as most peers do."""
-    if problem.mode != "value_and_grad":
-        return None
     build = losses_call(problem, given, threads)
+    if build is None or "out" not in build.keywords:
+        return None
     return partial(build.func, *build.args, **{**build.keywords, "out": None})
+
+
+def losses_last(problem: Problem, given: Arrays, threads: int) -> Call | None:
+    """The same of the last release."""
+    return losses_call(problem, given, threads, release.load().__name__)
+
+
+# The partial results that some functions return, and what of them is compared.
+PARTIAL = {"LossSums": "mean", "ShardState": "losses"}
 
 
 # ---- NumPy code as people write it ---------------------------------------------------------------
@@ -100,6 +130,10 @@ def _textbook_sigmoid(x: np.ndarray) -> np.ndarray:
         return 1 / (1 + np.exp(-x))
 
 
+def _textbook_log_sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
 def _textbook_parts(x: np.ndarray, grad: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shifted = _shifted(x, 1)
     probs = np.exp(shifted)
@@ -116,6 +150,7 @@ TEXTBOOK = SimpleNamespace(
     logsumexp=_textbook_logsumexp,
     bce=_textbook_bce,
     sigmoid=_textbook_sigmoid,
+    log_sigmoid=_textbook_log_sigmoid,
 )
 
 
@@ -133,6 +168,7 @@ def scipy_functions() -> SimpleNamespace:
         logsumexp=special.logsumexp,
         bce=lambda x, t: -(t * special.log_expit(x) + (1 - t) * special.log_expit(-x)),
         sigmoid=special.expit,
+        log_sigmoid=special.log_expit,
     )
 
 
@@ -152,7 +188,7 @@ def cross_entropy(
     parts(x, grad) are the shifted logits, the logarithms of their sums of exponentials, and the
     probabilities (only with grad), the memory of which becomes the gradient.
     """
-    x, target, weight, smoothing, _ = given
+    x, target, weight, smoothing = given[:4]
     samples = x.size // x.shape[1]
     shifted, log_sums, gradient = parts(x, grad)
     if smoothing:
@@ -164,25 +200,32 @@ def cross_entropy(
             gradient -= target
             gradient /= samples
         return (target * (log_sums - shifted)).sum() / samples, gradient
+    if given.ignores:
+        weights = (target != IGNORED).astype(x.dtype)
+        target = np.where(target == IGNORED, 0, target)
     at = _entries(target)
     losses = log_sums.squeeze(1) - shifted[at]
     if grad:
         gradient[at] -= 1
-    if weight is None:
+    if weight is None and not given.ignores:
         if grad:
             gradient /= samples
         return losses.mean(), gradient
-    weights = weight[target]
+    if weight is not None:
+        weights = weight[target]
     weights /= weights.sum()
     if grad:
         gradient *= np.expand_dims(weights, 1)
     return (weights * losses).sum(), gradient
 
 
-def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
-    x, target, _, _, g = given
+def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call | None:
+    """The functions that are made of a few others, f."""
+    x, target, g = given.logits, given.target, given.grad_output
     saved = {"softmax": f.softmax, "log_softmax": f.log_softmax}.get(problem.function)
     y = saved(x, axis=1) if saved and problem.mode == "backward" else None
+    if problem.operation == "sigmoid_backward":
+        y = f.sigmoid(x)
     return {
         "logsumexp": lambda: f.logsumexp(x, axis=1),
         "softmax": lambda: f.softmax(x, axis=1),
@@ -190,6 +233,10 @@ def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
         "logsumexp_backward": lambda: np.expand_dims(g, 1) * f.softmax(x, axis=1),
         "softmax_backward": lambda: y * (g - (g * y).sum(axis=1, keepdims=True)),
         "log_softmax_backward": lambda: g - np.exp(y) * g.sum(axis=1, keepdims=True),
+        "sigmoid": lambda: f.sigmoid(x),
+        "sigmoid_backward": lambda: g * y * (1 - y),
+        "log_sigmoid": lambda: f.log_sigmoid(x),
+        "log_sigmoid_backward": lambda: g * f.sigmoid(-x),
         "cross_entropy": lambda: cross_entropy(f.parts, False, given)[0],
         "cross_entropy_backward": lambda: g * cross_entropy(f.parts, True, given)[1],
         "cross_entropy_value_and_grad": lambda: cross_entropy(f.parts, True, given),
@@ -199,16 +246,75 @@ def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call:
             f.bce(x, target).mean(),
             (f.sigmoid(x) - target) / x.size,
         ),
+    }.get(problem.operation)
+
+
+def _textbook_call(problem: Problem, given: Arrays) -> Call:
+    """The functions that SciPy has no part of."""
+    x, target, g, weight = given.logits, given.target, given.grad_output, given.linear_weight
+    size, parts = x.size, TEXTBOOK.parts
+
+    def curvature() -> np.ndarray:
+        probs = _textbook_sigmoid(x)
+        return probs * (1 - probs) / size
+
+    def hvp() -> np.ndarray:
+        probs = _textbook_softmax(x, 1)
+        return probs * (g - (g * probs).sum(axis=1, keepdims=True)) / len(x)
+
+    def diagonal() -> np.ndarray:
+        probs = _textbook_softmax(x, 1)
+        return probs * (1 - probs) / len(x)
+
+    def nll_backward() -> np.ndarray:
+        grad = np.zeros_like(x)
+        grad[_entries(target)] = -g / len(x)
+        return grad
+
+    def shard() -> np.ndarray:
+        return -_textbook_log_softmax(x, 1)[_entries(target)]
+
+    def shard_backward() -> np.ndarray:
+        probs = _textbook_softmax(x, 1)
+        probs[_entries(target)] -= 1
+        return probs * g[:, None]
+
+    def layer(grad: bool) -> Any:
+        loss, to_logits = cross_entropy(parts, grad, given._replace(logits=x @ weight.T))
+        return (loss, to_logits @ weight, to_logits.T @ x) if grad else loss
+
+    return {
+        "nll_loss": lambda: -x[_entries(target)].mean(),
+        "nll_loss_backward": nll_backward,
+        "binary_cross_entropy": lambda: -(target * np.log(x) + (1 - target) * np.log1p(-x)).mean(),
+        "binary_cross_entropy_backward": lambda: g * (x - target) / (x * (1 - x)) / size,
+        "binary_cross_entropy_with_logits_hvp": lambda: g * curvature(),
+        "binary_cross_entropy_with_logits_hessian_diagonal": curvature,
+        "cross_entropy_hvp": hvp,
+        "cross_entropy_hessian_diagonal": diagonal,
+        "cross_entropy_sums": lambda: np.float64(cross_entropy(parts, False, given)[0]),
+        "loss_sums": lambda: x.mean(dtype=np.float64),
+        "cross_entropy_shard": shard,
+        "cross_entropy_shard_backward": shard_backward,
+        "linear_cross_entropy": lambda: layer(False),
+        "linear_cross_entropy_backward": lambda: layer(True)[1:],
+        "linear_cross_entropy_value_and_grad": lambda: layer(True),
+        "mse_loss": lambda: ((x - target) ** 2).mean(),
+        "mse_loss_backward": lambda: g * 2 * (x - target) / size,
+        "mse_loss_hvp": lambda: g * 2 / size,
+        "mse_loss_hessian_diagonal": lambda: np.full_like(x, 2 / size),
+        "l1_loss": lambda: np.abs(x - target).mean(),
+        "l1_loss_backward": lambda: g * np.sign(x - target) / size,
     }[problem.operation]
 
 
 def textbook(problem: Problem, given: Arrays, threads: int) -> Call:
     """The stable formulas, each step a new array; NumPy's own functions use one thread."""
     del threads
-    return _numpy_call(TEXTBOOK, problem, given)
+    return _numpy_call(TEXTBOOK, problem, given) or _textbook_call(problem, given)
 
 
-def scipy(problem: Problem, given: Arrays, threads: int) -> Call:
+def scipy(problem: Problem, given: Arrays, threads: int) -> Call | None:
     """The same on top of scipy.special, which uses one thread too."""
     del threads
     return _numpy_call(scipy_functions(), problem, given)
@@ -216,15 +322,20 @@ def scipy(problem: Problem, given: Arrays, threads: int) -> Call:
 
 # ---- compiled peers ------------------------------------------------------------------------------
 
+FIRST = ("forward", "backward", "value_and_grad")  # no peer has a function for more derivatives
+
 
 def scikit_learn(problem: Problem, given: Arrays, threads: int) -> Call | None:
     """The losses inside its linear models: for each sample, weighted by 1/N to make the mean."""
     from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
 
-    x, target = given.logits, given.target
-    if target is None or x.ndim > 2 or problem.variant != "plain":
+    x, target, binary = given.logits, given.target, problem.function == BINARY[1]
+    known = binary or problem.function == "cross_entropy"
+    if not known or problem.mode not in FIRST or problem.variant not in VALUES:
         return None
-    loss = HalfBinomialLoss() if x.ndim == 1 else HalfMultinomialLoss(n_classes=problem.classes)
+    if x.ndim > 2 - binary:
+        return None
+    loss = HalfBinomialLoss() if binary else HalfMultinomialLoss(n_classes=problem.classes)
     samples = len(x)
     options = {
         "y_true": target.astype(x.dtype),
@@ -254,6 +365,8 @@ def torch_eager(
     import torch
     import torch.nn.functional as F  # noqa: N812  # its own documents call it so
 
+    if problem.mode not in FIRST:
+        return None
     torch.set_num_threads(threads)
     x, target, weight, grad_output = (
         None if array is None else torch.from_numpy(array)
@@ -267,8 +380,16 @@ def torch_eager(
         "cross_entropy": lambda x: F.cross_entropy(
             x, target, weight=weight, label_smoothing=smoothing
         ),
+        "nll_loss": lambda x: F.nll_loss(x, target),
+        "sigmoid": torch.sigmoid,
+        "log_sigmoid": F.logsigmoid,
+        "binary_cross_entropy": lambda x: F.binary_cross_entropy(x, target),
         "binary_cross_entropy_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, target),
-    }[problem.function]
+        "mse_loss": lambda x: F.mse_loss(x, target),
+        "l1_loss": lambda x: F.l1_loss(x, target),
+    }.get(problem.function)
+    if forward is None:
+        return None
     if compiled:
         torch._dynamo.reset()  # each problem is compiled for its own shape
         forward = torch.compile(forward, dynamic=False)
@@ -289,19 +410,26 @@ def torch_eager(
 
 
 def torch_compile(problem: Problem, given: Arrays, threads: int) -> Call | None:
-    """The same with the forward and backward compiled; needs a C++ compiler."""
-    if problem.mode == "backward":
+    """The same with the forward and backward compiled; needs a C++ compiler.
+
+    Compiling takes seconds for each problem: on values and options that change nothing for the
+    compiler, and in functions without a gradient, it is left out.
+    """
+    plain = problem.variant == "plain" and problem.deviation == 1
+    if problem.mode != "value_and_grad" or not plain:
         return None
     return torch_eager(problem, given, threads, compiled=True)
 
 
-def jax_jit(problem: Problem, given: Arrays, threads: int) -> Call:
+def jax_jit(problem: Problem, given: Arrays, threads: int) -> Call | None:
     """XLA, with optax's losses; its threads follow the cores the process may use."""
     import jax
     import jax.numpy as jnp
     import optax
 
     del threads
+    if problem.mode not in FIRST:
+        return None
     x, target, weight, grad_output = (
         None if array is None else jnp.asarray(array)
         for array in (given.logits, given.target, given.weight, given.grad_output)
@@ -316,6 +444,11 @@ def jax_jit(problem: Problem, given: Arrays, threads: int) -> Call:
         if smoothing:
             one_hot = jax.nn.one_hot(target, classes, dtype=x.dtype)
             return optax.softmax_cross_entropy(x, optax.smooth_labels(one_hot, smoothing)).mean()
+        if given.ignores:
+            counted = target != IGNORED
+            found = jnp.where(counted, target, 0)
+            each = optax.softmax_cross_entropy_with_integer_labels(x, found, axis=1)
+            return jnp.average(each, weights=counted.astype(x.dtype))
         each = optax.softmax_cross_entropy_with_integer_labels(x, target, axis=1)
         return each.mean() if weight is None else jnp.average(each, weights=weight[target])
 
@@ -328,7 +461,13 @@ def jax_jit(problem: Problem, given: Arrays, threads: int) -> Call:
         "log_softmax": lambda x, *_: jax.nn.log_softmax(x, 1),
         "cross_entropy": cross_entropy,
         "binary_cross_entropy_with_logits": binary_cross_entropy,
-    }[problem.function]
+        "sigmoid": lambda x, *_: jax.nn.sigmoid(x),
+        "log_sigmoid": lambda x, *_: jax.nn.log_sigmoid(x),
+        "mse_loss": lambda x, target, _: optax.squared_error(x, target).mean(),
+        "l1_loss": lambda x, target, _: jnp.abs(x - target).mean(),
+    }.get(problem.function)
+    if forward is None:
+        return None
     if problem.mode == "backward":
         _, pullback = jax.vjp(lambda x: forward(x, target, weight), x)
         compiled = jax.jit(lambda pullback, grad_output: pullback(grad_output)[0])
@@ -341,9 +480,11 @@ def _from_torch(tensor: Any) -> np.ndarray:
     return tensor.detach().numpy()
 
 
+LAST = f"losses {release.VERSION}"
 CONTENDERS = {
     "losses": Contender(losses_call, ("losses",)),
     "losses, no out": Contender(losses_fresh, ("losses",)),
+    LAST: Contender(losses_last, (release.PACKAGE,)),
     "textbook": Contender(textbook, checks=False),
     "SciPy": Contender(scipy, ("scipy",)),
     "scikit-learn": Contender(scikit_learn, ("sklearn",), checks=False),

@@ -13,27 +13,34 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from statistics import quantiles
 from timeit import Timer
 from typing import Any
 
 import numpy as np
 
-from .contenders import CONTENDERS, Call, textbook
+from . import release
+from .contenders import CONTENDERS, LAST, PARTIAL, Call, textbook
 from .problems import PROBLEMS, Problem, arrays
 from .processes import tell
 from .results import Cell, Timing
 
 ROUND_SECONDS = 0.02  # a fast call is repeated for so long in each round
-LONG_SECONDS = 10  # a cell that would take longer has fewer rounds
+LONG_SECONDS = 5  # a cell that would take longer has fewer rounds
 FEW_ROUNDS = 5
 PAUSE_SECONDS = 0.002  # for the last contender's threads to fall asleep
 
 
 def flat(answer: Any, numpy: Any = np.asarray) -> list[np.ndarray]:
-    """The arrays of an answer, which is one of them or a value and a gradient."""
-    parts = answer if isinstance(answer, tuple) else (answer,)
-    return [numpy(part) for part in parts]
+    """The arrays of an answer: itself, those of its parts, or the one that a partial result has."""
+    if answer is None:  # the gradient of a bias that there is not
+        return []
+    if kept := PARTIAL.get(type(answer).__name__):
+        return [np.asarray(getattr(answer, kept))]
+    if isinstance(answer, tuple):
+        return [array for part in answer for array in flat(part, numpy)]
+    return [numpy(answer)]
 
 
 def tolerance(problem: Problem, logits: np.ndarray) -> float:
@@ -75,7 +82,7 @@ def agreeing(
             continue
         if answer is None:
             continue
-        if any(part.dtype != problem.dtype for part in answer):
+        if any(part.dtype != problem.answer for part in answer):
             notes[name] = f"gives {', '.join(str(part.dtype) for part in answer)}"
         elif (worst := error(answer, exact)) > allowed:
             notes[name] = f"disagrees: error {worst:.1e}, allowed {allowed:.1e}"
@@ -132,7 +139,9 @@ def measure(problem: Problem, names: Sequence[str], threads: int, rounds: int) -
     """Fill one cell: the problem's contenders on so many threads."""
     import losses
 
-    with losses.set_workers(threads):
+    with ExitStack() as stack:
+        for package in [losses, release.load()] if LAST in names else [losses]:
+            stack.enter_context(package.set_workers(threads))
         calls, notes = agreeing(problem, names, threads)
         timings = clock(calls, rounds)
         memory = extra_memory(calls["losses"]) if "losses" in calls else None

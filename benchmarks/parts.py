@@ -1,4 +1,4 @@
-"""What the parts cost: NumPy's own operations on a block in cache, and the size of the blocks."""
+"""What the parts cost: the kernel's operations in cache, those of a small call, sizes of blocks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from .problems import SMALL
 from .results import about, publish, saving, write
 
-ROUNDS, BLOCK_ROUNDS = 31, 11
+ROUNDS, BLOCK_ROUNDS, SMALL_ROUNDS = 31, 11, 2001
 KIB = 1024
 CLASSES = (10, 100, 1000)
 SHAPES = [(60000, 10), (20000, 100), (8192, 1000)]
+SMALL_NAME = f"small/{'x'.join(map(str, SMALL))}"
 
 
 def seconds(call: Callable[[], object], rounds: int) -> float:
@@ -31,59 +33,90 @@ def seconds(call: Callable[[], object], rounds: int) -> float:
 
 
 def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
-    """Each operation of the kernels on a block of 512 KiB: what it is, nanoseconds per logit."""
+    """Each operation of the kernels on a panel of 512 KiB: what it is, nanoseconds per logit."""
+    from losses._activations import exponentials as kernel
+    from losses._core.panels import FEW_BYTES, SHORT_BYTES, Panel
+
     samples = 512 * KIB // (classes * 4)
     rng = np.random.default_rng(0)
-    rows = rng.standard_normal((samples, classes)).astype(np.float32)
-    columns, out_rows = np.ascontiguousarray(rows.T), np.empty_like(rows)
-    out = np.empty_like(columns)
-    per_sample, flat = rows.max(axis=1), rows.reshape(-1)
-    at = np.arange(samples) * classes + rng.integers(0, classes, samples)
+    logits = rng.standard_normal((samples, classes)).astype(np.float32)
+    labels = rng.integers(0, classes, samples)
+    ones, tenth = np.ones(samples, np.float32), np.arange(0, samples, 10)
 
-    def compensated(x: np.ndarray, largest: np.ndarray, spare: np.ndarray) -> None:
-        """Find what rounding takes from x - largest, and multiply its exponential into one."""
-        shifted = x - largest
-        lost = shifted - x
-        np.subtract(shifted, lost, out=spare)
-        np.subtract(x, spare, out=spare)
-        lost += largest
-        spare -= lost
-        spare *= shifted  # in place of the exponential: the time is the same
-        shifted += spare
+    def of(x: np.ndarray, step: int, axis: int) -> dict[str, Callable[[], object]]:
+        """The operations on rows (axis 1) or columns (axis 0)."""
+        panel = Panel(x, x.reshape(-1), step, axis)
+        e = panel.with_values(np.exp(x))
+        total, at = e.add(), e.at(labels)
+        sums, log_probs = kernel.Sums(total, None, None), panel.with_values(np.empty_like(x))
+        kernel.log_probabilities(panel, e.with_values(e.values.copy()), log_probs)
+        return {
+            "exp, into the block": lambda: np.exp(x, out=e.values),
+            "sum": e.add,
+            "multiply in place": lambda: e.multiply(ones),
+            "look ahead": lambda: kernel._shift_ahead(panel, kernel.RANGES["f"]),
+            "range of the sums": lambda: (np.minimum.reduce(total), np.maximum.reduce(total)),
+            "log of the sums, in two parts": lambda: kernel.logs(sums),
+            "read the labels' entries": lambda: e.memory[at],
+            "write the labels' entries": lambda: e.memory.__setitem__(at, total),
+            "majority, of one in ten": lambda: kernel.majority(e, tenth, labels[tenth]),
+            "subtract in place": lambda: e.subtract(ones),
+            "find more than half": lambda: kernel.above_half(log_probs),
+            "only where shifted: largest": panel.maxima,
+        }
 
-    either = {
-        "exp": lambda: np.exp(rows, out=out_rows),
-        "read the labels' entries": lambda: flat.take(at),
-        "write the labels' entries": lambda: out_rows.reshape(-1).__setitem__(at, per_sample),
-        "log1p of each sample": lambda: np.log1p(np.abs(per_sample)),
-        "sum of each sample in float64": lambda: np.add.reduce(per_sample, dtype=np.float64),
-    }
-    by_rows = {
-        "rows: largest, argmax": lambda: rows.argmax(axis=1),
-        "rows: largest, maximum": lambda: np.maximum.reduce(rows, axis=1),
-        "rows: subtract the largest": lambda: np.subtract(rows, per_sample[:, None], out=out_rows),
-        "rows: compensate the difference": lambda: compensated(rows, per_sample[:, None], out_rows),
-        "rows: sum, einsum": lambda: np.einsum("ij->i", rows),
-        "rows: sum, add.reduce": lambda: np.add.reduce(rows, axis=1),
-        "rows: multiply": lambda: np.multiply(rows, per_sample[:, None], out=out_rows),
-    }
-    by_columns = {
-        "columns: copy in": lambda: np.copyto(out, rows.T),
-        "columns: largest": lambda: np.maximum.reduce(columns, axis=0),
-        "columns: subtract the largest": lambda: np.subtract(columns, per_sample, out=out),
-        "columns: compensate the difference": lambda: compensated(columns, per_sample, out),
-        "columns: floor": lambda: np.floor(columns, out=out),
-        "columns: sum": lambda: np.add.reduce(columns, axis=0),
-        "columns: multiply": lambda: np.multiply(columns, per_sample, out=out),
-        "columns: copy back": lambda: np.copyto(out_rows, columns.T),
-    }
+    rows = of(logits, classes, 1)
+    columns = {}
+    if classes * 4 <= FEW_BYTES:  # more always are rows
+        columns = of(np.ascontiguousarray(logits.T), samples, 0)
     with np.errstate(all="ignore"):
-        for name, call in (either | by_columns).items():
-            yield name, seconds(call, rounds) / rows.size * 1e9
-        for name, call in by_rows.items():
-            if classes >= 256 and not any(kind in name for kind in ("largest, ", "sum")):
-                np.setbufsize((2 * classes - 1) // 16 * 16)
-            yield name, seconds(call, rounds) / rows.size * 1e9
+        for name, call in columns.items():
+            yield f"columns: {name}", seconds(call, rounds) / logits.size * 1e9
+        if classes * 4 >= SHORT_BYTES:  # as the kernel does
+            np.setbufsize((2 * classes - 1) // 16 * 16)
+        for name, call in rows.items():
+            yield f"rows: {name}", seconds(call, rounds) / logits.size * 1e9
+
+
+def small_call(rounds: int) -> Iterator[tuple[str, float]]:
+    """A small call of cross_entropy_value_and_grad and its parts: nanoseconds each."""
+    import losses
+    from losses._activations import exponentials as kernel
+    from losses._classification import cross_entropy as function
+    from losses._classification.kernels import at_labels
+    from losses._core import reduction
+
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal(SMALL, np.float32)
+    target, out = rng.integers(0, SMALL[1], SMALL[0]), np.empty_like(logits)
+    given = logits, target, None, -100, 0.0, None, None
+    problem = function.checked(*given)
+    plan, divisor = problem.plan, problem.divisor("mean")
+    grads = reduction.unit_backward("mean", divisor, plan.dtype)
+    (block,) = plan.blocks
+    panel, result = (plan.panel(array.reshape(-1), plan.inner, block) for array in (logits, out))
+    spare = plan.own(np.empty(logits.size, plan.dtype), len(target))
+    loss = np.ones(len(target), plan.dtype)
+    fused = losses.cross_entropy_value_and_grad
+
+    def reduce() -> None:
+        reduction.unit_backward("mean", divisor, plan.dtype)
+        found = reduction.keep(None, block, loss)
+        reduction.reduce(None, [found], "mean", divisor, plan.dtype)
+
+    yield "value and gradient, all of it", seconds(lambda: fused(logits, target, out=out), rounds)
+    yield "value alone", seconds(lambda: losses.cross_entropy(logits, target), rounds)
+    yield "its checks", seconds(lambda: function.checked(*given), rounds)
+    with np.errstate(all="ignore"):
+        yield (
+            "its kernel, on its panel",
+            seconds(lambda: at_labels(panel, target, None, grads, result, spare), rounds),
+        )
+        yield (
+            "of the kernel: the exponentials",
+            seconds(lambda: kernel.exponentials(panel, result, spare), rounds),
+        )
+    yield "its reduction", seconds(reduce, rounds)
 
 
 def block_sizes(shape: tuple[int, int], rounds: int) -> Iterator[tuple[int, list[float]]]:
@@ -114,12 +147,13 @@ def block_sizes(shape: tuple[int, int], rounds: int) -> Iterator[tuple[int, list
 
 def problems() -> dict[str, Any]:
     """The names that --problems matches: the number of classes, or the shape, of each."""
-    found: dict[str, Any] = {f"operations/{classes}": classes for classes in CLASSES}
+    found: dict[str, Any] = {SMALL_NAME: SMALL}
+    found |= {f"operations/{classes}": classes for classes in CLASSES}
     return found | {f"blocks/{shape[0]}x{shape[1]}": shape for shape in SHAPES}
 
 
 def report(chosen: Collection[str], whole: bool, rounds: int | None, name: str | None) -> Path:
-    """Measure the chosen problems; print and save the nanoseconds per logit."""
+    """Measure the chosen problems; print and save nanoseconds, of large arrays per logit."""
     cells: list[dict[str, Any]] = []
     results = {"about": about(), "cells": cells}
     with saving("parts", name) as path:
@@ -127,11 +161,13 @@ def report(chosen: Collection[str], whole: bool, rounds: int | None, name: str |
             if problem not in chosen:
                 continue
             print(f"measuring {problem}", flush=True)
-            found: Iterator[tuple[Any, Any]] = (
-                operations(size, rounds or ROUNDS)
-                if problem.startswith("operations")
-                else block_sizes(size, rounds or BLOCK_ROUNDS)
-            )
+            found: Iterator[tuple[Any, Any]]
+            if problem == SMALL_NAME:
+                found = ((what, s * 1e9) for what, s in small_call(rounds or SMALL_ROUNDS))
+            elif problem.startswith("operations"):
+                found = operations(size, rounds or ROUNDS)
+            else:
+                found = block_sizes(size, rounds or BLOCK_ROUNDS)
             for what, nanoseconds in found:
                 cells.append({"problem": problem, "what": what, "nanoseconds": nanoseconds})
                 write(path, results)
@@ -145,18 +181,23 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """The operations, a column for each number of classes, and the block sizes."""
+    """A small call, the operations, a column for each number of classes, and the block sizes."""
     of: dict[str, dict[Any, Any]] = {}
     for cell in results["cells"]:
         of.setdefault(cell["problem"], {})[cell["what"]] = cell["nanoseconds"]
+    if SMALL_NAME in of:
+        yield f"cross_entropy on {SMALL} and its parts, each by itself, microseconds"
+        for what, nanoseconds in of[SMALL_NAME].items():
+            yield f"{what:<40}{nanoseconds / 1e3:8.2f}"
+        yield ""
     counts = [classes for classes in CLASSES if f"operations/{classes}" in of]
     if counts:
         columns = [of[f"operations/{classes}"] for classes in counts]
-        yield "NumPy's operations on a block of 512 KiB of float32, nanoseconds per logit"
-        yield f"{'classes':<36}" + "".join(f"{count:>8}" for count in counts)
+        yield "The kernel's operations on a panel of 512 KiB of float32, nanoseconds per logit"
+        yield f"{'classes':<40}" + "".join(f"{count:>8}" for count in counts)
         for what in columns[0]:
             figures = (f"{column[what]:8.2f}" if what in column else "" for column in columns)
-            yield f"{what:<36}" + "".join(figures)
+            yield f"{what:<40}" + "".join(figures)
     shapes = [shape for shape in SHAPES if f"blocks/{shape[0]}x{shape[1]}" in of]
     if shapes:
         yield from [""] if counts else []

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .contenders import PEERS
+from .contenders import LAST, PEERS
+from .problems import FUSED, Problem
 from .results import Cell, Results
 
 # Okabe and Ito's colours, told apart with any colour vision; the markers differ too.
 STYLES = {
     "losses": ("*", "#B2182B", "losses"),
+    LAST: ("*", "#56B4E9", LAST),
     "textbook": ("P", "#000000", "textbook NumPy"),
     "SciPy": ("v", "#CC79A7", "SciPy"),
     "scikit-learn": ("^", "#009E73", "scikit-learn"),
@@ -22,6 +24,18 @@ STYLES = {
     "JAX": ("D", "#0072B2", "JAX jit"),
 }
 TITLE = "Cross entropy and its gradient, float32: each peer's time as a multiple of losses' time"
+OTHERS = [LAST, *PEERS]  # whose time is drawn as a multiple of that of losses
+KINDS = {  # of samples: what they are called
+    "plain": "standard\nnormal",
+    "wide": "standard\ndeviation 10",
+    "confident": "90 %\nconfident",
+    "offset": "offset\n100",
+    "weight": "class\nweights",
+    "ignored": "20 %\nignored",
+    "smoothing": "label\nsmoothing",
+    "probabilities": "class\nprobabilities",
+}
+KINDS_SHAPE = (8192, 1000)
 TIMES = "\N{MULTIPLICATION SIGN}"
 CHUNKED = {"torch, chunked": ("s", "#E69F00", "PyTorch, chunked")}
 LAYER = "Cross entropy of a linear layer, with its gradients: memory beside arguments and results"
@@ -36,37 +50,50 @@ def draw(results: Results, stem: Path) -> bool:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    plotted = ("cross_entropy_value_and_grad", "float32", 1.0, "plain")
-    cells = [
+    fused = [
         cell
         for cell in results.cells
-        if (p := cell.problem)
-        and (p.operation, p.dtype, p.deviation, p.variant) == plotted
+        if (p := cell.problem).operation == FUSED
+        and p.dtype == "float32"
         and "losses" in cell.timings
     ]
-    if not cells:
-        return False
+    cells = [cell for cell in fused if kind(cell.problem) == "plain"]
     counts = sorted({cell.threads for cell in cells})
     shapes = list(dict.fromkeys(cell.problem.shape for cell in cells))
+    panels = [
+        (
+            f"{count} thread{'s' * (count > 1)}",
+            {_label(c.problem.shape): c for c in cells if c.threads == count},
+            list(map(_label, shapes)),
+        )
+        for count in counts
+    ]
+    one = [c for c in fused if c.problem.shape == KINDS_SHAPE and c.threads == 1]
+    kinds = {KINDS[kind(cell.problem)]: cell for cell in one}
+    if {*kinds} - {KINDS["plain"]}:
+        ticks = [label for label in KINDS.values() if label in kinds]
+        panels.append((f"{f' {TIMES} '.join(map(str, KINDS_SHAPE))}, 1 thread", kinds, ticks))
+    if not panels:
+        return False
+    others = [name for name in OTHERS if any(name in cell.timings for cell in fused)]
     with mpl.rc_context({"font.size": 11, "svg.hashsalt": "losses"}):
         figure, axes = plt.subplots(
-            len(counts), 1, figsize=(9.6, 1.6 + 3.4 * len(counts)), sharex=True, squeeze=False
+            len(panels), 1, figsize=(9.6, 1.7 + 2.75 * len(panels)), squeeze=False
         )
-        for panel, threads in zip(axes[:, 0], counts, strict=True):
-            _panel(panel, [cell for cell in cells if cell.threads == threads], shapes)
-            panel.set_ylabel(f"{threads} thread{'s' * (threads > 1)}", fontsize=12)
-        _limits(axes[:, 0], [cell.ratio(p) for cell in cells for p in PEERS if p in cell.timings])
-        axes[-1, 0].set_xticks(range(len(shapes)), list(map(_label, shapes)))
-        axes[-1, 0].set_xlabel("shape of the logits: samples, classes, and more axes of samples")
+        for panel, (label, found, ticks) in zip(axes[:, 0], panels, strict=True):
+            _panel(panel, found, ticks, others)
+            panel.set_ylabel(label, fontsize=12)
+        shown = [cell for _, found, _ in panels for cell in found.values()]
+        _limits(axes[:, 0], [cell.ratio(p) for cell in shown for p in others if p in cell.timings])
         figure.suptitle(TITLE, fontsize=12.5, fontweight="bold")
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
             loc="upper center",
-            ncols=len(PEERS),
+            ncols=len(OTHERS),
             frameon=False,
             bbox_to_anchor=(0.5, 1 - 0.35 / figure.get_figheight()),
-            columnspacing=1.3,
-            handletextpad=0.1,
+            columnspacing=0.9,
+            handletextpad=0,
         )
         figure.supxlabel(_caption(results.about), fontsize=8.5, color="0.35")
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
@@ -75,25 +102,29 @@ def draw(results: Results, stem: Path) -> bool:
     return True
 
 
-def _panel(panel: Any, cells: list[Cell], shapes: list[tuple[int, ...]]) -> None:
-    """One number of threads: the peers of a shape stand side by side in its column."""
+def kind(problem: Problem) -> str:
+    """The kind of samples: a name of KINDS."""
+    return "wide" if problem.deviation != 1 else problem.variant
+
+
+def _panel(panel: Any, cells: dict[str, Cell], ticks: list[str], others: list[str]) -> None:
+    """The cells of some ticks: what each takes stands side by side above its tick."""
     panel.axhline(1, color="black", linewidth=1.6)
-    for i, peer in enumerate(PEERS):
+    for i, name in enumerate(others):
         points = [
-            (
-                shapes.index(cell.problem.shape) + (i - (len(PEERS) - 1) / 2) * 0.135,
-                cell.ratio(peer),
-            )
-            for cell in cells
-            if peer in cell.timings
+            (ticks.index(tick) + (i - (len(others) - 1) / 2) * 0.81 / len(OTHERS), cell.ratio(name))
+            for tick, cell in cells.items()
+            if name in cell.timings
         ]
-        marker, colour, label = STYLES[peer]
+        marker, colour, label = STYLES[name]
         xs, ys = zip(*points, strict=True) if points else ((), ())
         panel.vlines(xs, 1, ys, color=colour, linewidth=1.4, alpha=0.6)
-        panel.plot(xs, ys, marker, color=colour, markersize=8, label=label)
-    for left, right in pairwise(range(len(shapes))):
+        size = 11 if name == LAST else 8
+        panel.plot(xs, ys, marker, color=colour, markersize=size, label=label)
+    for left, right in pairwise(range(len(ticks))):
         panel.axvline((left + right) / 2, color="0.85", linewidth=1, zorder=0.5)
-    panel.set_xlim(-0.5, len(shapes) - 0.5)
+    panel.set_xticks(range(len(ticks)), ticks)
+    panel.set_xlim(-0.5, len(ticks) - 0.5)
     panel.set_yscale("log", base=2)
     panel.grid(axis="y", color="0.9", linewidth=0.8)
     panel.set_axisbelow(True)
@@ -112,9 +143,7 @@ def _limits(panels: Any, ratios: list[float]) -> None:
         panel.axhspan(low, 1, color="0.955", zorder=0)
         panel.yaxis.set_major_formatter(lambda y, _: f"{y:g}{TIMES}")
         panel.text(-0.46, high / room**0.2, "above the line, losses is faster", va="top", **words)
-        panel.text(
-            -0.46, low * room**0.2, "below the line, the peer is faster", va="bottom", **words
-        )
+        panel.text(-0.46, low * room**0.2, "below the line, it is slower", va="bottom", **words)
 
 
 def _label(shape: tuple[int, ...]) -> str:

@@ -9,12 +9,28 @@ import numpy as np
 
 SMOOTHING = 0.1
 WIDE = 10.0
+OFFSET = 100.0
+LEAD, UNSURE = 8.0, 10  # by how much a sample is confident; one in so many is not
+IGNORED, LEFT_OUT = -100, 5  # one in so many is ignored
 
 BAR = [(32, 10), (60000, 10), (20000, 100), (8192, 1000), (1024, 50257), (8, 21, 128, 128)]
 FORWARD = [(60000, 10), (20000, 100), (8192, 1000), (256, 50257), (8, 21, 128, 128)]
 FLAT = [(32,), (4096,), (4_000_000,)]
+SMALL = (32, 10)
 
-MODES = {"_value_and_grad": "value_and_grad", "_backward": "backward"}
+MODES = {
+    "_value_and_grad": "value_and_grad",
+    "_backward": "backward",
+    "_hvp": "hvp",
+    "_hessian_diagonal": "hessian_diagonal",
+}
+BINARY = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
+REGRESSION = ["mse_loss", "l1_loss"]
+SUMS = ["cross_entropy_sums", "loss_sums"]  # partial results, of which the mean is compared
+SHARD = "cross_entropy_shard"
+LINEAR = "linear_cross_entropy"
+LABELLED = ["cross_entropy", "nll_loss", LINEAR, SUMS[0], SHARD]
+VALUES = ["plain", "confident", "offset"]  # variants of the logits and not of the function
 
 
 class Problem(NamedTuple):
@@ -24,8 +40,9 @@ class Problem(NamedTuple):
     shape: tuple[int, ...]
     dtype: str = "float32"
     deviation: float = 1.0
-    variant: str = "plain"  # or smoothing, probabilities, weight
+    variant: str = "plain"  # or confident, offset, smoothing, probabilities, weight, ignored
     quick: bool = False
+    alone: bool = False  # whether one number of threads is enough
 
     @property
     def name(self) -> str:
@@ -40,7 +57,7 @@ class Problem(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """One of forward, backward and value_and_grad."""
+        """One of forward, backward, value_and_grad, hvp and hessian_diagonal."""
         for suffix, mode in MODES.items():
             if self.operation.endswith(suffix):
                 return mode
@@ -55,6 +72,11 @@ class Problem(NamedTuple):
         return self.operation
 
     @property
+    def answer(self) -> str:
+        """The dtype of the answer."""
+        return "float64" if self.function in SUMS else self.dtype
+
+    @property
     def classes(self) -> int:
         return self.shape[1] if len(self.shape) > 1 else 1
 
@@ -66,11 +88,13 @@ class Problem(NamedTuple):
 class Arrays(NamedTuple):
     """What a problem's function is given; None and 0 where it takes no such thing."""
 
-    logits: np.ndarray
+    logits: np.ndarray  # or what comes in their place
     target: np.ndarray | None
     weight: np.ndarray | None
     label_smoothing: float
-    grad_output: np.ndarray
+    grad_output: np.ndarray  # or the vector that a Hessian is multiplied by
+    ignores: bool = False  # whether the target has ignored samples
+    linear_weight: np.ndarray | None = None
 
     def astype(self, dtype: str) -> Arrays:
         """The same numbers in another floating dtype; class indices stay what they are."""
@@ -88,48 +112,105 @@ def arrays(problem: Problem) -> Arrays:
     shape, dtype = problem.shape, np.dtype(problem.dtype)
     samples = (shape[0], *shape[2:])
 
+    def one_in(number: int) -> np.ndarray:
+        return (rng.permutation(prod(samples)) % number == 0).reshape(samples)
+
     def normal(shape: tuple[int, ...]) -> np.ndarray:
         return rng.standard_normal(shape, dtype)
 
     logits = normal(shape) * dtype.type(problem.deviation)
-    target = weight = None
+    target = weight = linear_weight = None
     grad_output = np.ones((), dtype)  # of a mean
-    if problem.function == "binary_cross_entropy_with_logits":
+    if problem.function in BINARY:
         target = rng.integers(2, size=shape).astype(dtype)
-    elif problem.function == "cross_entropy":
+    elif problem.function in LABELLED:
         target = rng.integers(problem.classes, size=samples)
-    elif problem.function == "logsumexp":
-        grad_output = normal(samples)
+    elif problem.function in REGRESSION:
+        target = normal(shape)
     else:
         grad_output = normal(shape)
+    if problem.function in ("logsumexp", SHARD):
+        grad_output = normal(samples)
+    if problem.mode == "hvp":
+        grad_output = normal(shape)
+    if problem.function in (BINARY[0], SUMS[1]):
+        logits = rng.uniform(0.01, 0.99, shape).astype(dtype)
+    elif problem.function == "nll_loss":
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    elif problem.function == LINEAR:
+        linear_weight = normal((problem.classes, problem.classes))
+    if problem.variant == "confident":
+        sure, largest = ~one_in(UNSURE), logits.argmax(axis=1)
+        lead = np.expand_dims(np.where(sure, dtype.type(LEAD), 0), 1)
+        places = np.expand_dims(largest, 1)
+        raised = np.take_along_axis(logits, places, 1) + lead
+        np.put_along_axis(logits, places, raised, 1)
+        target = None if target is None else np.where(sure, largest, target)
+    if problem.variant == "offset":
+        logits += dtype.type(OFFSET)
+    if problem.variant == "ignored":
+        target[one_in(LEFT_OUT)] = IGNORED
     if problem.variant == "probabilities":
         target = rng.random(shape, dtype)
         target /= target.sum(axis=1, keepdims=True)
     if problem.variant == "weight":
         weight = rng.uniform(0.5, 2, problem.classes).astype(dtype)
     smoothing = SMOOTHING if problem.variant == "smoothing" else 0.0
-    return Arrays(logits, target, weight, smoothing, grad_output)
+    ignores = problem.variant == "ignored"
+    return Arrays(logits, target, weight, smoothing, grad_output, ignores, linear_weight)
+
+
+FUSED = "cross_entropy_value_and_grad"
+# Every function that takes arrays; merge_sums and merge_shards take what some of these return.
+FUNCTIONS = {
+    "forward": ["cross_entropy", "log_softmax", "softmax", "logsumexp", "nll_loss"],
+    "elementwise": ["sigmoid", "log_sigmoid", *BINARY, *REGRESSION],
+    "partial": [*SUMS, SHARD, LINEAR],
+}
+
+
+def _small() -> list[str]:
+    """The operations that are timed on 32 samples of 10 classes."""
+    forward = [name for names in FUNCTIONS.values() for name in names]
+    twice = ["cross_entropy", BINARY[1], "mse_loss"]  # derivatives of these are public
+    return [
+        *forward,
+        *(f"{name}_backward" for name in forward if name not in SUMS),
+        *(f"{name}_value_and_grad" for name in (BINARY[1], LINEAR)),
+        *(f"{name}_hvp" for name in twice),
+        *(f"{name}_hessian_diagonal" for name in twice),
+    ]
 
 
 def _problems() -> list[Problem]:
-    fused = "cross_entropy_value_and_grad"
-    binary = "binary_cross_entropy_with_logits"
-    forward = ["cross_entropy", "log_softmax", "softmax", "logsumexp"]
-    quick = {(fused, shape) for shape in BAR if shape[-1] < 50257}
+    binary = BINARY[1]
+    forward = FUNCTIONS["forward"][:4]
+    middle, images = BAR[1:4], BAR[5:]
+    quick = {(FUSED, shape) for shape in BAR if shape[-1] < 50257}
     quick |= {(name, (8192, 1000)) for name in ["cross_entropy", "log_softmax"]}
     found = []
     for dtype in ["float32", "float64"]:
-        found += [Problem(fused, shape, dtype) for shape in BAR]
-        found += [Problem(fused, shape, dtype, WIDE) for shape in BAR]
-        for variant in ["smoothing", "probabilities", "weight"]:
-            found += [Problem(fused, shape, dtype, 1.0, variant) for shape in BAR[1:4]]
+        single = dtype == "float32"  # of float64 fewer cells: a whole run is to take 15 minutes
+        found += [Problem(FUSED, shape, dtype) for shape in BAR]
+        shapes = BAR if single else middle
+        found += [Problem(FUSED, shape, dtype, WIDE, alone=True) for shape in shapes]
+        for variant in ["confident", "offset"]:
+            found += [Problem(FUSED, s, dtype, variant=variant, alone=True) for s in shapes]
+        for variant in ["smoothing", "probabilities", "weight", "ignored"]:
+            shapes = middle + images if variant in ("weight", "ignored") else middle
+            found += [Problem(FUSED, s, dtype, variant=variant, alone=True) for s in shapes]
         for name in forward:
-            found += [Problem(name, shape, dtype) for shape in FORWARD]
-            found += [Problem(name, (8192, 1000), dtype, WIDE)]
-            found += [Problem(f"{name}_backward", shape, dtype) for shape in FORWARD]
-        for name in [binary, f"{binary}_value_and_grad", f"{binary}_backward"]:
-            found += [Problem(name, shape, dtype) for shape in FLAT]
-        found += [Problem(f"{binary}_value_and_grad", FLAT[-1], dtype, WIDE)]
+            shapes = FORWARD if single else FORWARD[0:3:2]
+            found += [Problem(name, shape, dtype, alone=not single) for shape in shapes]
+    for name in forward:
+        found += [Problem(f"{name}_backward", shape, alone=True) for shape in FORWARD]
+        found += [Problem(name, (8192, 1000), deviation=WIDE, alone=True)]
+        found += [Problem(name, (8192, 1000), variant=v, alone=True) for v in VALUES[1:]]
+    for mode in ["", "_value_and_grad", "_backward"]:
+        found += [Problem(f"{binary}{mode}", shape, alone=True) for shape in FLAT]
+    found += [Problem(f"{binary}_value_and_grad", FLAT[-1], "float64", alone=True)]
+    found += [Problem(f"{binary}_value_and_grad", FLAT[-1], deviation=WIDE, alone=True)]
+    found += [Problem(name, SMALL, alone=True) for name in _small()]
 
     def is_quick(p: Problem) -> bool:
         plain = p.dtype == "float32" and p.deviation == 1 and p.variant == "plain"

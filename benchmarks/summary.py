@@ -5,30 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import geometric_mean
 
-from .contenders import CONTENDERS, PEERS
-from .plot import STYLES, TIMES
+from .contenders import CONTENDERS
+from .plot import KINDS, OTHERS, STYLES, TIMES, kind
+from .problems import FUSED, SMALL
 from .results import Cell, Results, seconds
+
+VALUES = ["wide", "confident", "offset"]
+FORWARD = ["cross_entropy", "log_softmax", "softmax", "logsumexp"]
 
 
 def tables(results: Results) -> dict[str, list[str]]:
-    """The lines of a Markdown table for each dtype, width and variant of the fused problem."""
-    cells: dict[str, list[Cell]] = {}
+    """The lines of Markdown tables: of the fused problem, of forwards and of small calls."""
+    found: dict[str, list[tuple[str, Cell]]] = {}
     for cell in results.cells:
-        p = cell.problem
-        if p.operation == "cross_entropy_value_and_grad" and "losses" in cell.timings:
-            wide = "" if p.deviation == 1 else f", standard deviation {p.deviation:g}"
-            variant = "" if p.variant == "plain" else f", {p.variant}"
-            cells.setdefault(f"{p.dtype}{wide}{variant}", []).append(cell)
-    return {title: list(_table(found)) for title, found in cells.items()}
+        title, row = _place(cell)
+        if title and "losses" in cell.timings:
+            found.setdefault(title, []).append((row, cell))
+    return {title: list(_table(rows)) for title, rows in found.items()}
 
 
-def _table(cells: list[Cell]) -> Iterator[str]:
-    yield f"| logits | threads | losses | {' | '.join(STYLES[peer][2] for peer in PEERS)} |"
-    yield "|---" * (3 + len(PEERS)) + "|"
-    for cell in sorted(cells, key=lambda cell: cell.threads):
-        shape = f" {TIMES} ".join(map(str, cell.problem.shape))
-        peers = " | ".join(_ratio(cell, peer) for peer in PEERS)
-        yield f"| {shape} | {cell.threads} | {seconds(cell.median())} | {peers} |"
+def _place(cell: Cell) -> tuple[str, str]:
+    """The titles of a cell's table, if it is in one, and of its row."""
+    p = cell.problem
+    size, what = f" {TIMES} ".join(map(str, p.shape)), KINDS[kind(p)].replace("\n", " ")
+    if p.operation == FUSED:
+        if kind(p) == "plain":
+            return p.dtype, size
+        return f"{p.dtype}, {'other logits' if kind(p) in VALUES else 'options'}", f"{size}, {what}"
+    if p.dtype != "float32" or kind(p) != "plain":
+        return "", ""
+    if p.shape == SMALL:
+        return "small calls, float32", f"`{p.operation}`"
+    return ("forward, float32", f"`{p.operation}`, {size}") if p.operation in FORWARD else ("", "")
+
+
+def _table(rows: list[tuple[str, Cell]]) -> Iterator[str]:
+    others = [name for name in OTHERS if any(name in cell.timings for _, cell in rows)]
+    yield f"| logits | threads | losses | {' | '.join(STYLES[name][2] for name in others)} |"
+    yield "|---" * (3 + len(others)) + "|"
+    for row, cell in sorted(rows, key=lambda found: found[1].threads):
+        ratios = " | ".join(_ratio(cell, name) for name in others)
+        yield f"| {row} | {cell.threads} | {seconds(cell.median())} | {ratios} |"
 
 
 def _ratio(cell: Cell, peer: str) -> str:

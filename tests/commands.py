@@ -123,7 +123,9 @@ COMMANDS: dict[str, str | Absent] = {
         "python -m benchmarks scale --problems samples/1000000 ragged shards/1 files/200 classes"
     ),
     "python -m benchmarks values": VALUES,
-    "python -m benchmarks parts": "python -m benchmarks parts --problems operations/10 --rounds 2",
+    "python -m benchmarks parts": (
+        "python -m benchmarks parts --problems operations/10 small --rounds 2"
+    ),
     "python -m benchmarks bar": "python -m benchmarks bar",
     # Of the results just saved: those that are committed have a plot from a machine of its own.
     "python -m benchmarks plot": "python -m benchmarks plot --name speed-partial",

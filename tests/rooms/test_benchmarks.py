@@ -8,15 +8,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import __main__ as command
-from benchmarks import accuracy, bar, linear, measure, parts, processes, scale, summary, values
+from benchmarks import (
+    accuracy,
+    bar,
+    linear,
+    measure,
+    parts,
+    processes,
+    release,
+    scale,
+    summary,
+    values,
+)
 from benchmarks import results as kept
-from benchmarks.contenders import CONTENDERS, Contender, textbook
-from benchmarks.problems import PROBLEMS, Problem, arrays
+from benchmarks.contenders import CONTENDERS, LAST, Contender, textbook
+from benchmarks.problems import FUSED, IGNORED, LEAD, PROBLEMS, Problem, arrays
+from benchmarks.problems import SMALL as FEW
 from benchmarks.results import Cell, Results, Timing, seconds, table
 
+import losses
+
+ROOT = Path(__file__).parents[2]
 NAMES = ["losses", "losses, no out", "textbook"]
+ABOUT = {"import_seconds": 0.001, "wheel_bytes": 1000}
+# A clone without the whole history, and a source distribution, have no last release.
+ABSENT = release.missing()
+HISTORY = pytest.mark.skipif(ABSENT != "", reason=f"there is no {ABSENT}")
 TINY = {
-    problem._replace(shape=tuple(min(size, 5) for size in problem.shape), quick=False)
+    problem._replace(shape=tuple(min(size, 5) for size in problem.shape), quick=False, alone=False)
     for problem in PROBLEMS.values()
 }
 
@@ -24,8 +43,14 @@ TINY = {
 def results_of(**medians):
     problem = Problem("cross_entropy_value_and_grad", (60000, 10))
     timings = {name: Timing(t, t, t, 1, 1) for name, t in medians.items()}
-    about = {"import_seconds": 0.001, "wheel_bytes": 1000}
-    return Results(about, [Cell(problem, 1, 2**20, timings, {})])
+    return Results(ABOUT, [Cell(problem, 1, 2**20, timings, {})])
+
+
+def cell_of(operation, shape, threads=1, others=(), **seconds):
+    """Return a cell of made up times: those of losses, torch and JAX by name, LAST by `last`."""
+    names = {"last": LAST, "scipy": "SciPy"}
+    timings = {names.get(name, name): Timing(t, t, t, 1, 1) for name, t in seconds.items()}
+    return Cell(Problem(operation, shape, **dict(others)), threads, 2**20, timings, {})
 
 
 @pytest.mark.parametrize("problem", sorted(TINY), ids=lambda problem: problem.name)
@@ -33,6 +58,71 @@ def test_losses_and_the_textbook_agree_on_every_problem(problem):
     calls, notes = measure.agreeing(problem, NAMES, 1)
     assert notes == {}
     assert {"losses", "textbook"} <= set(calls)
+
+
+@HISTORY
+@pytest.mark.parametrize("problem", sorted(TINY), ids=lambda problem: problem.name)
+def test_the_last_release_agrees_wherever_it_has_the_function(problem):
+    calls, notes = measure.agreeing(problem, [LAST], 1)
+    assert notes == {}
+    assert [*calls] == [LAST] * hasattr(release.load(), problem.operation)
+
+
+@HISTORY
+def test_the_last_release_is_another_package_than_this_one():
+    last = release.load()
+    assert last.__name__ == release.PACKAGE
+    assert Path(last.__file__) != Path(losses.__file__)
+    function = last.softmax.__globals__
+    assert function["__name__"].startswith(f"{release.PACKAGE}.")
+    with last.set_workers(2):
+        assert losses._core.blocks.worker_count(None) == 1
+
+
+def test_the_last_release_is_the_one_below_the_newest_changes():
+    """Whoever writes the first change after a release is told to change its commit."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    last = re.findall(r"^## \[(.*?)\]", changelog, re.MULTILINE)[1]
+    assert last == release.VERSION
+
+
+@pytest.mark.parametrize("lacks", ["history", "git"])
+def test_where_there_is_no_last_release_it_does_not_take_part_and_the_run_says_so(
+    lacks, two_problems, monkeypatch, capsys
+):
+    def without(*_, **__):
+        raise FileNotFoundError("git")
+
+    if lacks == "git":
+        monkeypatch.setattr(release.subprocess, "run", without)
+    monkeypatch.setattr(release, "COMMIT", "0" * 40)
+    monkeypatch.setattr(command, "CONTENDERS", {n: CONTENDERS[n] for n in ("losses", LAST)})
+    release.missing.cache_clear()
+    try:
+        assert command.main([]) == 0
+    finally:
+        release.missing.cache_clear()
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if "take part" in text]
+    assert line.startswith(f"{LAST} does not take part: no git")
+    assert (two_problems / "speed.json").read_bytes() == PUBLISHED  # the run was not whole
+
+
+def test_every_public_function_that_takes_arrays_has_a_small_call():
+    found = {p.operation for p in PROBLEMS.values() if p.shape == FEW and p.dtype == "float32"}
+    states = {"merge_shards", "merge_sums", "set_workers"}
+    assert found == {name for name in losses.__all__ if name[0].islower()} - states
+
+
+def test_nine_in_ten_samples_are_confident_and_one_in_five_is_ignored():
+    usual = arrays(Problem(FUSED, (50, 7)))
+    sure = arrays(Problem(FUSED, (50, 7), variant="confident"))
+    raised = sure.logits - usual.logits
+    np.testing.assert_allclose(raised.max(axis=1), np.where(raised.any(axis=1), LEAD, 0), 1e-5)
+    counted = raised.any(axis=1)
+    assert counted.sum() == 45
+    assert (sure.target[counted] == usual.logits.argmax(axis=1)[counted]).all()
+    ignored = arrays(Problem(FUSED, (50, 7), variant="ignored")).target
+    assert (ignored == IGNORED).sum() == 10
 
 
 @pytest.mark.parametrize(
@@ -77,11 +167,116 @@ def test_a_measured_cell_has_a_table_and_survives_json(monkeypatch, tmp_path):
 def test_the_bar_holds_each_cell_against_each_promise():
     lines, whole = bar.report(results_of(losses=1.0, torch=4.0, JAX=1.0))
     assert whole
-    assert "1/1  value_and_grad is as fast as the fastest peer in every cell" in lines
+    fastest = "value_and_grad, one thread: as fast as the fastest peer, of JAX on 100 classes 0.75"
+    assert f"1/1  {fastest}" in lines
     lines, whole = bar.report(results_of(losses=1.0, torch=4.0, JAX=0.9), only_misses=True)
     assert not whole
     miss = "    MISS     0.90  cross_entropy_value_and_grad/60000x10/float32 on 1 (JAX)"
     assert [line for line in lines if "MISS" in line] == [miss]
+
+
+WIDE = {"deviation": 10.0}
+# Of each promise: what just keeps it, and what misses it.
+BAR = {
+    bar.faster_than_torch: (
+        [cell_of(FUSED, FEW, losses=1.0, torch=1.5)],
+        [cell_of(FUSED, FEW, losses=1.0, torch=1.3)],
+    ),
+    bar.three_times_on_average: (
+        [cell_of(FUSED, (n, 9), losses=1.0, torch=t) for n, t in ((7, 2), (8, 5))],
+        [cell_of(FUSED, (n, 9), losses=1.0, torch=t) for n, t in ((7, 2), (8, 4))],
+    ),
+    bar.never_behind_a_peer: (
+        [cell_of(FUSED, (20000, 100), losses=1.0, torch=1.0, JAX=0.8)],
+        [cell_of(FUSED, (20000, 100), losses=1.0, torch=0.9, JAX=1.5)],
+    ),
+    bar.small_calls: (
+        [cell_of("cross_entropy", FEW, losses=1.0, textbook=1.1, torch=1.1)],
+        [cell_of("cross_entropy", FEW, losses=1.0, textbook=0.9, torch=1.1)],
+    ),
+    bar.forward_of_many_classes: (
+        [cell_of("softmax", (9, 100), losses=1.0, torch=1.3, scipy=2.1)],
+        [cell_of("softmax", (9, 100), losses=1.0, torch=1.3, scipy=1.9)],
+    ),
+    bar.log_softmax_of_many_classes: (
+        [cell_of("log_softmax", (9, 100), losses=1.0, torch=0.8, scipy=2.1)],
+        [cell_of("log_softmax", (9, 100), losses=1.0, torch=0.7, scipy=2.1)],
+    ),
+    bar.float64_ahead: (
+        [cell_of(FUSED, (9, 9), others={"dtype": "float64"}, losses=1.0, torch=1.1, JAX=1.1)],
+        [cell_of(FUSED, (9, 9), others={"dtype": "float64"}, losses=1.0, torch=1.1, JAX=0.9)],
+    ),
+    bar.other_logits_as_before: (
+        [cell_of("softmax", (9, 9), others=WIDE, losses=1.1, last=1.0)],
+        [cell_of("softmax", (9, 9), others=WIDE, losses=1.2, last=1.0)],
+    ),
+    bar.options_as_before: (
+        [cell_of(FUSED, (9, 9), others={"variant": "ignored"}, losses=1.0, last=1.0)],
+        [cell_of(FUSED, (9, 9), others={"variant": "ignored"}, losses=1.1, last=1.0)],
+    ),
+    bar.nothing_slower: (
+        [cell_of("mse_loss_hvp", FEW, losses=1.1, last=1.0)],
+        [cell_of("mse_loss_hvp", FEW, losses=1.2, last=1.0)],
+    ),
+    bar.options_cost_little: (
+        [
+            cell_of(FUSED, (9, 9), losses=1.0),
+            cell_of(FUSED, (9, 9), others={"variant": "weight", "alone": True}, losses=1.2),
+        ],
+        [
+            cell_of(FUSED, (9, 9), losses=1.0),
+            cell_of(FUSED, (9, 9), others={"variant": "weight", "alone": True}, losses=1.3),
+        ],
+    ),
+    bar.two_threads: (
+        [cell_of(FUSED, (8192, 1000), n, losses=t) for n, t in ((1, 1.3), (2, 0.9))],
+        [cell_of(FUSED, (8192, 1000), n, losses=t) for n, t in ((1, 1.2), (2, 1.0))],
+    ),
+    bar.backward_like_forward: (
+        [
+            cell_of("softmax", (9, 9), losses=1.0),
+            cell_of("softmax_backward", (9, 9), losses=1.4),
+        ],
+        [
+            cell_of("softmax", (9, 9), losses=1.0),
+            cell_of("softmax_backward", (9, 9), losses=1.6),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("line", BAR, ids=lambda line: line.__name__)
+def test_a_promise_is_kept_just_above_its_bar_and_missed_just_below(line):
+    kept_by, missed_by = (list(line(Results(ABOUT, cells))) for cells in BAR[line])
+    assert kept_by
+    assert all(verdict.passed for verdict in kept_by)
+    assert [verdict.passed for verdict in missed_by].count(False) == 1
+    assert list(line(Results(ABOUT, []))) == []
+
+
+def test_every_promise_about_time_is_tried():
+    assert {*bar.BAR} - {*BAR} == {bar.right, bar.little_memory, bar.light}
+
+
+@pytest.mark.parametrize("line", BAR, ids=lambda line: line.__name__)
+def test_a_whole_run_measures_what_each_promise_is_about(line):
+    """Of contenders that are all installed, and of one that takes part in every problem."""
+    timings = {name: Timing(1.0, 1.0, 1.0, 1, 1) for name in CONTENDERS}
+    cells = [
+        Cell(problem, threads, 1, timings, {})
+        for problem in PROBLEMS.values()
+        for threads in (1, 2)
+        if threads == 1 or not problem.alone
+    ]
+    assert list(line(Results(ABOUT, cells)))
+
+
+def test_every_cell_is_held_against_the_last_release_once():
+    timings = {name: Timing(1.0, 1.0, 1.0, 1, 1) for name in ("losses", LAST)}
+    cells = [Cell(problem, 1, 1, timings, {}) for problem in PROBLEMS.values()]
+    lines = bar.other_logits_as_before, bar.options_as_before, bar.nothing_slower
+    found = [verdict.what for line in lines for verdict in line(Results(ABOUT, cells))]
+    assert sorted(found) == sorted(cell.name for cell in cells)
 
 
 def test_what_was_not_measured_is_neither_kept_nor_missed_and_the_bar_says_so():
@@ -126,6 +321,13 @@ def test_the_plot_is_drawn_from_the_results(tmp_path):
     assert (tmp_path / "speed.png").stat().st_size > 1000
     assert (tmp_path / "speed.svg").read_text().startswith("<?xml")
     assert draw(Results(about, results_of(losses=1.0).cells), tmp_path / "alone")
+    both = [
+        cell_of(FUSED, (8192, 1000), others={"variant": v}, losses=1.0, last=2.0)
+        for v in ("plain", "offset")
+    ]
+    assert draw(Results(about, both), tmp_path / "kinds")
+    words = (tmp_path / "kinds.svg").read_text()
+    assert all(f"<!-- {word}" in words for word in (LAST, "offset", "normal"))
     assert not draw(Results(about, []), tmp_path / "nothing")
 
 
@@ -137,6 +339,33 @@ def test_the_table_shows_each_peer_as_a_multiple_and_marks_the_faster_ones():
     assert " 2.5\N{MULTIPLICATION SIGN} " in lines[2]
     assert "**0.5\N{MULTIPLICATION SIGN}**" in lines[2]
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+def test_the_tables_show_the_last_release_other_samples_and_small_calls():
+    cells = [
+        cell_of(FUSED, (60000, 10), losses=2e-3, last=5e-3),
+        cell_of(FUSED, (60000, 10), others={"variant": "offset"}, losses=2e-3, last=1e-3),
+        cell_of(FUSED, (60000, 10), others={"variant": "ignored"}, losses=2e-3, last=5e-3),
+        cell_of("softmax", (60000, 10), losses=2e-3),
+        cell_of("mse_loss_hvp", FEW, losses=2e-6),
+        cell_of("mse_loss_hvp", (4096,), losses=2e-6),
+    ]
+    found = summary.tables(Results(ABOUT, cells))
+    assert [*found] == [
+        "float32",
+        "float32, other logits",
+        "float32, options",
+        "forward, float32",
+        "small calls, float32",
+    ]
+    first, offset, ignored, softmax, hvp = (lines[2] for lines in found.values())
+    assert found["float32"][0].endswith(f"| losses | {LAST} |")
+    assert "2.5\N{MULTIPLICATION SIGN}" in first
+    assert "offset 100" in offset
+    assert "**0.5\N{MULTIPLICATION SIGN}**" in offset
+    assert "20 % ignored" in ignored
+    assert "`softmax`, 60000" in softmax
+    assert hvp == "| `mse_loss_hvp` | 1 | 2.00 µs |  |"
 
 
 @pytest.fixture
@@ -328,7 +557,7 @@ SMALL = {
     "linear": "linear --problems time/4096x64x1000 --threads 1 --rounds 2",
     "scale": "scale --problems shards/1 shards/2",
     "values": "values --problems float32/400x1000 --rounds 2",
-    "parts": "parts --problems operations/1000 --rounds 2",
+    "parts": "parts --problems operations/1000 small --rounds 2",
 }
 SECTION = {"linear": "times", "scale": "shards"}  # of the others it is cells
 SAVES = [kind for kind in SMALL if kind not in ("speed", "linear")]  # more than once in these
@@ -409,6 +638,22 @@ def test_a_whole_run_takes_the_place_of_the_last_one(two_problems, capsys):
     assert len(records(two_problems / "speed.json")) == 2
     assert not (two_problems / "speed-partial.json").exists()
     assert "losses gives the right answer" in capsys.readouterr().out
+
+
+def test_problems_for_which_one_thread_is_enough_are_measured_on_the_first_number(
+    two_problems, monkeypatch
+):
+    names = [FUSED + "/60000x10/float32", "mse_loss/32x10/float32"]
+    assert [PROBLEMS[name].alone for name in names] == [False, True]
+    speed = command.BENCHMARKS["speed"]._replace(problems=lambda: names)
+    monkeypatch.setitem(command.BENCHMARKS, "speed", speed)
+    monkeypatch.setattr(command, "THREADS", [1, 2])
+    monkeypatch.setattr(command, "cores", lambda: 2)
+    assert command.main([]) == 0
+    found = [
+        (r["problem"]["operation"], r["threads"]) for r in records(two_problems / "speed.json")
+    ]
+    assert found == [(FUSED, 1), ("mse_loss", 1), (FUSED, 2)]
 
 
 def test_a_run_with_a_name_and_one_that_lacks_a_cell_leave_the_last_whole_one(
