@@ -105,8 +105,8 @@ MUTANTS = [
     Mutant(
         "the axes before and after the classes trade places",
         "_core/panels.py",
-        "kept = (*range(class_axis), *range(class_axis + 1, array.ndim))",
-        "kept = (*range(class_axis + 1, array.ndim), *range(class_axis))",
+        "kept = (*range(class_axis), *range(class_axis + 1, len(shape)))",
+        "kept = (*range(class_axis + 1, len(shape)), *range(class_axis))",
         "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
     ),
     Mutant(
@@ -171,7 +171,7 @@ MUTANTS = [
     Mutant(
         "the gradient beside the value lacks 1 / N",
         "_core/reduction.py",
-        'return _share(1, divisor, dtype) if reduction == "mean" else np.ones((), dtype)',
+        "return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)",
         "return np.ones((), dtype)",
         "rooms/test_bits.py::test_value_and_grad_is_the_value_and_the_gradient",
     ),
@@ -229,22 +229,22 @@ MUTANTS = [
     Mutant(
         "unaligned memory is used where it lies",
         "_core/panels.py",
-        " and view.flags.aligned",
-        "",
+        " and flags.aligned:",
+        ":",
         "rooms/test_bits.py::test_unaligned_memory_changes_no_bit",
     ),
     Mutant(
         "a gradient with gaps in its memory is written to a copy",
         "_core/panels.py",
-        "return together and view.flags.aligned",
-        "return view.flags.aligned",
+        "if view.flags.c_contiguous:",
+        "if True:",
         "rooms/test_out.py::test_out_receives_the_gradient_and_is_returned",
     ),
     Mutant(
         "class probabilities are smoothed where they lie, in the caller's array",
         "_classification/kernels.py",
-        "mass = mass * share",
-        "mass *= share",
+        "mass: Array = probs.values * share\n",
+        "mass: Array = probs.values\n    mass *= share\n",
         "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
     Mutant(
@@ -293,8 +293,8 @@ MUTANTS = [
     Mutant(
         "float16 logits are computed with where they lie",
         "_core/panels.py",
-        " and view.dtype == self.dtype",
-        "",
+        "array.dtype == self.dtype and flags.aligned",
+        "flags.aligned",
         "accuracy/test_half.py",
     ),
     Mutant(
@@ -411,8 +411,8 @@ MUTANTS = [
     Mutant(
         "the loss has the sign of the log-probability",
         "_classification/kernels.py",
-        "loss = times(weight, np.log1p(q) - label_shifted)",
-        "loss = times(weight, label_shifted - np.log1p(q))",
+        "return times(weight, 0 - log_probs)",
+        "return times(weight, log_probs)",
         "rooms/test_cross_entropy.py::test_published_values",
     ),
     Mutant(
@@ -462,7 +462,7 @@ MUTANTS = [
     Mutant(
         "an ignored row gets a gradient",
         "_classification/kernels.py",
-        "            if grads is not None:\n                clear(out, ignored, plan.axis)\n",
+        "            if grads is not None:\n                out.clear(ignored)\n",
         "",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
@@ -476,10 +476,9 @@ MUTANTS = [
     Mutant(
         "the weight is missing from the gradient",
         "_classification/kernels.py",
-        "        if weight is not None:\n            grads = grads * weight\n",
-        "",
-        "rooms/test_cross_entropy.py::"
-        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
+        "grads if weight is None else grads * weight",
+        "grads",
+        "rooms/test_nll.py::test_weights_may_be_negative",
     ),
     Mutant(
         "the weight is missing from the gradient of log-probabilities",
@@ -529,8 +528,8 @@ MUTANTS = [
     Mutant(
         "warnings escape",
         "_core/blocks.py",
-        '        with np.errstate(all="ignore"):\n            kernel = new_kernel() if',
-        "        with np.errstate():\n            kernel = new_kernel() if",
+        '@np.errstate(all="ignore")\ndef _alone',
+        "@np.errstate()\ndef _alone",
         "rooms/test_arguments.py::test_nothing_warns_or_raises_at_the_ends_of_the_numbers",
     ),
     Mutant(
@@ -551,8 +550,8 @@ MUTANTS = [
     Mutant(
         "smoothing forgets the weights",
         "_classification/kernels.py",
-        "        mass = evenly(classes, weight, rest)\n",
-        "        mass = evenly(classes, None, rest)\n",
+        "        mass = evenly(weight, rest)\n",
+        "        mass = evenly(None, rest)\n",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -583,8 +582,7 @@ MUTANTS = [
     Mutant(
         "the gradient is not smoothed",
         "_classification/kernels.py",
-        "        out -= np.multiply(across_classes(spread.mass, axis), across(grads, axis), "
-        "out=spare)\n",
+        "        subtract_mass(out, spread.mass, grads, spare)\n",
         "",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
@@ -624,8 +622,8 @@ MUTANTS = [
     Mutant(
         "probabilities are taken to sum to one",
         "_classification/kernels.py",
-        "whole_mass = add(mass, axis)",
-        "whole_mass = np.ones_like(q)",
+        "whole = most_mass = masses.add()",
+        "whole = most_mass = np.ones_like(masses.add())",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
@@ -634,27 +632,26 @@ MUTANTS = [
         "_classification/kernels.py",
         "    mass += rest\n"
         "    if weight is not None:\n"
-        "        mass *= across_classes(weight, axis)\n",
+        "        mass *= probs.across_classes(weight)\n",
         "    if weight is not None:\n"
-        "        mass *= across_classes(weight, axis)\n"
+        "        mass *= probs.across_classes(weight)\n"
         "    mass += rest\n",
         "rooms/test_cross_entropy.py::"
         "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
     # 17: infinities and nan.
     Mutant(
-        "a row of many classes hides its nan",
-        "_activations/logsumexp.py",
-        "q = add(exps, axis) + (1 - ones)",
-        "q = add(exps, axis)",
-        "rooms/test_cross_entropy.py::"
-        "test_a_row_of_minus_infinities_or_with_inf_or_nan_is_nan_alone",
+        "a mass of nothing hides a nan",
+        "_classification/kernels.py",
+        "loss: Array = 0 * self.total + times(whole, self.low)",
+        "loss: Array = times(whole, self.low)",
+        "rooms/test_exponentials.py::test_a_mass_of_nothing_hides_no_nan",
     ),
     Mutant(
         "an infinite maximum makes nan of logsumexp",
         "_activations/logsumexp.py",
-        "np.where(np.isinf(maxima), maxima, maxima + np.log1p(q))",
-        "maxima + np.log1p(q)",
+        "np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)",
+        "sums.shift + high + low",
         "rooms/test_logsumexp.py::test_infinities_and_nan_are_the_limits_of_their_own_row",
     ),
     Mutant(
@@ -668,8 +665,8 @@ MUTANTS = [
     Mutant(
         "the gradient of an ignored row is cleared by a product with 0",
         "_classification/kernels.py",
-        "clear(out, ignored, plan.axis)",
-        "out *= across(~ignored, plan.axis)",
+        "out.clear(ignored)",
+        "out.multiply(np.where(ignored, 0, 1).astype(loss.dtype))",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
     # 19: 0 * inf.
@@ -696,42 +693,12 @@ MUTANTS = [
     ),
     # 20: exact tails.
     Mutant(
-        "cross_entropy takes log(1 + q)",
-        "_classification/kernels.py",
-        "loss = times(weight, np.log1p(q) - label_shifted)",
-        "loss = times(weight, np.log(1 + q) - label_shifted)",
+        "the log-probability of more than half is a log(1 + q)",
+        "_activations/exponentials.py",
+        "-np.log1p(others / own)",
+        "-np.log(1 + others / own)",
         "rooms/test_cross_entropy.py::"
         "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
-    ),
-    Mutant(
-        "cross_entropy with probabilities takes log(1 + q)",
-        "_classification/kernels.py",
-        "loss: Array = whole_mass * np.log1p(q) - cost",
-        "loss: Array = whole_mass * np.log(1 + q) - cost",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
-    ),
-    Mutant(
-        "smoothed cross_entropy takes log(1 + q)",
-        "_classification/kernels.py",
-        "log_sum = np.log1p(q)",
-        "log_sum = np.log(1 + q)",
-        "rooms/test_cross_entropy.py::"
-        "test_a_target_as_uncertain_as_the_prediction_keeps_both_tails",
-    ),
-    Mutant(
-        "log_softmax takes log(1 + q)",
-        "_activations/log_softmax.py",
-        "out -= across(np.log1p(q), axis)",
-        "out -= across(np.log(1 + q), axis)",
-        "rooms/test_log_softmax.py::test_the_log_probability_of_a_near_certainty_keeps_its_tail",
-    ),
-    Mutant(
-        "logsumexp takes log(1 + q)",
-        "_activations/logsumexp.py",
-        "maxima, maxima + np.log1p(q))",
-        "maxima, maxima + np.log(1 + q))",
-        "rooms/test_logsumexp.py::test_beside_a_term_of_0_the_tail_is_kept_by_log1p",
     ),
     Mutant(
         "log_sigmoid takes log(1 + exp)",
@@ -748,32 +715,12 @@ MUTANTS = [
         "rooms/test_sigmoid.py",
     ),
     Mutant(
-        "the gradient at the target is p - 1",
+        "the gradient at a label with more than half is (e - S) / S",
         "_classification/kernels.py",
-        "        label_exps -= 1\n        label_exps -= q\n        label_exps *= scale\n",
-        "        label_exps = (label_exps / (1 + q) - 1) * grads\n",
+        "            rest[sure] = 0 - most.others\n",
+        "            pass\n",
         "rooms/test_cross_entropy.py::"
         "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
-    ),
-    Mutant(
-        "with probabilities the gradient of the largest class is p V - v",
-        "_classification/kernels.py",
-        "        spare.reshape(-1)[top] = 0\n"
-        "        out -= spare\n"
-        "        # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the "
-        "others.\n"
-        "        out.reshape(-1)[top] = add(spare, axis) - q * scale\n",
-        "        out -= spare\n",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
-    ),
-    Mutant(
-        "with smoothing the gradient of the largest class is p V - v",
-        "_classification/kernels.py",
-        "        flat[top] = other_mass * grads - q * scale\n",
-        "",
-        "rooms/test_cross_entropy.py::"
-        "test_a_target_as_uncertain_as_the_prediction_keeps_both_tails",
     ),
     Mutant(
         "the mass of the other classes is a difference",
@@ -785,77 +732,58 @@ MUTANTS = [
     Mutant(
         "the label's own share counts among the others'",
         "_classification/kernels.py",
-        "np.where(at == top, 0, weight)",
-        "weight",
+        "np.where(here, 0, label_weight)",
+        "label_weight",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "the gradient of the largest log-probability takes 1 - p",
         "_activations/log_softmax.py",
-        "-top_grad * np.expm1(top_log)",
-        "top_grad * (1 - top_probs)",
+        "-own * np.expm1(log_prob)",
+        "own * (1 - np.exp(log_prob))",
         "rooms/test_log_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
     ),
     Mutant(
         "the gradient of softmax does not set the largest class aside",
         "_activations/softmax.py",
-        "np.subtract(grad_output, across(add(spare, axis), axis), out=out)",
-        "np.copyto(out, grad_output)",
+        "np.subtract(grad_output, out.across(spare.add()), out=grad)",
+        "np.copyto(grad, grad_output)",
         "rooms/test_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
-    ),
-    Mutant(
-        "every tie of the maximum is set aside",
-        "_activations/logsumexp.py",
-        "q = add(ones, axis)\n        q -= 1\n",
-        "q = add(ones, axis)\n        q -= q\n",
-        "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
     ),
     Mutant(
         "ties of the maximum add their positions",
         "_core/panels.py",
-        "np.maximum.reduce(found, axis=0).astype(np.intp)",
-        "np.add.reduce(found, axis=0).astype(np.intp)",
-        "accuracy/test_cross_entropy.py::test_the_gradient_of_the_largest_class_is_a_difference_of_the_others_shares",
+        "last - np.maximum.reduce(ranks, axis=0)",
+        "last - np.add.reduce(ranks, axis=0)",
+        "rooms/test_exponentials.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
     ),
     # 21: the shift.
     Mutant(
-        "softmax does not subtract the maximum",
-        "_activations/softmax.py",
-        "    maxima, _ = shift(panels[0], axis, spare)\n    exp_shifted(spare, maxima, out)\n",
-        "    np.exp(panels[0], out=out)\n",
-        "rooms/test_softmax.py::test_a_shift_changes_nothing",
-    ),
-    Mutant(
         "nothing subtracts the maximum",
-        "_activations/logsumexp.py",
-        "np.subtract(panel, across(maxima, axis), out=out)",
-        "np.copyto(out, panel)",
+        "_activations/exponentials.py",
+        "    some.subtract(shifts)\n",
+        "",
         "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
     ),
     Mutant(
-        "the logit of the label is subtracted after the maximum was added back",
+        "the shift of the label's logit is subtracted together with the logarithm",
         "_classification/kernels.py",
-        "    maxima, top = shift(logits, axis, spare)\n"
-        "    label_shifted = spare.take(at)\n"
-        "    exps = exp_shifted(spare, maxima, out)\n"
-        "    label_exps = exps.take(at)\n"
-        "    q = others(exps, axis, top, spare)\n"
-        "    loss = times(weight, np.log1p(q) - label_shifted)\n",
-        "    label_logits = logits.take(at)\n"
-        "    maxima, top = shift(logits, axis, spare)\n"
-        "    exps = exp_shifted(spare, maxima, out)\n"
-        "    label_exps = exps.take(at)\n"
-        "    q = others(exps, axis, top, spare)\n"
-        "    loss = times(weight, (maxima + np.log1p(q)) - label_logits)\n",
+        "    if sums.shift is not None:\n"
+        "        log_probs -= sums.shift\n"
+        "    for part in logs(sums):\n"
+        "        log_probs -= part\n",
+        "    high, low = logs(sums)\n"
+        "    log_probs -= high if sums.shift is None else sums.shift + high\n"
+        "    log_probs -= low\n",
         "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
     ),
     # 22: the same bits in one pass.
     Mutant(
-        "cross_entropy weights two terms, nll_loss their sum",
+        "cross_entropy subtracts the parts of log S in another order than log_softmax",
         "_classification/kernels.py",
-        "loss = times(weight, np.log1p(q) - label_shifted)",
-        "loss = times(weight, np.log1p(q)) - times(weight, label_shifted)",
+        "for part in logs(sums):",
+        "for part in reversed(logs(sums)):",
         "rooms/test_bits.py::test_cross_entropy_is_nll_of_log_softmax",
     ),
     Mutant(
@@ -869,30 +797,30 @@ MUTANTS = [
     Mutant(
         "the layout of the panels depends on the number of samples",
         "_core/panels.py",
-        "    axis = _axis(classes, dtype)\n    kept",
-        "    axis = _axis(classes, dtype) * int(array.size > classes)\n    kept",
+        "axis = int(rows or classes * dtype.itemsize > FEW_BYTES)",
+        "axis = int((rows or classes * dtype.itemsize > FEW_BYTES) and prod(shape) > classes)",
         "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
     ),
     Mutant(
         "a row alone is added by another routine",
         "_core/panels.py",
-        "elif axis == 1 and panel.shape[1] * panel.itemsize <= LONG_BYTES:",
-        "elif axis == 1 and 1 < len(panel) and panel.shape[1] * panel.itemsize <= LONG_BYTES:",
+        "        if classes * values.itemsize <= LONG_BYTES:\n            # Twice",
+        "        if classes * values.itemsize <= LONG_BYTES and samples > 1:\n            # Twice",
         "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
     ),
     Mutant(
         "a column alone is added in pairs",
         "_core/panels.py",
-        "if axis == 0 and panel.shape[1] == 1:",
-        "if False:",
-        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+        "elif samples <= TALL * classes:",
+        "elif 1 < samples <= TALL * classes:",
+        "rooms/test_exponentials.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "a sum of negative zeros is -0 alone and 0 in a batch",
         "_core/panels.py",
-        "np.add.accumulate(panel, axis=0)[-1] + 0",
-        "np.add.accumulate(panel, axis=0)[-1]",
-        "rooms/test_bits.py::test_a_sum_of_negative_zeros_is_the_same_alone_and_in_a_batch",
+        "        sums += 0  # as reduce begins: a sum of nothing but -0 is 0\n",
+        "",
+        "rooms/test_exponentials.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "the results of several workers come in reverse order",
@@ -1037,19 +965,19 @@ MUTANTS = [
     Mutant(
         "NumPy's buffer keeps the size it had in the call",
         "_core/panels.py",
-        "        return run(new_kernel, self.blocks, workers)",
-        "        np.setbufsize(4096)\n        return run(new_kernel, self.blocks, workers)",
+        "        return run(worker, self.blocks, workers)\n",
+        "        np.setbufsize(4096)\n        return run(worker, self.blocks, workers)\n",
         "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
     ),
     Mutant(
         "NumPy's errors stay ignored after the call",
         "_core/blocks.py",
-        '        with np.errstate(all="ignore"):\n'
-        "            kernel = new_kernel() if blocks else None\n"
-        "            return [kernel(block) for block in blocks] if kernel else []\n",
-        '        np.seterr(all="ignore")\n'
-        "        kernel = new_kernel() if blocks else None\n"
-        "        return [kernel(block) for block in blocks] if kernel else []\n",
+        '@np.errstate(all="ignore")\n'
+        "def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> "
+        "list[Any]:\n",
+        "def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> "
+        "list[Any]:\n"
+        '    np.seterr(all="ignore")\n',
         "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
     ),
     # 24: binary cross entropy of probabilities.
@@ -1156,13 +1084,6 @@ MUTANTS = [
         "    yes = target if pos_weight is None else pos_weight * target\n"
         "    slope = (1 - target) * probs - yes * (1 - probs)\n",
         "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
-    ),
-    Mutant(
-        "in large panels a class half a unit behind is level with the largest",
-        "_activations/logsumexp.py",
-        "where=shifted > -np.finfo(shifted.dtype).smallest_normal",
-        "where=shifted > -0.5",
-        "rooms/test_bits.py::test_a_largest_logit_below_the_normal_numbers_changes_no_bit",
     ),
     Mutant(
         "no tail is below the normal numbers",
@@ -1418,7 +1339,7 @@ MUTANTS = [
     Mutant(
         "a shard forgets the bias",
         "_classification/linear_chunks.py",
-        "        problem.add_bias(views[-1], classes, plan.axis)\n        labels,",
+        "        problem.add_bias(views[-1], classes)\n        labels,",
         "        labels,",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
@@ -1482,15 +1403,15 @@ MUTANTS = [
     Mutant(
         "the class of a maximum is counted from its shard",
         "_classification/shards.py",
-        "top_class = shard.first + (",
-        "top_class = (",
+        "State(maxima, shard.first + top,",
+        "State(maxima, top,",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "1 - p of the most probable class is a subtraction",
         "_classification/shards.py",
-        "flat[at] = (other_mass * grads - q * scale)[here]",
-        "flat[at] += 0 * (other_mass * grads - q * scale)[here]",
+        "out.memory[at] = (other_mass * grads - q * scale)[here]",
+        "out.memory[at] += 0 * (other_mass * grads - q * scale)[here]",
         "laws/test_merging.py::test_a_confident_prediction_keeps_its_tail_across_shards",
     ),
     Mutant(
@@ -1595,9 +1516,10 @@ MUTANTS = [
     Mutant(
         "several infinite terms have each all of the gradient",
         "_activations/logsumexp.py",
-        "== 1\n        exps[",
-        "> 0\n        exps[",
-        "rooms/test_logsumexp.py::test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one",
+        "axis=e.axis) == 1",
+        "axis=e.axis) > 0",
+        "rooms/test_logsumexp.py::"
+        "test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one",
     ),
     Mutant(
         "the NaN in a piece hide those in the next",
@@ -1803,8 +1725,8 @@ MUTANTS = [
     Mutant(
         "an ignored sample gets a gradient in a shard",
         "_classification/cross_entropy_shards.py",
-        "clear(out, shard.labels < 0, plan.axis)",
-        "clear(out, shard.labels < -1, plan.axis)",
+        "out.clear(shard.labels < 0)",
+        "out.clear(shard.labels < -1)",
         "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
     ),
     Mutant(
@@ -1887,8 +1809,8 @@ MUTANTS = [
     Mutant(
         "log_softmax of shards takes log(1 + q)",
         "_classification/shards.py",
-        "out -= across(np.log1p(state.others), axis)",
-        "out -= across(np.log(1 + state.others), axis)",
+        "out.subtract(np.log1p(state.others))",
+        "out.subtract(np.log(1 + state.others))",
         "extra/test_dask.py::test_a_confident_prediction_keeps_its_tails_in_any_chunks",
     ),
     Mutant(
@@ -1902,15 +1824,15 @@ MUTANTS = [
     Mutant(
         "the curvature of a sure class is a subtraction",
         "_classification/kernels.py",
-        "out.reshape(-1)[top] = top_probs * rest",
-        "out.reshape(-1)[top] += 0 * top_probs * rest",
+        "out.memory[places] = top_probs * rest\n",
+        "out.memory[places] += 0 * top_probs * rest\n",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
         "a vector is not shifted to 0 at the sure class",
         "_classification/kernels.py",
-        "np.subtract(vector, across(vector.take(top), axis), out=spare)",
-        "np.copyto(spare, vector)",
+        "np.subtract(vector.values, out.across(shift), out=spare.values)",
+        "np.copyto(spare.values, vector.values)",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
@@ -1923,8 +1845,8 @@ MUTANTS = [
     Mutant(
         "an ignored sample has curvature",
         "_classification/cross_entropy.py",
-        "            clear(out, ignored, plan.axis)\n",
-        "            clear(out, ignored & False, plan.axis)\n",
+        "            out.clear(ignored)\n",
+        "            out.clear(ignored & False)\n",
         "laws/test_curvature.py::test_special_logits_have_the_curvature_of_their_limits",
     ),
     Mutant(
@@ -1958,19 +1880,15 @@ MUTANTS = [
     Mutant(
         "a curvature has the dtype of the computation",
         "_classification/cross_entropy.py",
-        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
-        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
+        "    result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n",
+        "    result = np.empty_like(problem.inputs[-1], plan.dtype)\n",
         "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
     ),
     Mutant(
         "a curvature is written over the caller's vector",
         "_regression/squared_error.py",
-        "else 2 * vector\n",
-        "else np.multiply(vector, 2, out=vector if vector.flags.writeable else None)\n",
+        "else vector.copy()",
+        "else vector",
         "rooms/test_arguments.py::test_inputs_are_never_written",
     ),
     # What the whole suite missed once.
@@ -2009,14 +1927,6 @@ MUTANTS = [
         "whole_number(classes=classes)",
         "whole_number(first_class=classes)",
         "laws/test_merging.py::test_what_is_wrong_with_a_shard_is_named",
-    ),
-    Mutant(
-        "after an interrupt a worker goes on",
-        "_core/blocks.py",
-        "no worker outlives the call\n        waiting.clear()\n",
-        "no worker outlives the call\n",
-        "laws/test_concurrency.py::"
-        "test_after_an_interrupt_while_workers_are_started_none_takes_another_block",
     ),
     Mutant(
         "a reduced loss of float16 is rounded to float32 first",
