@@ -164,7 +164,7 @@ def test_pieces_are_the_samples_of_a_block_in_order_each_once(shape, room, small
         found = blocks.pieces(block, shape, smaller)
         samples = [order[piece.at].reshape(-1).tolist() for piece in found]
         assert samples == [list(range(piece.start, piece.stop)) for piece in found]
-        assert sum(samples, []) == list(range(block.start, block.stop))
+        assert [i for some in samples for i in some] == list(range(block.start, block.stop))
         assert all(len(some) <= smaller for some in samples)
 
 
@@ -187,13 +187,14 @@ def test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size(
     alone = losses.cross_entropy_value_and_grad(logits, target, axis=axis, reduction="none")
     monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
     for reduction in ("none", "mean", "sum"):
-        for given in (target, probs):
+        for labels in (target, probs):
             options = {"axis": axis, "reduction": reduction}
             one, *more = (
-                losses.cross_entropy_value_and_grad(logits, given, workers=workers, **options)
+                losses.cross_entropy_value_and_grad(logits, labels, workers=workers, **options)
                 for workers in (1, 2, 3)
             )
             for several in more:
                 assert_same(several, one)
-            if given is target and reduction == "none":
+            assert_same(losses.cross_entropy(logits, labels, **options), one[0])
+            if labels is target and reduction == "none":
                 assert_same(one, alone)
