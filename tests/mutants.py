@@ -2079,6 +2079,521 @@ MUTANTS = [
         "TILE_BYTES // self.dtype.itemsize",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
+    # Exponentials: the moderate range, and what is shifted or scaled.
+    Mutant(
+        "sums as small as 2**-100 are moderate",
+        "_activations/exponentials.py",
+        "low=one / 4",
+        "low=np.ldexp(one, -100)",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "every finite sum is moderate",
+        "_activations/exponentials.py",
+        "high=np.ldexp(one, high)",
+        "high=info.max",
+        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+    ),
+    Mutant(
+        "a sum of nan is moderate",
+        "_activations/exponentials.py",
+        "~((total >= limits.low) & (total <= limits.high))",
+        "(total < limits.low) | (total > limits.high)",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "beside nan every sum is moderate",
+        "_activations/exponentials.py",
+        "    if np.minimum.reduce(total) >= limits.low and np.maximum.reduce(total) <= "
+        "limits.high:",
+        "    if not (np.minimum.reduce(total) < limits.low or np.maximum.reduce(total) > "
+        "limits.high):",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "a shift is the maximum itself",
+        "_activations/exponentials.py",
+        "np.where(scaled, 0, np.rint(maxima))",
+        "np.where(scaled, 0, maxima)",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "a shift from the look ahead is the maximum itself",
+        "_activations/exponentials.py",
+        "np.rint(maxima, out=maxima)",
+        "maxima",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "where the first sample is shifted all are",
+        "_activations/exponentials.py",
+        "    shift[near] = 0\n",
+        "",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "the look ahead takes a sum for its largest term",
+        "_activations/exponentials.py",
+        "np.log(limits.low / classes)",
+        "np.log(limits.low)",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "the look ahead shifts what is to be scaled",
+        "_activations/exponentials.py",
+        "near = (maxima >= low) & (maxima <= limits.largest)",
+        "near = (maxima >= low) & (maxima <= np.log(limits.high))",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "no sum is scaled",
+        "_activations/exponentials.py",
+        "scaled = (maxima >= 0) & (maxima <= limits.largest)",
+        "scaled = np.zeros(maxima.shape, bool)",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "a logit whose exponential is infinite is scaled",
+        "_activations/exponentials.py",
+        "scaled = (maxima >= 0) & (maxima <= limits.largest)",
+        "scaled = maxima >= 0",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "a tiny sum is scaled, which makes it smaller",
+        "_activations/exponentials.py",
+        "scaled = (maxima >= 0) & (maxima <= limits.largest)",
+        "scaled = maxima <= limits.largest",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "exponentials are not scaled as the logarithm says",
+        "_activations/exponentials.py",
+        "    some.multiply(np.ldexp(x.values.dtype.type(1), -powers))\n",
+        "",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "where one sum is scaled all are",
+        "_activations/exponentials.py",
+        "power[wrong] = powers",
+        "power[...] = limits.power",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "what was worked on once more is not put back",
+        "_activations/exponentials.py",
+        "    e.put(wrong, some)\n",
+        "",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "a shift from the look ahead is forgotten beside another sample's",
+        "_activations/exponentials.py",
+        "np.zeros_like(total) if shift is None else shift",
+        "np.zeros_like(total)",
+        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+    ),
+    # Logarithms in two parts, and the class with more than half.
+    Mutant(
+        "the logarithm of a sum in float64 forgets its power",
+        "_activations/exponentials.py",
+        "        exponent += power\n",
+        "        pass\n",
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "the logarithm of a sum in float32 forgets its power",
+        "_activations/exponentials.py",
+        "            log += power * np.log(2)\n",
+        "            pass\n",
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "log 2 ends where its first part does",
+        "_activations/exponentials.py",
+        "1.90821492927058781614426568075500134360255e-10",
+        "0",
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "the first part of log 2 has so many digits that its products are rounded",
+        "_activations/exponentials.py",
+        "LN2 = 0.69314718036912381649017333984375\n"
+        'LN2_REST = "1.90821492927058781614426568075500134360255e-10"',
+        'LN2 = 0.693147180559945286226764\nLN2_REST = "2.319046813846299558e-17"',
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "the rest of a logarithm in float64 has the wrong sign",
+        "_activations/exponentials.py",
+        "    low += whole\n    return high, low\n",
+        "    low = -(low + whole)\n    return high, low\n",
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "the rest of a logarithm in float32 has the wrong sign",
+        "_activations/exponentials.py",
+        "return high, log.astype(total.dtype)",
+        "return high, (-log).astype(total.dtype)",
+        "rooms/test_exponentials.py::"
+        "test_the_logarithm_of_a_sum_is_two_numbers_that_keep_its_digits",
+    ),
+    Mutant(
+        "log_softmax drops the rest of the logarithm",
+        "_activations/exponentials.py",
+        "    out.subtract(low)\n",
+        "",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "cross_entropy at labels drops the rest of the logarithm",
+        "_classification/kernels.py",
+        "for part in logs(sums):",
+        "for part in logs(sums)[:1]:",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "cross_entropy under a mass drops the rest of the logarithm",
+        "_classification/kernels.py",
+        "times(whole, self.low)",
+        "times(whole, 0 * self.low)",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "smoothed cross_entropy drops the rest of the logarithm",
+        "_classification/kernels.py",
+        "label_cost = costs.low - ",
+        "label_cost = 0 * costs.low - ",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "two classes may have more than half",
+        "_activations/exponentials.py",
+        "np.array(-0.69, char)",
+        "np.array(-0.7, char)",
+        "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
+    ),
+    Mutant(
+        "only a class of nearly all has more than half",
+        "_activations/exponentials.py",
+        "np.array(-0.69, char)",
+        "np.array(-0.01, char)",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "log_softmax has more than half at the threshold already",
+        "_activations/exponentials.py",
+        "log_probs.values > HALF[",
+        "log_probs.values >= HALF[",
+        "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
+    ),
+    Mutant(
+        "log_softmax of a sure class is a difference",
+        "_activations/exponentials.py",
+        "        out.memory[out.places(samples, classes)] = most.log_probs\n",
+        "        pass\n",
+        "rooms/test_log_softmax.py::test_the_log_probability_of_a_near_certainty_keeps_its_tail",
+    ),
+    Mutant(
+        "logsumexp near 0 is a difference",
+        "_activations/logsumexp.py",
+        "        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]\n",
+        "",
+        "rooms/test_logsumexp.py::test_beside_a_term_of_0_the_tail_is_kept_by_log1p",
+    ),
+    Mutant(
+        "cross_entropy at a sure label is a difference",
+        "_classification/kernels.py",
+        "        log_probs[sure] = most.log_probs\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "the most probable class counts as a difference too",
+        "_classification/kernels.py",
+        "        out.memory[out.places(most.samples, most.classes)] = 0\n",
+        "        pass\n",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
+    ),
+    Mutant(
+        "under a mass the most probable class costs a rounded logarithm too",
+        "_classification/kernels.py",
+        "        others[most.samples] = masses.add_others(most.samples, most.classes)\n",
+        "",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "smoothed, the most probable class costs a rounded logarithm too",
+        "_classification/kernels.py",
+        "        whole[most.samples] = spread.others[most.classes]\n",
+        "",
+        "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
+    ),
+    Mutant(
+        "smoothed, the cost of a sure label is a rounded logarithm",
+        "_classification/kernels.py",
+        "        label_cost[most.samples[here]] = 0 - most.log_probs[here]\n",
+        "",
+        "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
+    ),
+    Mutant(
+        "with probabilities the gradient of the largest class is p V - v",
+        "_classification/kernels.py",
+        "        out.memory[places] = 0 - most.others\n"
+        "        multiply_by_share(out, costs.total, whole * grads)\n"
+        "        rest = out.memory[places]\n"
+        "        subtract_mass(out, mass, grads, spare)\n"
+        "        if most.samples.size:\n",
+        "        multiply_by_share(out, costs.total, whole * grads)\n"
+        "        subtract_mass(out, mass, grads, spare)\n"
+        "        if False:\n",
+        "rooms/test_cross_entropy.py::"
+        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+    ),
+    Mutant(
+        "with smoothing the gradient of the largest class is p V - v",
+        "_classification/kernels.py",
+        "        out.memory[places] = 0 - most.others\n"
+        "        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)\n"
+        "        rest = out.memory[places]\n"
+        "        subtract_mass(out, spread.mass, grads, spare)\n"
+        "        out.memory[out.at(labels)] -= weight * grads\n"
+        "        if most.samples.size:\n",
+        "        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)\n"
+        "        subtract_mass(out, spread.mass, grads, spare)\n"
+        "        out.memory[out.at(labels)] -= weight * grads\n"
+        "        if False:\n",
+        "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
+    ),
+    Mutant(
+        "in a gradient of log_softmax several classes have more than half",
+        "_activations/log_softmax.py",
+        "        samples, chosen = np.unique(samples, return_index=True)\n"
+        "        classes = classes[chosen]\n",
+        "",
+        "rooms/test_log_softmax.py::"
+        "test_the_gradient_of_log_probabilities_that_sum_to_more_than_one_is_the_formula",
+    ),
+    # Shares of tiny gradients, and limits.
+    Mutant(
+        "a share of a tiny gradient loses its digits",
+        "_activations/exponentials.py",
+        "wrong = (np.abs(scale) < limits.smallest) & (grads != 0)",
+        "wrong = np.zeros(scale.shape, bool)",
+        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+    ),
+    Mutant(
+        "one gradient for all is tiny only below the normal numbers",
+        "_activations/exponentials.py",
+        "abs(grads) < limits.tiny",
+        "abs(grads) < limits.smallest",
+        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+    ),
+    Mutant(
+        "beside a tiny gradient all are multiplied twice",
+        "_activations/exponentials.py",
+        "again = np.where(wrong, grads, 1)\n            scale = np.where(wrong, 1 / total, scale)",
+        "again = np.broadcast_to(grads, total.shape)\n            scale = 1 / total",
+        "rooms/test_exponentials.py::test_a_tiny_gradient_of_another_sample_changes_no_bit",
+    ),
+    Mutant(
+        "an infinite term makes nan of the gradient of the others",
+        "_activations/logsumexp.py",
+        "        sums.total[endless] = 1\n",
+        "",
+        "rooms/test_logsumexp.py::"
+        "test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one",
+    ),
+    Mutant(
+        "an infinite term has nothing of the gradient",
+        "_activations/logsumexp.py",
+        "e.values[infinite & e.across(alone)] = 1",
+        "e.values[infinite & e.across(alone)] = 0",
+        "rooms/test_logsumexp.py::"
+        "test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one",
+    ),
+    # Panels: sums in one order, copies, blocks and pieces.
+    Mutant(
+        "a single class of -0 is the sum -0",
+        "_core/panels.py",
+        "values.reshape(-1) + 0  #",
+        "values.reshape(-1).copy()  #",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+    ),
+    Mutant(
+        "of few samples the last of an odd number of classes is added at the end",
+        "_core/panels.py",
+        "        if classes % 2:\n"
+        "            sums += pairs[-1]\n"
+        "        sums = sums + both[samples:]\n",
+        "        sums = sums + both[samples:]\n"
+        "        if classes % 2:\n"
+        "            sums += pairs[-1]\n",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+    ),
+    Mutant(
+        "the classes in columns are added in one order",
+        "_core/panels.py",
+        "        sums = np.add.reduce(values[0::2], axis=0)\n"
+        "        sums += np.add.reduce(values[1::2], axis=0)\n",
+        "        sums = np.add.reduce(values, axis=0)\n",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+    ),
+    Mutant(
+        "in rows the last of an odd number of classes is an odd one",
+        "_core/panels.py",
+        "found.real += values[:, -1]",
+        "found.imag += values[:, -1]",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+    ),
+    Mutant(
+        "as many classes as are few are added as many are",
+        "_core/panels.py",
+        "    if classes * values.itemsize > FEW_BYTES:  # in rows",
+        "    if classes * values.itemsize >= FEW_BYTES:  # in rows",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+    ),
+    Mutant(
+        "classes that were left out of a sum stay 0",
+        "_core/panels.py",
+        "        self.memory[places] = kept\n",
+        "",
+        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
+    ),
+    Mutant(
+        "the sums of the others are those of the first samples",
+        "_core/panels.py",
+        "self.add()[samples]",
+        "self.add()[: samples.size]",
+        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
+    ),
+    Mutant(
+        "of few samples a sum of the others leaves out another's class",
+        "_core/panels.py",
+        "few.memory[few.at(classes)] = 0",
+        "few.memory[self.places(samples, classes) % few.memory.size] = 0",
+        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
+    ),
+    Mutant(
+        "a copy of some samples has its memory elsewhere",
+        "_core/panels.py",
+        "else self.values[:, samples]\n        values = np.ascontiguousarray(values)\n",
+        "else self.values[:, samples]\n",
+        "rooms/test_panels.py::test_samples_are_taken_out_and_put_back_with_a_memory_of_their_own",
+    ),
+    Mutant(
+        "nan equals no maximum",
+        "_core/panels.py",
+        "                found[wrong] = values[:, wrong].argmax(axis=0)\n",
+        "                pass\n",
+        "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
+    ),
+    Mutant(
+        "the largest class is the last of equal ones",
+        "_core/panels.py",
+        "np.arange(last, -1, -1, dtype=np.uint8)[:, None]\n            found = last - np.max",
+        "np.arange(last + 1, dtype=np.uint8)[:, None]\n            found = 0 + np.max",
+        "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
+    ),
+    Mutant(
+        "0 times an infinite logit is nan under one mass for all classes",
+        "_core/panels.py",
+        "wrong = np.isnan(sums)",
+        "wrong = np.isnan(sums) & bool(mass.ndim)",
+        "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
+    ),
+    Mutant(
+        "an entry of mass 0 is left in a sum of products",
+        "_core/panels.py",
+        "        np.copyto(spare, 0, where=wide == 0)\n",
+        "",
+        "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
+    ),
+    Mutant(
+        "a piece begins where its shape does",
+        "_core/blocks.py",
+        "slice(inner.start + first, inner.stop + first)",
+        "slice(inner.start, inner.stop)",
+        "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
+    ),
+    Mutant(
+        "a piece lies in the first index of a leading axis",
+        "_core/blocks.py",
+        "(*lead, inner + first, *rest)",
+        "(*lead, inner, *rest)",
+        "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
+    ),
+    Mutant(
+        "the pieces of a block are counted from 0",
+        "_core/blocks.py",
+        "block.start + part.start, block.start + part.stop",
+        "part.start, part.stop",
+        "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
+    ),
+    Mutant(
+        "one worker adds the sums of halves",
+        "_core/panels.py",
+        "        return run(worker, self.blocks, workers)\n",
+        "        room = self.room if workers > 1 else -(-self.room // 2)\n"
+        "        return run(worker, cut(self.samples, room) if self.classes else [], "
+        "workers)\n",
+        "rooms/test_panels.py::"
+        "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
+    ),
+    Mutant(
+        "an output that overlaps an input is written before the input is read",
+        "_core/panels.py",
+        "if self.target and any(",
+        "if False and any(",
+        "rooms/test_out.py::test_out_may_be_logits_itself",
+    ),
+    Mutant(
+        "a block of several images is worked on where they lie",
+        "_core/panels.py",
+        "within = bool(blocks) and blocks[0].stop <= inner",
+        "within = bool(blocks)",
+        "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
+    ),
+    Mutant(
+        "many classes in the middle are rows where they lie",
+        "_core/panels.py",
+        "direct = class_axis == len(shape) - 1 if axis else within",
+        "direct = True if axis else within",
+        "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
+    ),
+    Mutant(
+        "the memory of a panel begins in the first image",
+        "_core/panels.py",
+        "memory[lead * self.classes * inner + first :]",
+        "memory[first:]",
+        "rooms/test_panels.py::"
+        "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
+    ),
+    Mutant(
+        "a label's logit lies where its exponential does",
+        "_classification/kernels.py",
+        "logits.memory[at if logits.step == out.step else logits.at(labels)]",
+        "logits.memory[at]",
+        "rooms/test_panels.py::"
+        "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
+    ),
 ]
 
 
