@@ -756,7 +756,7 @@ MUTANTS = [
         "_core/panels.py",
         "last - np.maximum.reduce(ranks, axis=0)",
         "last - np.add.reduce(ranks, axis=0)",
-        "rooms/test_exponentials.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
+        "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
     ),
     # 21: the shift.
     Mutant(
@@ -813,14 +813,14 @@ MUTANTS = [
         "_core/panels.py",
         "elif samples <= TALL * classes:",
         "elif 1 < samples <= TALL * classes:",
-        "rooms/test_exponentials.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "a sum of negative zeros is -0 alone and 0 in a batch",
         "_core/panels.py",
         "        sums += 0  # as reduce begins: a sum of nothing but -0 is 0\n",
         "",
-        "rooms/test_exponentials.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
+        "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "the results of several workers come in reverse order",
