@@ -478,7 +478,7 @@ MUTANTS = [
         "_classification/kernels.py",
         "grads if weight is None else grads * weight",
         "grads",
-        "rooms/test_nll.py::test_weights_may_be_negative",
+        "accuracy/test_cross_entropy.py::test_every_loss_and_gradient_entry_keeps_its_relative_accuracy",
     ),
     Mutant(
         "the weight is missing from the gradient of log-probabilities",
