@@ -33,10 +33,10 @@ def rows_of(panel):
 def drawn(samples, classes, dtype):
     """Return rows of numbers of many sizes; of some a sum shows its order, or its first number."""
     rng = np.random.default_rng(samples * classes)
-    rows = rng.standard_normal((samples, classes)) * 2.0 ** rng.integers(-40, 9, (samples, classes))
-    rows[::5] = -0.0
-    rows[1::5, -1] = INF
-    rows[2::5, 0] = NAN
+    rows = rng.standard_normal((samples, classes)) * 2.0 ** rng.integers(-9, 9, (samples, classes))
+    rows[2::5] = -0.0
+    rows[3::5, -1] = INF
+    rows[4::5, 0] = NAN
     return rows.astype(dtype)
 
 
