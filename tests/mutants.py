@@ -673,9 +673,16 @@ MUTANTS = [
     Mutant(
         "a weight of 0 makes nan of an infinite loss",
         "_core/pointwise.py",
-        "if np.isnan(product).any():",
+        "if wrong.any():",
         "if False:",
         "rooms/test_nll.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
+    ),
+    Mutant(
+        "beside 0 * inf a product of 0 and a negative number is 0, else -0",
+        "_core/pointwise.py",
+        "wrong &= (weight == 0)",
+        "wrong = (weight == 0)",
+        "rooms/test_pairs.py::test_0_times_inf_changes_no_sign_of_another_0",
     ),
     Mutant(
         "an infinite weight makes nan of a loss of 0",
@@ -2101,7 +2108,7 @@ MUTANTS = [
         "_activations/exponentials.py",
         "~((total >= limits.low) & (total <= limits.high))",
         "(total < limits.low) | (total > limits.high)",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "beside nan every sum is moderate",
@@ -2110,63 +2117,63 @@ MUTANTS = [
         "limits.high:",
         "    if not (np.minimum.reduce(total) < limits.low or np.maximum.reduce(total) > "
         "limits.high):",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a shift is the maximum itself",
         "_activations/exponentials.py",
         "np.where(scaled, 0, np.rint(maxima))",
         "np.where(scaled, 0, maxima)",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a shift from the look ahead is the maximum itself",
         "_activations/exponentials.py",
         "np.rint(maxima, out=maxima)",
         "maxima",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "where the first sample is shifted all are",
         "_activations/exponentials.py",
         "    shift[near] = 0\n",
         "",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "the look ahead takes a sum for its largest term",
         "_activations/exponentials.py",
         "np.log(limits.low / classes)",
         "np.log(limits.low)",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "the look ahead shifts what is to be scaled",
         "_activations/exponentials.py",
         "near = (maxima >= low) & (maxima <= limits.largest)",
         "near = (maxima >= low) & (maxima <= np.log(limits.high))",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "no sum is scaled",
         "_activations/exponentials.py",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = np.zeros(maxima.shape, bool)",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a logit whose exponential is infinite is scaled",
         "_activations/exponentials.py",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima >= 0",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a tiny sum is scaled, which makes it smaller",
         "_activations/exponentials.py",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima <= limits.largest",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "exponentials are not scaled as the logarithm says",
@@ -2181,7 +2188,7 @@ MUTANTS = [
         "_activations/exponentials.py",
         "power[wrong] = powers",
         "power[...] = limits.power",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "what was worked on once more is not put back",
@@ -2196,7 +2203,7 @@ MUTANTS = [
         "_activations/exponentials.py",
         "np.zeros_like(total) if shift is None else shift",
         "np.zeros_like(total)",
-        "rooms/test_exponentials.py::test_the_choice_of_a_shift_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     # Logarithms in two parts, and the class with more than half.
     Mutant(
@@ -2594,6 +2601,37 @@ MUTANTS = [
         "logits.memory[at]",
         "rooms/test_panels.py::"
         "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
+    ),
+    Mutant(
+        "cross_entropy has more than half at the threshold already",
+        "_classification/kernels.py",
+        "(log_probs > HALF[",
+        "(log_probs >= HALF[",
+        "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
+    ),
+    Mutant(
+        "the look ahead has no margin for roundings",
+        "_activations/exponentials.py",
+        "low = float(np.log(limits.low / classes)) - 1",
+        "low = float(np.log(limits.low / classes))",
+        "rooms/test_exponentials.py::"
+        "test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "the logarithm of the largest number is taken to have a finite exponential",
+        "_activations/exponentials.py",
+        "float(np.floor(np.log(info.max)))",
+        "float(np.log(info.max))",
+        "rooms/test_exponentials.py::"
+        "test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+    ),
+    Mutant(
+        "a power of two makes too large a sum no moderate one",
+        "_activations/exponentials.py",
+        "power=info.maxexp // 2",
+        "power=info.maxexp // 8",
+        "rooms/test_exponentials.py::"
+        "test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
 ]
 

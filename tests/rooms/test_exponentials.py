@@ -71,7 +71,7 @@ def as_defined(row, dtype):
 @in_every_precision
 @axes
 @pytest.mark.parametrize("classes", [1, 2, 10, 16])
-def test_the_choice_of_a_shift_depends_on_the_sample_alone(classes, axis, dtype):
+def test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone(classes, axis, dtype):
     """In small panels and in large ones, which look ahead, whichever sample is the first."""
     rows = rows_about_the_borders(classes, dtype)
     alone = [exponentials_of(row[None], axis) for row in rows]
@@ -79,6 +79,9 @@ def test_the_choice_of_a_shift_depends_on_the_sample_alone(classes, axis, dtype)
     shifts, powers = zip(*(as_defined(row, dtype) for row in rows), strict=True)
     assert_same(expected[2], np.array(shifts, dtype))
     assert_same(expected[3], np.array(powers))
+    low, high, *_ = limits(dtype)
+    moderate = (low <= expected[1]) & (expected[1] <= high)
+    assert_same(moderate, np.isfinite(rows.max(axis=1)))
     assert_same(exponentials_of(rows, axis), expected)
     often = np.tile(np.arange(len(rows)), 1 + LARGE // rows.size)
     assert often.size * classes > LARGE
@@ -241,12 +244,14 @@ def test_of_two_classes_with_about_half_each_at_most_one_has_more(dtype):
 def test_a_mass_of_nothing_costs_0_and_hides_no_nan(samples, dtype):
     """Whether the mass is one of probabilities or of smoothed labels without weight."""
     x = np.random.default_rng(2).standard_normal((samples, 3)).astype(dtype)
-    x[1, 0] = x[-1, 2] = NAN
-    expected = np.where(np.isnan(x).any(1), NAN, 0).astype(dtype)
-    loss = losses.cross_entropy(x, np.zeros_like(x), reduction="none")
-    assert_same(loss, expected)
-    options = {"weight": np.zeros(3), "label_smoothing": 0.5, "reduction": "none"}
-    assert_same(losses.cross_entropy(x, np.zeros(samples, int), **options), expected)
+    with_nan = x.copy()
+    with_nan[1, 0] = with_nan[-1, 2] = NAN
+    smoothed = {"weight": np.zeros(3), "label_smoothing": 0.5}
+    for logits in (x, with_nan):
+        expected = np.where(np.isnan(logits).any(1), NAN, 0).astype(dtype)
+        for target, options in ((np.zeros_like(x), {}), (np.zeros(samples, int), smoothed)):
+            loss = losses.cross_entropy(logits, target, reduction="none", **options)
+            assert_same(loss, expected)
 
 
 @dtypes

@@ -17,8 +17,10 @@ def times(weight: Array | None, value: Array) -> Array:
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)
-    if np.isnan(product).any():
-        product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
+    wrong = np.isnan(product)
+    if wrong.any():
+        wrong &= (weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)
+        product[wrong] = 0
     return product
 
 
