@@ -702,8 +702,8 @@ MUTANTS = [
     Mutant(
         "the log-probability of more than half is a log(1 + q)",
         "_activations/exponentials.py",
-        "-np.log1p(others / own)",
-        "-np.log(1 + others / own)",
+        "np.log1p(others / own)",
+        "np.log(1 + others / own)",
         "rooms/test_cross_entropy.py::"
         "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
     ),
@@ -2091,8 +2091,8 @@ MUTANTS = [
     Mutant(
         "sums as small as 2**-100 are moderate",
         "_activations/exponentials.py",
-        "low=one / 4",
-        "low=np.ldexp(one, -100)",
+        "low = one / 4",
+        "low = np.ldexp(one, -100)",
         "rooms/test_exponentials.py::"
         "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
@@ -2101,7 +2101,7 @@ MUTANTS = [
         "_activations/exponentials.py",
         "high=np.ldexp(one, high)",
         "high=info.max",
-        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "a sum of nan is moderate",
@@ -2403,16 +2403,37 @@ MUTANTS = [
     Mutant(
         "a share of a tiny gradient loses its digits",
         "_activations/exponentials.py",
-        "wrong = (np.abs(scale) < limits.smallest) & (grads != 0)",
-        "wrong = np.zeros(scale.shape, bool)",
-        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+        "(np.abs(scale) < limits.smallest) | np.isinf(scale)",
+        "np.isinf(scale)",
+        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "one gradient for all is tiny only below the normal numbers",
         "_activations/exponentials.py",
-        "abs(grads) < limits.tiny",
-        "abs(grads) < limits.smallest",
-        "rooms/test_exponentials.py::test_a_tiny_gradient_upstream_keeps_its_digits",
+        "limits.tiny <= abs(grads)",
+        "limits.smallest <= abs(grads)",
+        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
+    ),
+    Mutant(
+        "a share of a huge gradient is infinite",
+        "_activations/exponentials.py",
+        " | np.isinf(scale)",
+        "",
+        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
+    ),
+    Mutant(
+        "one gradient for all is never huge",
+        "_activations/exponentials.py",
+        "abs(grads) <= limits.huge",
+        "abs(grads) <= np.inf",
+        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
+    ),
+    Mutant(
+        "the log-probability of a class that has all is -0",
+        "_activations/exponentials.py",
+        "0 - np.log1p(others / own)",
+        "-np.log1p(others / own)",
+        "rooms/test_log_softmax.py::test_the_log_probability_of_what_is_certain_is_0_and_not_minus_0",
     ),
     Mutant(
         "beside a tiny gradient all are multiplied twice",

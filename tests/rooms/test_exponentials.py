@@ -166,14 +166,15 @@ def test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings(gap, 
 
 @dtypes
 @pytest.mark.parametrize("gap", GAPS)
-def test_a_tiny_gradient_upstream_keeps_its_digits(gap, dtype):
-    """Down to the smallest number, for all samples and for each; whatever the others have."""
+def test_a_gradient_upstream_of_any_size_keeps_its_digits(gap, dtype):
+    """From the smallest number to the largest, one for all samples or one for each."""
     info = np.finfo(dtype)
     x = np.array([[top, top - gap] for top in TOPS[dtype]], dtype)
     labels = np.arange(len(x)) % 2
     p, _ = wide_softmax(gap)
     steps = [0, 20, 26, 27, 60, 100, 126, 140, 149, 220, 222, 223, 500, 1000, 1022, 1060, 1074]
     sizes = [dtype(2) ** -n for n in steps if n <= -info.minexp + info.nmant]
+    sizes += [info.max / 2, info.max / 4, info.max / 8]
     every = [(size, np.full(len(x), size)) for size in sizes]
     every += [(None, np.resize([*sizes, 0, *-np.array(sizes[::-1])], len(x)))]
     for size, each in every:

@@ -35,18 +35,21 @@ class Range(NamedTuple):
     largest: float  # exp of it is finite
     smallest: Any  # the smallest normal number
     tiny: Any  # from here up a quotient by a moderate sum is a normal number
+    huge: Any  # up to here it is finite
 
 
 def _range(dtype: np.dtype[Any]) -> Range:
     info = np.finfo(dtype)
     high, one = info.maxexp * 25 // 32, dtype.type(1)
+    low = one / 4
     return Range(
-        low=one / 4,
+        low=low,
         high=np.ldexp(one, high),
         power=info.maxexp // 2,
         largest=float(np.floor(np.log(info.max))),
         smallest=info.smallest_normal,
         tiny=np.ldexp(one, high + 2 - info.maxexp),
+        huge=low * info.max,
     )
 
 
@@ -189,7 +192,7 @@ def majority(e: Panel, samples: Array, classes: Array) -> Majority:
         return Majority(samples, classes, none, none)
     others = e.add_others(samples, classes)
     own = e.memory[e.places(samples, classes)]
-    return Majority(samples, classes, others, -np.log1p(others / own))
+    return Majority(samples, classes, others, 0 - np.log1p(others / own))
 
 
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
@@ -197,9 +200,10 @@ def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     limits = RANGES[total.dtype.char]
     scale = grads / total
     again = None
-    if grads.ndim or abs(grads) < limits.tiny:
-        # g / S of a tiny g would lose its digits: 1 / S and g, one after the other, do not.
-        wrong = (np.abs(scale) < limits.smallest) & (grads != 0)
+    if grads.ndim or not limits.tiny <= abs(grads) <= limits.huge:
+        # g / S of a tiny g would lose its digits, and of a huge g be infinite: 1 / S and g, one
+        # after the other, are not.
+        wrong = ((np.abs(scale) < limits.smallest) | np.isinf(scale)) & (grads != 0)
         if wrong.any():
             again = np.where(wrong, grads, 1)
             scale = np.where(wrong, 1 / total, scale)
