@@ -93,3 +93,22 @@ def test_the_gradient_of_a_confident_row_is_the_others_share(others, dtype):
     grad_output = -np.eye(others + 1, dtype=dtype)[0]
     expected = np.array([-others * s] + others * [s])
     assert_near(log_softmax_backward(grad_output, log_probs), expected)
+
+
+@dtypes
+@pytest.mark.parametrize("x", [[3.0], [1000.0, 0.0], [0.0, -INF, -INF], [-2000.0, -INF]])
+def test_the_log_probability_of_what_is_certain_is_0_and_not_minus_0(x, dtype):
+    expected = np.array([0.0] + [-1000.0 if x[0] == 1000 else -INF] * (len(x) - 1), dtype)
+    assert_same(log_softmax(np.array(x, dtype)), expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_gradient_of_log_probabilities_that_sum_to_more_than_one_is_the_formula(axis):
+    """Where several classes have more than half."""
+    grad_output = np.array([[1.0, 2.0, 0.0], [4.0, 8.0, 16.0]])
+    log_probs = np.array([[0.0, 0.0, -INF], [-0.125, -INF, -0.25]])
+    expected = grad_output - np.exp(log_probs) * grad_output.sum(1, keepdims=True)
+    found = log_softmax_backward(
+        *(np.moveaxis(a, -1, axis) for a in (grad_output, log_probs)), axis
+    )
+    assert_near(np.moveaxis(found, axis, -1), expected)

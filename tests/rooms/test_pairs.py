@@ -135,3 +135,15 @@ def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
     for part in parts(expected):
         part[1] = NAN
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_0_times_inf_changes_no_sign_of_another_0(name):
+    def first_two(samples):
+        x, target, weight, ones = np.array([-1.0, 1.0, INF]), np.zeros(3), np.zeros(3), np.ones(3)
+        options = {"weight": weight[:samples], "reduction": "none"}
+        if name.endswith("backward"):
+            options["grad_output"] = ones[:samples]
+        return evaluate(name, x[:samples], target[:samples], **options)[:2]
+
+    assert_same(first_two(3), first_two(2))

@@ -44,8 +44,9 @@ class Range(NamedTuple):
 def _range(dtype: np.dtype[Any]) -> Range:
     info = np.finfo(dtype)
     high, one = info.maxexp * 25 // 32, dtype.type(1)
+    low = one / 4
     return Range(
-        low=one / 4,
+        low=low,
         high=np.ldexp(one, high),
         power=info.maxexp // 2,
         largest=float(np.floor(np.log(info.max))),
@@ -198,7 +199,7 @@ def majority(e: Panel, samples: Array, places: Array) -> Majority:
         none = np.empty(0, e.values.dtype)
         return Majority(samples, places, none, none)
     own, others = e.set_aside(samples, places)
-    return Majority(samples, places, others, -np.log1p(others / own))
+    return Majority(samples, places, others, 0 - np.log1p(others / own))
 
 
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:

@@ -241,8 +241,7 @@ class Costs(NamedTuple):
         `whole` is the sum of v over the classes but the most probable one, of which the mass is
         `most_mass`, where it has more than half. No term is below 0: nothing cancels.
         """
-        # 0 S is nan in a sample that holds nan.
-        loss: Array = 0 * self.total + times(whole, self.low)
+        loss: Array = times(whole, self.low) + 0  # where all is 0 the loss is 0, not -0
         loss -= inner(self.relative, mass, np.empty_like(self.relative.values))
         if self.most.samples.size:
             loss[self.most.samples] -= times(most_mass, self.most.log_probs)

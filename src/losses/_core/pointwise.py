@@ -17,8 +17,10 @@ def times(weight: Array | None, value: Array) -> Array:
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)
-    if np.count_nonzero(np.isnan(product)):  # faster than any()
-        product[(weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)] = 0
+    wrong = np.isnan(product)
+    if np.count_nonzero(wrong):  # faster than any()
+        wrong &= (weight == 0) & ~np.isnan(value) | (value == 0) & np.isinf(weight)
+        product[wrong] = 0
     return product
 
 
