@@ -673,7 +673,7 @@ MUTANTS = [
     Mutant(
         "a weight of 0 makes nan of an infinite loss",
         "_core/pointwise.py",
-        "if wrong.any():",
+        "if np.count_nonzero(wrong):",
         "if False:",
         "rooms/test_nll.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
     ),
@@ -694,7 +694,7 @@ MUTANTS = [
     Mutant(
         "a probability of 0 makes nan of a logit of -inf",
         "_core/panels.py",
-        "    if wrong.any():\n",
+        "    if np.count_nonzero(wrong):\n",
         "    if False:\n",
         "rooms/test_cross_entropy.py::test_an_impossible_class_costs_infinity_unless_it_counts_0",
     ),
@@ -739,8 +739,8 @@ MUTANTS = [
     Mutant(
         "the label's own share counts among the others'",
         "_classification/kernels.py",
-        "np.where(here, 0, label_weight)",
-        "label_weight",
+        "np.where(here, 0, of(weight, most.samples))",
+        "of(weight, most.samples)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -806,7 +806,7 @@ MUTANTS = [
     Mutant(
         "a tiny upstream gradient of all samples is not looked at",
         "_activations/exponentials.py",
-        "if grads.ndim or not limits.tiny <= abs(grads) <= limits.high:",
+        "if grads.ndim or not limits.tiny <= abs(float(grads)) <= limits.high:",
         "if grads.ndim:",
         "accuracy/test_cross_entropy.py::"
         "test_the_gradient_keeps_its_accuracy_from_the_smallest_upstream_to_the_largest",
@@ -2387,13 +2387,6 @@ MUTANTS = [
         "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
     Mutant(
-        "two classes may have more than half",
-        "_activations/exponentials.py",
-        "np.array(-0.69, char)",
-        "np.array(-0.7, char)",
-        "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
-    ),
-    Mutant(
         "only a class of nearly all has more than half",
         "_activations/exponentials.py",
         "np.array(-0.69, char)",
@@ -2433,7 +2426,7 @@ MUTANTS = [
     Mutant(
         "the most probable class counts as a difference too",
         "_classification/kernels.py",
-        "        out.memory[out.places(most.samples, most.classes)] = 0\n",
+        "        out.memory[out.places(samples, classes)] = 0\n",
         "        pass\n",
         "rooms/test_exponentials.py::"
         "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
@@ -2441,7 +2434,7 @@ MUTANTS = [
     Mutant(
         "under a mass the most probable class costs a rounded logarithm too",
         "_classification/kernels.py",
-        "        others[most.samples] = masses.add_others(most.samples, most.classes)\n",
+        "        others[most.samples] = some.add()\n",
         "",
         "rooms/test_cross_entropy.py::"
         "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
@@ -2449,7 +2442,7 @@ MUTANTS = [
     Mutant(
         "smoothed, the most probable class costs a rounded logarithm too",
         "_classification/kernels.py",
-        "        whole[most.samples] = spread.others[most.classes]\n",
+        "        whole[most.samples] = spread.others[classes]\n",
         "",
         "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
     ),
@@ -2463,9 +2456,9 @@ MUTANTS = [
     Mutant(
         "with probabilities the gradient of the largest class is p V - v",
         "_classification/kernels.py",
-        "        out.memory[places] = 0 - most.others\n"
+        "        out.memory[most.places] = 0 - most.others\n"
         "        multiply_by_share(out, costs.total, whole * grads)\n"
-        "        rest = out.memory[places]\n"
+        "        rest = out.memory[most.places]\n"
         "        subtract_mass(out, mass, grads, spare)\n"
         "        if most.samples.size:\n",
         "        multiply_by_share(out, costs.total, whole * grads)\n"
@@ -2477,9 +2470,9 @@ MUTANTS = [
     Mutant(
         "with smoothing the gradient of the largest class is p V - v",
         "_classification/kernels.py",
-        "        out.memory[places] = 0 - most.others\n"
+        "        out.memory[most.places] = 0 - most.others\n"
         "        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)\n"
-        "        rest = out.memory[places]\n"
+        "        rest = out.memory[most.places]\n"
         "        subtract_mass(out, spread.mass, grads, spare)\n"
         "        out.memory[out.at(labels)] -= weight * grads\n"
         "        if most.samples.size:\n",
@@ -2500,31 +2493,17 @@ MUTANTS = [
     ),
     # Shares of tiny gradients, and limits.
     Mutant(
-        "a share of a tiny gradient loses its digits",
-        "_activations/exponentials.py",
-        "(np.abs(scale) < limits.smallest) | np.isinf(scale)",
-        "np.isinf(scale)",
-        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
-    ),
-    Mutant(
         "one gradient for all is tiny only below the normal numbers",
         "_activations/exponentials.py",
-        "limits.tiny <= abs(grads)",
-        "limits.smallest <= abs(grads)",
-        "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
-    ),
-    Mutant(
-        "a share of a huge gradient is infinite",
-        "_activations/exponentials.py",
-        " | np.isinf(scale)",
-        "",
+        "limits.tiny <= abs(float(grads))",
+        "limits.smallest <= abs(float(grads))",
         "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "one gradient for all is never huge",
         "_activations/exponentials.py",
-        "abs(grads) <= limits.huge",
-        "abs(grads) <= np.inf",
+        "abs(float(grads)) <= limits.high",
+        "abs(float(grads)) <= np.inf",
         "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
@@ -2537,8 +2516,9 @@ MUTANTS = [
     Mutant(
         "beside a tiny gradient all are multiplied twice",
         "_activations/exponentials.py",
-        "again = np.where(wrong, grads, 1)\n            scale = np.where(wrong, 1 / total, scale)",
-        "again = np.broadcast_to(grads, total.shape)\n            scale = 1 / total",
+        "again = np.where(wrong, grads, 1)\n"
+        "                scale = np.where(wrong, 1 / total, scale)",
+        "again = np.broadcast_to(grads, total.shape)\n                scale = 1 / total",
         "rooms/test_exponentials.py::test_a_tiny_gradient_of_another_sample_changes_no_bit",
     ),
     Mutant(
@@ -2599,25 +2579,11 @@ MUTANTS = [
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
-        "classes that were left out of a sum stay 0",
-        "_core/panels.py",
-        "        self.memory[places] = kept\n",
-        "",
-        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
-    ),
-    Mutant(
         "the sums of the others are those of the first samples",
         "_core/panels.py",
         "self.add()[samples]",
         "self.add()[: samples.size]",
-        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
-    ),
-    Mutant(
-        "of few samples a sum of the others leaves out another's class",
-        "_core/panels.py",
-        "few.memory[few.at(classes)] = 0",
-        "few.memory[self.places(samples, classes) % few.memory.size] = 0",
-        "rooms/test_panels.py::test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was",
+        "rooms/test_panels.py::test_what_is_set_aside_is_0_and_the_others_sum_is_that_with_a_0",
     ),
     Mutant(
         "a copy of some samples has its memory elsewhere",

@@ -74,7 +74,7 @@ def test_a_row_of_many_classes_is_added_as_it_is_alone(dtype):
 @in_every_precision
 @axes
 @pytest.mark.parametrize("samples", [1, 10, 3000])
-def test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was(samples, axis, dtype):
+def test_what_is_set_aside_is_0_and_the_others_sum_is_that_with_a_0(samples, axis, dtype):
     """Of few samples among many by a copy."""
     for classes in (1, 2, 5, 70):
         if classes * np.dtype(dtype).itemsize > FEW_BYTES and not axis:
@@ -83,11 +83,12 @@ def test_the_others_sum_is_that_with_a_0_and_leaves_the_panel_as_it_was(samples,
         for step in (1, 2, 9, samples):
             some = np.arange(samples)[::step]
             own = some % classes
-            others = rows[some]
-            others[np.arange(some.size), own] = 0
+            others = rows.copy()
+            others[some, own] = 0
             panel = panel_of(rows, axis)
-            assert_same(panel.add_others(some, own), panel_of(others, axis).add())
-            assert_same(rows_of(panel), rows)
+            found = panel.set_aside(some, panel.places(some, own))
+            assert_same(found, (rows[some, own], panel_of(others[some], axis).add()))
+            assert_same(rows_of(panel), others)
 
 
 @in_every_precision

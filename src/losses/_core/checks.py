@@ -379,7 +379,7 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
             f"out: expected memory of its own for every entry, got a broadcast array or "
             f"overlapping windows, with shape {out.shape} and strides {out.strides}"
         )
-    in_a_file = _in_a_file(out) is not None
+    in_a_file = _in_a_file(out, written=True) is not None
     for name, value in given.items():
         if value is None or isinstance(value, (list, tuple, float, int)):
             continue
