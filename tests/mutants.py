@@ -2165,11 +2165,11 @@ MUTANTS = [
         "a curvature has the dtype of the computation",
         "_classification/cross_entropy.py",
         "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
+        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
+        "spare: Panel) -> None:\n        mass",
         "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
-        "    def compute(block: Block, panels: Sequence[Array], out: Array, "
-        "spare: Array) -> None:\n        mass",
+        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
+        "spare: Panel) -> None:\n        mass",
         "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
     ),
     Mutant(
