@@ -278,6 +278,7 @@ class Panels(NamedTuple):
     ) -> list[Any] | None:
         """Do the same for arrays that are a panel each, without a schedule; None for any others."""
         assert self.whole
+        self.set_buffer()
         step, panels = self.whole[1], []
         given = inputs if output is None else (*inputs, output)
         for array in given:
@@ -285,10 +286,11 @@ class Panels(NamedTuple):
             if not (flags.c_contiguous and flags.aligned and array.dtype == self.dtype):
                 return None
             panels.append(Panel(array.reshape(self.whole), array.reshape(-1), step, self.axis))
-        memory = np.empty((2, *self.whole), self.dtype)
-        spare = Panel(memory[0], memory[0].reshape(-1), step, self.axis)
+        count = self.blocks[0].stop
+        buffers = self.buffers(2, count)
+        spare = self.own(buffers[0], count)
         if output is None:
-            out = Panel(memory[1], memory[1].reshape(-1), step, self.axis)
+            out = self.own(buffers[1], count)
         else:
             out = panels.pop()
             for array in inputs:
@@ -296,6 +298,23 @@ class Panels(NamedTuple):
                     return None
         arrays = compute(self.blocks[0], panels, out, spare)
         return [arrays if finish is None or arrays is None else finish(self.blocks[0], *arrays)]
+
+    def set_buffer(self) -> None:
+        """Keep NumPy from its buffer, within an errstate, which restores it.
+
+        NumPy copies a broadcast column into the buffer wherever two rows fit, which costs three
+        times the arithmetic.
+        """
+        if self.axis and self.classes * self.dtype.itemsize >= SHORT_BYTES:
+            np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
+
+    def buffers(self, number: int, samples: int) -> Array:
+        """Return memory for some panels of so many samples.
+
+        One allocation: malloc keeps one block, but returns several to the system. A gap follows
+        each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
+        """
+        return np.empty((number, samples * self.classes + 16), self.dtype)
 
     def memory(self, array: Array) -> tuple[Array, int] | None:
         """Return the memory of an array in one dimension, if the panels are parts of it as it is.
@@ -349,10 +368,7 @@ class _Worker:
         workers: int,
         finish: Finish | None,
     ) -> None:
-        if plan.axis and plan.classes * plan.dtype.itemsize >= SHORT_BYTES:
-            # Within run's errstate, which restores it. NumPy copies a broadcast column into
-            # its buffer wherever two rows fit, which costs three times the arithmetic.
-            np.setbufsize(min(8192, (2 * plan.classes - 1) // 16 * 16))
+        plan.set_buffer()
         self.plan, self.compute, self.finish = plan, compute, finish
         self.inputs, self.output = inputs, output
         self.sources = [plan.memory(array) for array in inputs]
@@ -364,9 +380,7 @@ class _Worker:
         while room > 1 and count * room * plan.classes * plan.dtype.itemsize > BUFFER_BYTES:
             room = -(-room // 2)
         self.room = min(room, plan.blocks[0].stop)
-        # One allocation: malloc keeps one block, but returns several to the system. A gap follows
-        # each panel: NumPy 2.0 takes arrays that touch for ones that overlap.
-        self.buffers = np.empty((count, self.room * plan.classes + 16), plan.dtype)
+        self.buffers = plan.buffers(count, self.room)
 
     def __call__(self, block: Block) -> Any:
         if block.stop - block.start <= self.room:
@@ -399,14 +413,10 @@ class _Worker:
         return result
 
 
-def panels(array: Array, class_axis: int, turned: bool = False) -> Panels:
-    """Plan the panels of an array, and of any other of its shape.
-
-    Few classes are turned into columns wherever they lie, if asked: what passes over a panel many
-    times is faster there, and the copies are paid for.
-    """
+def panels(array: Array, class_axis: int) -> Panels:
+    """Plan the panels of an array, and of any other of its shape."""
     strides = array.strides
-    rows = not turned and abs(strides[class_axis]) <= min(map(abs, strides))
+    rows = abs(strides[class_axis]) <= min(map(abs, strides))
     plan = _kept_plan if array.size <= KEPT else _plan
     return plan(array.shape, class_axis, computation_dtype(array), rows, schedule.BLOCK_BYTES)
 
@@ -435,10 +445,7 @@ _kept_plan = lru_cache(maxsize=256)(_plan)
 
 
 def transform(
-    compute: Callable[[Sequence[Panel], Panel, Panel], None],
-    axis: int,
-    *arrays: Array,
-    turned: bool = False,
+    compute: Callable[[Sequence[Panel], Panel, Panel], None], axis: int, *arrays: Array
 ) -> Array:
     """Run compute(panels, out, spare) over arrays of one shape; return what it wrote.
 
@@ -447,7 +454,7 @@ def transform(
     shape = arrays[0].shape
     axis = axis_index(axis, len(shape))
     inputs = [np.atleast_1d(array) for array in arrays]
-    plan = panels(inputs[0], axis, turned)
+    plan = panels(inputs[0], axis)
     result = np.empty_like(inputs[0], result_dtype(inputs[0]))
     plan.run(
         lambda _, panels, out, spare: compute(panels, out, spare),
