@@ -260,6 +260,22 @@ def test_a_sum_has_every_block(number, monkeypatch):
     assert_same(losses.cross_entropy(logits, target, reduction="sum"), each.sum())
 
 
+@dtypes
+@classes
+def test_logits_below_the_normal_numbers_are_as_good_as_0_in_small_and_in_large_batches(
+    classes, dtype
+):
+    tiny = np.finfo(dtype).smallest_subnormal
+    for rows in (2, 2 + 5000 // classes):
+        logits = np.full((rows, classes), tiny, dtype)
+        logits[1] = 0
+        for function in (losses.softmax, losses.log_softmax):
+            assert_same(function(logits), function(np.zeros_like(logits)))
+        labels = np.arange(rows) % classes
+        found = losses.cross_entropy_value_and_grad(logits, labels)
+        assert_same(found, losses.cross_entropy_value_and_grad(np.zeros_like(logits), labels))
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
     """Nothing in a result tells whether `set_workers` was heard."""

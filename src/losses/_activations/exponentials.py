@@ -19,6 +19,7 @@ from .._core.checks import Array
 from .._core.panels import Panel
 
 LARGE = 4096  # entries of a panel: for fewer it costs more to look ahead
+SEEN = 64  # classes of its first sample that tell whether exp is slow
 # Above, p is more than 1/2 by more than any rounding: that is true of one class at most.
 HALF = {char: np.array(-0.69, char) for char in "fdg"}
 # log 2 in two parts: the first has so few digits that its product with any exponent is exact.
@@ -68,27 +69,38 @@ class Sums(NamedTuple):
 
 def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
     """Write exp(x - s) 2**-k to e; return their sums. The spare memory may be that of e."""
-    limits = RANGES[x.values.dtype.char]
-    shift = _shift_ahead(x, limits) if x.values.size > LARGE else None
-    if shift is None:
-        np.exp(x.values, out=e.values)
-    else:
-        np.subtract(x.values, x.spread(shift), out=spare.values)
-        np.exp(spare.values, out=e.values)
+    limits, values, shift = RANGES[x.values.dtype.char], x.values, None
+    if values.size > LARGE:
+        first = values[0] if x.axis else values[:, 0]
+        if _is_slow(first[:SEEN], limits):
+            np.copyto(spare.values, values)
+            np.copyto(spare.values, 0, where=np.abs(values) < limits.smallest)
+            values = spare.values
+        elif (shift := _shift_ahead(x, first, limits)) is not None:
+            values = np.subtract(values, x.spread(shift), out=spare.values)
+    np.exp(values, out=e.values)
     total = e.add()
     if np.minimum.reduce(total) >= limits.low and np.maximum.reduce(total) <= limits.high:
         return Sums(total, shift, None)
     return _again(x, e, total, shift, limits)
 
 
-def _shift_ahead(x: Panel, limits: Range) -> Array | None:
+def _is_slow(some: Array, limits: Range) -> bool:
+    """Return whether some logits are below the normal numbers, and not 0.
+
+    Of such a logit exp is 1, as of 0, but takes up to sixty times as long.
+    """
+    size = np.abs(some)
+    return bool(np.count_nonzero((size > 0) & (size < limits.smallest)))
+
+
+def _shift_ahead(x: Panel, first: Array, limits: Range) -> Array | None:
     """Return the shifts if the first sample has one, for then the others may well have one too.
 
     Only where the maximum leaves no doubt about the sum: other samples wait for theirs.
     """
     classes = x.values.shape[x.axis]
     low = float(np.log(limits.low / classes)) - 1
-    first = x.values[0] if x.axis else x.values[:, 0]
     if low <= np.maximum.reduce(first) <= limits.largest:
         return None
     maxima = x.maxima()
