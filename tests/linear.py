@@ -3,8 +3,8 @@
 u is half an eps; a sum of n products, in any order, errs by at most n u of their absolute values.
 So a logit errs by delta = (D + 1) u (|x| |w| + |b|) at most, a loss, of the mass V, by 2 V max
 delta, and an entry p V - v of the gradient G of the logits by 2 p V max delta. cross_entropy adds
-some ulp, classes that are merged m - x more, and the sum of the exponentials one for each class. The
-products of G add n u of their own. Two ways to compute the same differ by twice as much.
+some ulp, classes that are merged m - x more, and the sum of the exponentials one for each class.
+The products of G add n u of their own. Two ways to compute the same differ by twice as much.
 """
 
 from collections.abc import Iterator
