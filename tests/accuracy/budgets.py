@@ -60,10 +60,11 @@ class Roundings(NamedTuple):
     S, the sum, has EXP, the mean of the |x - s| (weighted) and the additions. So has R, the sum
     of all classes but the largest.
 
-    `log_probs` counts ulp of x - s - high - low at each class: S makes an absolute error of as
-    many u as it has roundings, log S LOG_OF_SUM more. The two differences x - s and x - s - high
-    are exact wherever they are much less than what they are made of; they have a rounding each,
-    as has the last. The class with more than half has log1p(R / e): R, EXP, a quotient and LOG1P.
+    `log_probs` are those of x - s - high - low at each class: S makes an absolute error of as many
+    u as it has roundings, log S LOG_OF_SUM more, and the result is at most -HALF. The differences
+    x - s and x - s - high are exact wherever they are much less than what they are made of; each
+    has a rounding, as has the last. The class with more than half has log1p(R / e): R, EXP, a
+    quotient and LOG1P.
     """
 
     exps: np.ndarray
@@ -86,13 +87,13 @@ def roundings(x, dtype=None):
     log_probs = x - x.max() - np.log(weights.sum())  # a few digits do
     chain = additions_of_classes(x.size, dtype)
     in_sum = weighted_mean(gaps, weights) + EXP[dtype] + chain
-    top, most = -1, x.argmax()
+    most = x.argmax()
     weights[most] = 0
     others = weighted_mean(gaps, weights) + EXP[dtype] + chain
     counts = (in_sum + LOG_OF_SUM[dtype]) / np.maximum(-log_probs, HALF) + 3
-    if log_probs[most] > -HALF - 1e-5:
-        counts[most] = others + EXP[dtype] + 1 + LOG1P[dtype]
-        top = most if log_probs[most] > -HALF + 1e-5 else -1
+    top = most if log_probs[most] > -HALF else -1
+    if top >= 0:
+        counts[top] = others + EXP[dtype] + 1 + LOG1P[dtype]
     return Roundings(gaps + EXP[dtype], others, in_sum, chain, counts, top)
 
 

@@ -197,10 +197,10 @@ def cross_entropy_backward(
     however far apart the logits are, and that of the sum; see `softmax`, which says of which logits
     above 88 (709 in float64) it is more. With smoothing or probabilities, of the mass v in a class
     and V in all, the gradient is a difference, p V - v or, for a class with more than half,
-    (V - v) - (1 - p) V, and the error is relative to the larger of its terms. It holds for any
-    `grad_output` from the smallest number to the largest. Below the normal numbers an exponential
-    errs by about the smallest subnormal number, and an entry by a few of these times the weight and
-    `grad_output`.
+    (V - v) - (1 - p) V, and the error is relative to the larger of its terms. Without weights the
+    bounds hold for any `grad_output` from the smallest number to the largest. Below the normal
+    numbers an exponential errs by about the smallest subnormal number, and an entry by a few of
+    these times the weight and `grad_output`.
 
     Examples
     --------
