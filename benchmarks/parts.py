@@ -48,18 +48,19 @@ def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
         panel = Panel(x, x.reshape(-1), step, axis)
         e = panel.with_values(np.exp(x))
         total, at = e.add(), e.at(labels)
+        first, limits = x[0] if axis else x[:, 0], kernel.RANGES["f"]
         sums, log_probs = kernel.Sums(total, None, None), panel.with_values(np.empty_like(x))
         kernel.log_probabilities(panel, e.with_values(e.values.copy()), log_probs)
         return {
             "exp, into the block": lambda: np.exp(x, out=e.values),
             "sum": e.add,
             "multiply in place": lambda: e.multiply(ones),
-            "look ahead": lambda: kernel._shift_ahead(panel, kernel.RANGES["f"]),
+            "look ahead": lambda: kernel._shift_ahead(panel, first, limits),
             "range of the sums": lambda: (np.minimum.reduce(total), np.maximum.reduce(total)),
             "log of the sums, in two parts": lambda: kernel.logs(sums),
             "read the labels' entries": lambda: e.memory[at],
             "write the labels' entries": lambda: e.memory.__setitem__(at, total),
-            "majority, of one in ten": lambda: kernel.majority(e, tenth, labels[tenth]),
+            "majority, of one in ten": lambda: kernel.majority(e, tenth, at[tenth]),
             "subtract in place": lambda: e.subtract(ones),
             "find more than half": lambda: kernel.above_half(log_probs),
             "only where shifted: largest": panel.maxima,
