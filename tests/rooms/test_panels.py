@@ -162,7 +162,7 @@ def test_pieces_are_the_samples_of_a_block_in_order_each_once(shape, room, small
     for block in blocks.cut(shape, room):
         if block.stop - block.start <= smaller:
             continue  # it is taken whole
-        found = blocks.pieces(block, shape, smaller)
+        found = blocks.cut_block(block, shape, smaller)
         samples = [order[piece.at].reshape(-1).tolist() for piece in found]
         assert samples == [list(range(piece.start, piece.stop)) for piece in found]
         assert [i for some in samples for i in some] == list(range(block.start, block.stop))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from . import blocks as schedule
-from .blocks import Block, cut, pieces, run, worker_count
+from .blocks import Block, cut, cut_block, run, worker_count
 from .checks import Array, axis_index, computation_dtype, result_dtype
 
 # Bytes of classes for each sample, measured:
@@ -387,7 +387,7 @@ class _Worker:
         if block.stop - block.start <= self.room:
             found = self._work(block)
         else:
-            parts = [self._work(part) for part in pieces(block, self.plan.samples, self.room)]
+            parts = [self._work(part) for part in cut_block(block, self.plan.samples, self.room)]
             found = None
             if parts[0] is not None:
                 found = tuple(map(np.concatenate, zip(*parts, strict=True)))
