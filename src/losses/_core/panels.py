@@ -222,7 +222,8 @@ def inner(panel: Panel, mass: Array, spare: Array) -> Array:
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", values, mass)
     else:
         sums = _add(np.multiply(values, wide, out=spare), axis)
-    wrong = np.isnan(sums)
+    # 0 * inf is nan, and the sum that one mass for all multiplies may overflow before that.
+    wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)
     if np.count_nonzero(wrong):
         np.multiply(values, wide, out=spare)
         np.copyto(spare, 0, where=wide == 0)
