@@ -641,6 +641,13 @@ MUTANTS = [
     ),
     # 17: infinities and nan.
     Mutant(
+        "infinite masses cost nan where log S was rounded up",
+        "_classification/kernels.py",
+        "        whole = np.minimum(whole, np.finfo(whole.dtype).max)\n",
+        "",
+        "rooms/test_cross_entropy.py::test_masses_that_are_infinite_together_cost_inf",
+    ),
+    Mutant(
         "a sample without mass costs -0",
         "_classification/kernels.py",
         "times(whole, self.low) + 0",

@@ -123,6 +123,17 @@ def test_smoothing_costs_a_share_of_numbers_whose_sum_is_out_of_range(classes, d
         assert_near(found, expected, ulps=classes)  # a rounding for each addition
 
 
+@dtypes
+def test_masses_that_are_infinite_together_cost_inf(dtype):
+    """Whatever the sign of what log S leaves out: a fourth of the range for each of 8 classes."""
+    logits = np.random.default_rng(3).standard_normal((50, 8)).astype(dtype)
+    weight = np.full(8, np.finfo(dtype).max / 4)
+    for spread in (1, 40):
+        target = np.ones_like(logits)
+        loss = cross_entropy(spread * logits, target, weight=weight, reduction="none")
+        assert_same(loss, np.full(50, INF, dtype))
+
+
 @smoothings
 def test_an_ignored_row_is_not_smoothed_either(label_smoothing):
     logits, target, seen = LOGITS.copy(), LABELS.copy(), [0, 2]

@@ -242,6 +242,8 @@ class Costs(NamedTuple):
         `most_mass`, where it has more than half. No term is below 0, but for the last digits in
         `low`: nothing cancels.
         """
+        # An infinite mass times `low`, which may be below 0, and terms that are inf make nan.
+        whole = np.minimum(whole, np.finfo(whole.dtype).max)
         loss: Array = times(whole, self.low) + 0  # where all is 0 the loss is 0, not -0
         loss -= inner(self.relative, mass, np.empty_like(self.relative.values))
         if self.most.samples.size:
