@@ -641,6 +641,13 @@ MUTANTS = [
     ),
     # 17: infinities and nan.
     Mutant(
+        "infinite masses cost nan where log S was rounded up",
+        "_classification/kernels.py",
+        "        whole = np.minimum(whole, np.finfo(whole.dtype).max)\n",
+        "",
+        "rooms/test_cross_entropy.py::test_masses_that_are_infinite_together_cost_inf",
+    ),
+    Mutant(
         "a sample without mass costs -0",
         "_classification/kernels.py",
         "times(whole, self.low) + 0",
@@ -2609,9 +2616,16 @@ MUTANTS = [
     Mutant(
         "0 times an infinite logit is nan under one mass for all classes",
         "_core/panels.py",
-        "wrong = np.isnan(sums)",
-        "wrong = np.isnan(sums) & bool(mass.ndim)",
+        "wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)",
+        "wrong = np.isnan(sums) if mass.ndim else np.isinf(sums)",
         "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
+    ),
+    Mutant(
+        "a sum that overflows is infinite under any mass for all classes",
+        "_core/panels.py",
+        "wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)",
+        "wrong = np.isnan(sums)",
+        "rooms/test_panels.py::test_a_sum_of_products_overflows_only_where_the_products_do",
     ),
     Mutant(
         "an entry of mass 0 is left in a sum of products",

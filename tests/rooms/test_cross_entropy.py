@@ -19,7 +19,12 @@ from tests.rooms.helpers import (
     reduced,
 )
 
-from losses import cross_entropy, cross_entropy_backward, cross_entropy_value_and_grad
+from losses import (
+    cross_entropy,
+    cross_entropy_backward,
+    cross_entropy_shard,
+    cross_entropy_value_and_grad,
+)
 
 PROBS = np.array([[1, 2, 5], [4, 3, 1], [1, 1, 6]]) / 8
 # Any shift of a row of log-probabilities gives the same softmax.
@@ -100,6 +105,33 @@ def test_one_row_without_a_batch_is_a_batch_of_one(target):
         cross_entropy_value_and_grad(LOGITS[at], target[at], weight=WEIGHT) for at in (0, [0])
     )
     assert_same(row, (batch[0], batch[1][0]))
+
+
+@dtypes
+@pytest.mark.parametrize("classes", [4, 41, 701])
+def test_smoothing_costs_a_share_of_numbers_whose_sum_is_out_of_range(classes, dtype):
+    """Of shards of the classes too."""
+    logits = np.full((1, classes), -np.finfo(dtype).max / 4, dtype)
+    logits[0, 2] = np.finfo(dtype).max / 4
+    gap = logits[0, 2] - logits[0, 0]
+    # Of an eighth that is spread over the classes, all but one cost the gap.
+    expected = np.array([gap / 8 * (1 - dtype(1) / classes)])
+    options = {"label_smoothing": 0.125}
+    loss, _ = cross_entropy_value_and_grad(logits, [2], reduction="none", **options)
+    shard = cross_entropy_shard(logits, [2], first_class=0, classes=classes, **options)
+    for found in (loss, shard.losses):
+        assert_near(found, expected, ulps=classes)  # a rounding for each addition
+
+
+@dtypes
+def test_masses_that_are_infinite_together_cost_inf(dtype):
+    """Whatever the sign of what log S leaves out: a fourth of the range for each of 8 classes."""
+    logits = np.random.default_rng(3).standard_normal((50, 8)).astype(dtype)
+    weight = np.full(8, np.finfo(dtype).max / 4)
+    for spread in (1, 40):
+        target = np.ones_like(logits)
+        loss = cross_entropy(spread * logits, target, weight=weight, reduction="none")
+        assert_same(loss, np.full(50, INF, dtype))
 
 
 @smoothings

@@ -156,13 +156,34 @@ def test_a_sum_of_products_leaves_out_what_has_a_mass_of_0(axis, dtype):
                     assert_same(found[i : i + 1], alone)
 
 
+@in_every_precision
+@axes
+def test_a_sum_of_products_overflows_only_where_the_products_do(axis, dtype):
+    """One mass for all classes, one for each, and one for each entry."""
+    huge = np.finfo(dtype).max / 2
+    for classes in (3, 4, 16, 65, 600):
+        if classes * np.dtype(dtype).itemsize > FEW_BYTES and not axis:
+            continue
+        rows = np.full((5, classes), -huge, dtype)
+        rows[1], rows[2, 0], rows[3, 0] = -1, -INF, NAN
+        panel, share = panel_of(rows, axis), dtype(0.5) ** 11
+        total = -huge * share * classes
+        expected = np.array([total, -share * classes, -INF, NAN, total], dtype)
+        masses = [np.asarray(share), np.full(classes, share), np.full_like(panel.values, share)]
+        for mass in masses:
+            with np.errstate(all="ignore"):
+                found = inner(panel, mass, np.empty_like(panel.values))
+            # The products, by a power of two, are exact, and each addition is a rounding.
+            assert_near(found, expected, ulps=classes)
+
+
 @given(array_shapes(min_dims=1, max_dims=4, max_side=6), st.integers(1, 40), st.integers(1, 20))
 def test_pieces_are_the_samples_of_a_block_in_order_each_once(shape, room, smaller):
     order = np.arange(np.prod(shape)).reshape(shape)
     for block in blocks.cut(shape, room):
         if block.stop - block.start <= smaller:
             continue  # it is taken whole
-        found = blocks.pieces(block, shape, smaller)
+        found = blocks.cut_block(block, shape, smaller)
         samples = [order[piece.at].reshape(-1).tolist() for piece in found]
         assert samples == [list(range(piece.start, piece.stop)) for piece in found]
         assert [i for some in samples for i in some] == list(range(block.start, block.stop))

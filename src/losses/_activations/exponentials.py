@@ -1,8 +1,9 @@
 """The exponentials of logits and their sums: what softmax and cross entropy are made of.
 
-exp needs no shift where the sum S of a sample's exponentials is moderate, LOW <= S <= HIGH. There
-S > 0 holds every class to its last digits, and the log-probability of a class is x - log S without
-the rounding of x - max(x). Any other sample is shifted, or scaled by a power of two:
+exp needs no shift where the sum S of a sample's exponentials is moderate, low <= S <= high (see
+Range). There no exponential that counts has lost digits, and the log-probability of a class is
+x - log S without the rounding of x - max(x). Any other sample is shifted, or scaled by a power of
+two:
 
     S = sum(exp(x - s)) 2**-k,    log sum(exp(x)) = s + k log 2 + log S.
 
@@ -24,7 +25,7 @@ SEEN = 64  # classes of its first sample that tell whether exp is slow
 HALF = {char: np.array(-0.69, char) for char in "fdg"}
 # log 2 in two parts: the first has so few digits that its product with any exponent is exact.
 LN2 = 0.69314718036912381649017333984375
-LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # 21 digits beyond those of a float64
+LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # text: a float64 would cut it
 
 
 class Range(NamedTuple):
@@ -68,7 +69,7 @@ class Sums(NamedTuple):
 
 
 def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
-    """Write exp(x - s) 2**-k to e; return their sums. The spare memory may be that of e."""
+    """Write exp(x - s) 2**-k to e; return their sums. The spare panel is memory to work in."""
     limits, values, shift = RANGES[x.values.dtype.char], x.values, None
     if values.size > LARGE:
         first = values[0] if x.axis else values[:, 0]
@@ -88,7 +89,7 @@ def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
 def _is_slow(some: Array, limits: Range) -> bool:
     """Return whether some logits are below the normal numbers, and not 0.
 
-    Of such a logit exp is 1, as of 0, but takes up to sixty times as long.
+    Of such a logit exp is 1, as of 0, but takes many times as long.
     """
     size = np.abs(some)
     return bool(np.count_nonzero((size > 0) & (size < limits.smallest)))

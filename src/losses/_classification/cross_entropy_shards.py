@@ -203,8 +203,8 @@ def cross_entropy_shard(
     -----
     A merge adds a few roundings to q, a sum of what is not negative, and each exponential is
     shifted once more: the shifts add up to :math:`m - x`. So the loss from k merges one after
-    another is within ``4 + 4 k + max(m - x)`` ulp, where all the masses have one sign. Of
-    `cross_entropy`, of which a shift is 0 or exact, it is about 8 ulp.
+    another is within ``4 + 4 k + max(m - x)`` ulp, where all the masses have one sign. That of
+    `cross_entropy` is within about 8 ulp, for it shifts only where it must.
 
     References
     ----------

@@ -32,13 +32,13 @@ from .._core.targets import Labels
 # the gradients with respect to the losses, are given.
 Losses: TypeAlias = Callable[[Block, Sequence[Panel], Array | None, Panel, Panel], Array]
 
-# masses(block, panels) of a panel: the whole mass of each sample, 0 where it is ignored, and which
-# samples are, or None.
+# masses(block, panels) of a panel: the whole mass of each sample, and which samples are ignored, or
+# None. Such a sample has a mass too.
 Masses: TypeAlias = Callable[[Block, Sequence[Panel]], tuple[Array, Array | None]]
 
 
 class Spread(NamedTuple):
-    """A mass for each class, the sum of all, and the sum of all but each one."""
+    """A mass for each class, or one for all; the sum over all, and over all but each one."""
 
     mass: Array
     whole: Any
@@ -225,7 +225,7 @@ def at_labels(
 class Costs(NamedTuple):
     """The log-probabilities of a panel, for a mass in every class.
 
-    `relative` holds x - high, but 0 for a class with more than half. A log-probability is that
+    `relative` holds x - s - high, but 0 for a class with more than half. A log-probability is that
     less `low`, or for such a class what `most` has.
     """
 
@@ -239,8 +239,11 @@ class Costs(NamedTuple):
         """Return the sum of v (-log p) of each sample under a mass v.
 
         `whole` is the sum of v over the classes but the most probable one, of which the mass is
-        `most_mass`, where it has more than half. No term is below 0: nothing cancels.
+        `most_mass`, where it has more than half. No term is below 0, but for the last digits in
+        `low`: nothing cancels.
         """
+        # An infinite mass times `low`, which may be below 0, and terms that are inf make nan.
+        whole = np.minimum(whole, np.finfo(whole.dtype).max)
         loss: Array = times(whole, self.low) + 0  # where all is 0 the loss is 0, not -0
         loss -= inner(self.relative, mass, np.empty_like(self.relative.values))
         if self.most.samples.size:

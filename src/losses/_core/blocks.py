@@ -82,7 +82,7 @@ def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
     return Blocks(shape, room)
 
 
-def pieces(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
+def cut_block(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
     """Cut a block of samples of a shape into blocks of at most so many."""
     *lead, whole = block.at or (slice(0, shape[0]),)
     assert isinstance(whole, slice)

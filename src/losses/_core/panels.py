@@ -16,16 +16,17 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from . import blocks as schedule
-from .blocks import Block, cut, pieces, run, worker_count
+from .blocks import Block, cut, cut_block, run, worker_count
 from .checks import Array, axis_index, computation_dtype, result_dtype
 
 # Bytes of classes for each sample, measured:
-FEW_BYTES = 256  # up to here the classes are added in order, which serves both layouts
+FEW_BYTES = 256  # up to here even and odd classes are added in order, which serves both layouts
 SHORT_BYTES = 1024  # below here NumPy's buffer costs less than calls for single rows
 LONG_BYTES = 8192  # up to here einsum adds a row in chains of at most 128 terms
+TALL = 6  # times as many samples as classes: up to here a copy in columns saves calls
 KEPT = 1 << 18  # entries of an array whose plan is kept from call to call
-REPEATED, SMALL = 16, 4096  # repeating a number for so few classes is faster than broadcasting
-TALL = 6  # times as many rows as classes: up to here turning rows into columns saves calls
+SMALL = 4096  # entries of a panel: up to here what saves time in larger ones costs more
+REPEATED = 16  # repeating a number for fewer classes than these is faster than broadcasting
 
 # Of few classes a block is many calls on one number for each sample, after each of which workers
 # meet at the interpreter's lock: with fewer blocks than these a worker costs more than it gives.
@@ -158,11 +159,11 @@ class Panel(NamedTuple):
         return Panel(values, values.reshape(-1), values.shape[1], self.axis)
 
     def put(self, samples: Array, panel: Panel) -> None:
-        """Write some samples, given by their positions or as a mask."""
+        """Write some samples, given by their positions."""
         self.values[(samples,) if self.axis else (slice(None), samples)] = panel.values
 
     def clear(self, samples: Array) -> None:
-        """Set the entries of some samples, given by their positions or as a mask, to 0."""
+        """Set the entries of some samples, given as a mask, to 0."""
         self.values[(samples,) if self.axis else (slice(None), samples)] = 0
 
 
@@ -217,11 +218,12 @@ def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     if not mass.ndim:
         sums = mass * panel.add()
     elif not few and values.shape[1] * values.itemsize <= LONG_BYTES // 4:
-        # einsum adds products in a quarter as many chains as entries.
+        # einsum adds products in a quarter as many chains as numbers, each four times as long.
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", values, mass)
     else:
         sums = _add(np.multiply(values, wide, out=spare), axis)
-    wrong = np.isnan(sums)
+    # 0 * inf is nan, and the sum that one mass for all multiplies may overflow before that.
+    wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)
     if np.count_nonzero(wrong):
         np.multiply(values, wide, out=spare)
         np.copyto(spare, 0, where=wide == 0)
@@ -386,7 +388,7 @@ class _Worker:
         if block.stop - block.start <= self.room:
             found = self._work(block)
         else:
-            parts = [self._work(part) for part in pieces(block, self.plan.samples, self.room)]
+            parts = [self._work(part) for part in cut_block(block, self.plan.samples, self.room)]
             found = None
             if parts[0] is not None:
                 found = tuple(map(np.concatenate, zip(*parts, strict=True)))
