@@ -2441,7 +2441,7 @@ MUTANTS = [
     Mutant(
         "under a mass the most probable class costs a rounded logarithm too",
         "_classification/kernels.py",
-        "        others[most.samples] = some.add()\n",
+        "        others[most.samples] = rest\n",
         "",
         "rooms/test_cross_entropy.py::"
         "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",

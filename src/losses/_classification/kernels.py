@@ -304,12 +304,11 @@ def under_mass(logits: Panel, mass: Array, grads: Array | None, out: Panel, spar
     whole = most_mass = masses.add()
     others = whole
     if most.samples.size:
-        some = masses.some(most.samples)
-        places = some.at(costs.classes)
-        most_mass = some.memory[places]
-        some.memory[places] = 0
+        some = masses.some(most.samples)  # a copy: the masses may be the caller's
+        every, places = np.arange(most.samples.size), some.at(costs.classes)
+        most_mass, rest = some.set_aside(every, places)
         others = whole.copy()
-        others[most.samples] = some.add()
+        others[most.samples] = rest
     loss = costs.under(mass, others, most_mass)
     if grads is not None:
         out.memory[most.places] = 0 - most.others

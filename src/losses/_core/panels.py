@@ -128,7 +128,7 @@ class Panel(NamedTuple):
             found = self.values.argmax(axis=1)
         else:
             # Faster than argmax: the first of equal maxima, by ranking the classes in reverse.
-            values = self.values.T.copy() if self.axis else self.values
+            values = self._columns()
             last, maxima = len(values) - 1, np.maximum.reduce(values, axis=0)
             ranks = (values == maxima).view(np.uint8)
             ranks *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
@@ -144,8 +144,12 @@ class Panel(NamedTuple):
         if self._long:
             found = self.memory[self.at(self.largest())]  # faster than the maximum itself
         else:
-            found = np.maximum.reduce(self.values.T.copy() if self.axis else self.values, axis=0)
+            found = np.maximum.reduce(self._columns(), axis=0)
         return found
+
+    def _columns(self) -> Array:
+        """Return the values with the classes first, a copy of those of rows."""
+        return self.values.T.copy() if self.axis else self.values
 
     @property
     def _long(self) -> bool:
