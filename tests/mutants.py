@@ -10,6 +10,7 @@ bug was caught.
 """
 
 import argparse
+import ast
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +28,11 @@ ROOT = Path(__file__).parents[1]
 
 
 class Mutant(NamedTuple):
-    """A bug: what it is, the text of a source file that it replaces, and a test to catch it."""
+    """A bug: what it is, the text of the sources that it replaces, and a test to catch it."""
 
     name: str
-    file: str  # below src/losses
-    old: str  # occurs exactly once
+    where: str  # the function, class or constant that the text begins in, whatever its file
+    old: str  # begins exactly once in definitions of that name
     new: str
     tests: str  # a file or a test below tests, chosen to be quick
 
@@ -39,42 +42,42 @@ MUTANTS = [
     # Dtypes and targets that no class or probability is.
     Mutant(
         "a negative label of few bits is a class where there are many",
-        "_core/targets.py",
+        "outside",
         "min(classes - 1, largest)",
         "classes - 1",
         "laws/test_labels.py",
     ),
     Mutant(
         "a target of weight 0 is checked",
-        "_core/checks.py",
+        "unit_interval",
         "return wrong if weight is None else wrong & ",
         "return wrong if True else wrong & ",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
     ),
     Mutant(
         "infinite class probabilities pass",
-        "_core/targets.py",
+        "check_probabilities",
         "if low >= 0 and np.isfinite(high):",
         "if low >= 0 and not np.isnan(high):",
         "rooms/test_improper_targets.py::test_class_probabilities_that_are_none_are_an_error",
     ),
     Mutant(
         "entries that broadcasting repeats are all read",
-        "_core/checks.py",
+        "distinct",
         "slice(None if step else 1)",
         "slice(None)",
         "rooms/test_improper_targets.py::test_the_repeated_entries_of_a_broadcast_array_are_one",
     ),
     Mutant(
         "a position in Dask is counted from the first class",
-        "extra/_tasks.py",
+        "_located",
         "        if isinstance(error, IndexError):\n",
         "        if True:\n",
         "rooms/test_improper_targets.py::test_dask_says_from_where_a_probability_is_counted",
     ),
     Mutant(
         "integers of four bits are floats",
-        "_core/checks.py",
+        "_holds_floats",
         "probe = np.array([0, 0.5, -0.5, np.nan], np.float32)",
         "probe = np.array([0], np.float32)",
         "laws/test_narrow_dtypes.py::"
@@ -82,7 +85,7 @@ MUTANTS = [
     ),
     Mutant(
         "the loss of a layer of two narrow dtypes is an error",
-        "_core/checks.py",
+        "widest_dtype",
         "return np.result_type(*map(computation_dtype, arrays))",
         "raise",
         "laws/test_narrow_dtypes.py::test_a_layer_of_unlike_narrow_dtypes_has_a_loss_in_float32",
@@ -90,28 +93,28 @@ MUTANTS = [
     # 1: the class axis.
     Mutant(
         "the class axis is the last by default",
-        "_core/checks.py",
+        "class_axis",
         "return min(1, logits.ndim - 1)",
         "return logits.ndim - 1",
         "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
     ),
     Mutant(
         "a negative axis counts from the front",
-        "_core/checks.py",
+        "axis_index",
         "return index % ndim",
         "return abs(index)",
         "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
     ),
     Mutant(
         "the axes before and after the classes trade places",
-        "_core/panels.py",
+        "_plan",
         "kept = (*range(class_axis), *range(class_axis + 1, len(shape)))",
         "kept = (*range(class_axis + 1, len(shape)), *range(class_axis))",
         "rooms/test_nll.py::test_the_class_axis_is_1_unless_it_is_named",
     ),
     Mutant(
         "the axes of a gradient are permuted once more instead of back",
-        "_activations/logsumexp.py",
+        "logsumexp_backward",
         "result.transpose(np.argsort(order))",
         "result.transpose(order)",
         "rooms/test_logsumexp.py::"
@@ -119,7 +122,7 @@ MUTANTS = [
     ),
     Mutant(
         "one label in an array is no label of one row",
-        "_core/targets.py",
+        "label_shape",
         " and not (scores.ndim == 1 and target.shape == (1,))",
         "",
         "rooms/test_targets.py::test_one_dimensional_scores_take_one_label_with_or_without_an_axis",
@@ -127,14 +130,14 @@ MUTANTS = [
     # 2: which targets are class probabilities.
     Mutant(
         "an integer one-hot target is taken for probabilities",
-        "_core/targets.py",
+        "is_probabilities",
         "if not is_floating(target.dtype) or target.ndim != logits.ndim:",
         "if target.ndim != logits.ndim:",
         "rooms/test_targets.py::test_an_integer_one_hot_target_is_an_error_that_says_so",
     ),
     Mutant(
         "class 0 may be ignored beside probabilities",
-        "_core/targets.py",
+        "not_a_class",
         "if whole_number(ignore_index=ignore_index) >= 0:",
         "if whole_number(ignore_index=ignore_index) > 0:",
         "rooms/test_targets.py::test_class_probabilities_leave_no_class_to_ignore",
@@ -142,35 +145,35 @@ MUTANTS = [
     # 3: reductions.
     Mutant(
         "any other word is a sum",
-        "_core/checks.py",
+        "reduction_name",
         "if not (isinstance(reduction, str) and reduction in REDUCTIONS):",
         "if not isinstance(reduction, str):",
         "rooms/test_arguments.py::test_a_reduction_is_none_mean_or_sum",
     ),
     Mutant(
         "the loss of one sample is an array",
-        "_core/reduction.py",
+        "scalar_or_array",
         "array if array.ndim else array[()]",
         "array",
         "rooms/test_arguments.py::test_the_loss_of_one_row_without_a_batch_is_a_scalar",
     ),
     Mutant(
         "the mean is not divided",
-        "_core/reduction.py",
+        "reduce",
         "result = result / divisor",
         "result = result / 1",
         "rooms/test_cross_entropy.py::test_published_values",
     ),
     Mutant(
         "the gradient of the mean lacks 1 / N",
-        "_core/reduction.py",
+        "_share",
         "return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)",
         "return cast(grad, dtype)",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
     Mutant(
         "the gradient beside the value lacks 1 / N",
-        "_core/reduction.py",
+        "unit_backward",
         "return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)",
         "return np.ones((), dtype)",
         "rooms/test_bits.py::test_value_and_grad_is_the_value_and_the_gradient",
@@ -178,14 +181,14 @@ MUTANTS = [
     # 4: the dtypes of labels.
     Mutant(
         "booleans are labels",
-        "_core/targets.py",
+        "label_shape",
         'if target.dtype.kind not in "iu":',
         'if target.dtype.kind not in "iub":',
         "rooms/test_targets.py::test_booleans_and_floats_are_no_labels",
     ),
     Mutant(
         "floats are cut to labels",
-        "_core/targets.py",
+        "label_shape",
         'if target.dtype.kind not in "iu":',
         'if target.dtype.kind not in "iuf":',
         "rooms/test_targets.py::test_booleans_and_floats_are_no_labels",
@@ -193,91 +196,91 @@ MUTANTS = [
     # 5: dtypes and layouts.
     Mutant(
         "a mask is lost",
-        "_core/checks.py",
+        "_as_array",
         "if isinstance(value, np.ma.MaskedArray):",
         "if False:",
         "rooms/test_arguments.py::test_a_masked_array_is_an_error_whatever_its_mask",
     ),
     Mutant(
         "imaginary parts are lost",
-        "_core/checks.py",
+        "real",
         'if array.dtype.kind not in "fiub" and not',
         'if array.dtype.kind not in "fiubc" and not',
         "rooms/test_arguments.py::test_only_real_numbers_are_numbers",
     ),
     Mutant(
         "integers become float32",
-        "_core/checks.py",
+        "floating",
         "return array if is_floating(array.dtype) else array.astype(np.float64)",
         "return array if is_floating(array.dtype) else array.astype(np.float32)",
         "rooms/test_arguments.py::test_integers_booleans_and_lists_are_float64",
     ),
     Mutant(
         "the result has the foreign byte order of its argument",
-        "_core/checks.py",
+        "result_dtype",
         'return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")',
         "return array.dtype",
         "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
     ),
     Mutant(
         "a gradient has the dtype of the computation",
-        "_classification/nll.py",
+        "nll_loss_backward",
         "result = np.zeros(log_probs.shape, result_dtype(log_probs))",
         "result = np.zeros(log_probs.shape, plan.dtype)",
         "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
     ),
     Mutant(
         "unaligned memory is used where it lies",
-        "_core/panels.py",
+        "Panels",
         " and flags.aligned:",
         ":",
         "rooms/test_bits.py::test_unaligned_memory_changes_no_bit",
     ),
     Mutant(
         "a gradient with gaps in its memory is written to a copy",
-        "_core/panels.py",
+        "Panels",
         "if view.flags.c_contiguous:",
         "if True:",
         "rooms/test_out.py::test_out_receives_the_gradient_and_is_returned",
     ),
     Mutant(
         "class probabilities are smoothed where they lie, in the caller's array",
-        "_classification/kernels.py",
+        "smoothed",
         "mass: Array = probs.values * share\n",
         "mass: Array = probs.values\n    mass *= share\n",
         "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
     Mutant(
         "a wider target is rounded to the dtype of the predictions",
-        "_regression/residual.py",
+        "checked",
         "dtype = np.result_type(computation_dtype(predictions), target.dtype)",
         "dtype = computation_dtype(predictions)",
         "rooms/test_squared_error.py",
     ),
     Mutant(
         "a wider target of a binary loss is rounded to the dtype of the logits",
-        "_core/checks.py",
+        "computation_dtype_with",
         "return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype",
         "return dtype",
         "rooms/test_binary_cross_entropy.py::test_a_wider_target_widens_the_computation",
     ),
     Mutant(
         "wider weights are rounded to the dtype of the predictions",
-        "_regression/residual.py",
+        "checked",
         "np.result_type(dtype, weight.dtype), total(weight)",
         "dtype, total(weight)",
         "rooms/test_squared_error.py",
     ),
     Mutant(
         "a wider target widens the result",
-        "_core/pointwise.py",
+        "pointwise_loss",
         "return reduce(losses, sums, reduction, divisor, result_dtype(x))",
         "return reduce(losses, sums, reduction, divisor, dtype)",
         "rooms/test_squared_error.py",
     ),
     Mutant(
         "class weights widen the computation",
-        "_core/targets.py",
+        "Labels",
         "None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)",
         "None if self.weight is None else self.weight[labels]",
         "rooms/test_targets.py::test_weight_is_cast_to_the_dtype_of_the_computation",
@@ -285,35 +288,35 @@ MUTANTS = [
     # 6: float16, and the precision of sums.
     Mutant(
         "float16 is computed in float16",
-        "_core/checks.py",
+        "computation_dtype",
         "return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)",
         "return result_dtype(array)",
         "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
     ),
     Mutant(
         "float16 logits are computed with where they lie",
-        "_core/panels.py",
+        "Panels",
         "array.dtype == self.dtype and flags.aligned",
         "flags.aligned",
         "accuracy/test_half.py",
     ),
     Mutant(
         "float16 entries are computed with as they come",
-        "_core/pointwise.py",
+        "pieces",
         "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
         "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
         "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
     ),
     Mutant(
         "sums are taken in the dtype of the losses",
-        "_core/reduction.py",
+        "total",
         "dtype=wide_dtype(array.dtype))",
         "dtype=array.dtype)",
         "rooms/test_nll.py::test_weights_seen_may_sum_beyond_the_largest_number",
     ),
     Mutant(
         "longdouble is summed in float64",
-        "_core/checks.py",
+        "wide_dtype",
         "return np.longdouble if dtype.itemsize > 8 else np.float64",
         "return np.float64",
         "rooms/test_cross_entropy.py::test_longdouble_is_computed_in_longdouble",
@@ -321,14 +324,14 @@ MUTANTS = [
     # 7: shapes that do not fit.
     Mutant(
         "(N, 1) predictions go with (N,) targets",
-        "_core/checks.py",
+        "same_shape",
         "if len({array.shape for array in arrays.values()}) > 1:",
         "if len({array.size for array in arrays.values()}) > 1:",
         "rooms/test_pairs.py::test_nothing_is_broadcast_in_silence",
     ),
     Mutant(
         "the axis that would fit goes unsaid",
-        "_core/targets.py",
+        "_wrong_shape",
         'return f"{message}; with axis={fitting[-1]} it would fit" if fitting else message',
         "return message",
         "rooms/test_targets.py::"
@@ -337,21 +340,21 @@ MUTANTS = [
     # 8: labels out of range.
     Mutant(
         "negative labels wrap",
-        "_core/targets.py",
+        "_outside_each",
         "outside: Array = ((labels < 0) | (labels >= classes)) & ~skipped",
         "outside: Array = (labels >= classes) & ~skipped",
         "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
     ),
     Mutant(
         "a label that equals the number of classes is in range",
-        "_core/targets.py",
+        "outside",
         "in_range = found <= min(classes - 1, largest)",
         "in_range = found <= min(classes, largest)",
         "rooms/test_targets.py::test_a_label_outside_the_classes_never_wraps",
     ),
     Mutant(
         "the position of a label out of range is that in its chunk",
-        "_core/checks.py",
+        "found_in_chunks",
         "turn * CHUNK + int(chunk.argmax())",
         "int(chunk.argmax())",
         "rooms/test_targets.py::test_labels_are_counted_over_the_whole_of_a_long_target",
@@ -359,14 +362,14 @@ MUTANTS = [
     # 9: the weights of classes.
     Mutant(
         "a weight of shape (1, C) is taken",
-        "_core/checks.py",
+        "class_weight",
         "if array.shape != (classes,):",
         "if array.size != classes:",
         "rooms/test_targets.py::test_weight_has_one_entry_per_class",
     ),
     Mutant(
         "negative weights count 0",
-        "_core/targets.py",
+        "Labels",
         "None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)",
         "None if self.weight is None else np.maximum(self.weight[labels].astype(self.dtype), 0)",
         "rooms/test_nll.py::test_weights_may_be_negative",
@@ -374,35 +377,35 @@ MUTANTS = [
     # 10: the axes of the activations.
     Mutant(
         "an axis one too large wraps",
-        "_core/checks.py",
+        "axis_index",
         "if not -ndim <= index < ndim:",
         "if not -ndim <= index <= ndim:",
         "rooms/test_arguments.py::test_an_axis_out_of_range_is_an_axis_error",
     ),
     Mutant(
         "the logarithm of an empty sum is 0",
-        "_activations/logsumexp.py",
+        "logsumexp",
         "result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))",
         "result = np.zeros(_summed(x, axes, keepdims), result_dtype(x))",
         "rooms/test_logsumexp.py",
     ),
     Mutant(
         "keepdims keeps nothing",
-        "_activations/logsumexp.py",
+        "_summed",
         "return tuple(1 if i in axes else size for i, size in sizes if keepdims or i not in axes)",
         "return tuple(size for i, size in sizes if i not in axes)",
         "rooms/test_logsumexp.py::test_axis_and_keepdims_mean_what_they_mean_to_numpy",
     ),
     Mutant(
         "an axis named twice is summed over once",
-        "_activations/logsumexp.py",
+        "_merge",
         "if len(axes) < len(found):",
         "if False:",
         "rooms/test_logsumexp.py::test_an_axis_is_summed_over_once",
     ),
     Mutant(
         "the softmax of a scalar has a shape",
-        "_core/panels.py",
+        "transform",
         "return result.reshape(shape)",
         "return result",
         "rooms/test_softmax.py::test_the_softmax_of_a_scalar_is_1_and_has_no_slope",
@@ -410,21 +413,21 @@ MUTANTS = [
     # 11: losses at labels, their weights and ignored samples.
     Mutant(
         "the loss has the sign of the log-probability",
-        "_classification/kernels.py",
+        "at_labels",
         "return times(weight, 0 - log_probs)",
         "return times(weight, log_probs)",
         "rooms/test_cross_entropy.py::test_published_values",
     ),
     Mutant(
         "the gradient has the wrong sign",
-        "_classification/nll.py",
+        "nll_loss_backward",
         "grad = np.broadcast_to(-part(grads, block), classes.shape)",
         "grad = np.broadcast_to(part(grads, block), classes.shape)",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
     Mutant(
         "the weights are missing from the denominator of the mean",
-        "_core/targets.py",
+        "counts",
         "weight = np.ones(labels.size) if weight is None else weight",
         "weight = np.ones(labels.size)",
         "rooms/test_nll.py::"
@@ -432,7 +435,7 @@ MUTANTS = [
     ),
     Mutant(
         "the weight of a sample is that of the class after its own",
-        "_core/targets.py",
+        "Labels",
         "None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)",
         "None if self.weight is None else np.roll(self.weight, -1)[labels].astype(self.dtype)",
         "rooms/test_nll.py::"
@@ -440,56 +443,56 @@ MUTANTS = [
     ),
     Mutant(
         "an ignored row counts in the denominator of the mean",
-        "_core/targets.py",
+        "counts",
         "return weight if ignored is None else np.where(ignored, 0, weight)",
         "return weight",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
     ),
     Mutant(
         "an ignored row counts in the sum",
-        "_classification/kernels.py",
+        "losses_at_labels",
         "            loss[ignored] = 0\n",
         "",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
     ),
     Mutant(
         "an ignored row of log-probabilities counts in the sum",
-        "_classification/nll.py",
+        "nll_loss",
         "        if ignored is not None:\n            loss[ignored] = 0\n",
         "",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
     ),
     Mutant(
         "an ignored row gets a gradient",
-        "_classification/kernels.py",
+        "losses_at_labels",
         "            if grads is not None:\n                out.clear(ignored)\n",
         "",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
     Mutant(
         "an ignored row of log-probabilities gets a gradient",
-        "_classification/nll.py",
+        "nll_loss_backward",
         "        if ignored is not None:\n            grad = np.where(ignored, 0, grad)\n",
         "",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
     Mutant(
         "the weight is missing from the gradient",
-        "_classification/kernels.py",
+        "at_labels",
         "grads if weight is None else grads * weight",
         "grads",
         "accuracy/test_cross_entropy.py::test_every_loss_and_gradient_entry_keeps_its_relative_accuracy",
     ),
     Mutant(
         "the weight is missing from the gradient of log-probabilities",
-        "_classification/nll.py",
+        "nll_loss_backward",
         "        if weight is not None:\n            grad = grad * weight\n",
         "",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
     Mutant(
         "a certain prediction costs -0",
-        "_classification/nll.py",
+        "nll_loss",
         "loss = times(weight, 0 - found.astype(plan.dtype))",
         "loss = times(weight, -found.astype(plan.dtype))",
         "rooms/test_nll.py::test_a_loss_is_linear_and_never_minus_0",
@@ -497,14 +500,14 @@ MUTANTS = [
     # 12: ignore_index.
     Mutant(
         "ignore_index is compared after the range is checked",
-        "_core/targets.py",
+        "_outside_each",
         " & ~skipped",
         "",
         "rooms/test_targets.py::test_ignore_index_may_lie_anywhere_and_nothing_else_may",
     ),
     Mutant(
         "an ignore_index that is a class ignores none",
-        "_core/targets.py",
+        "outside",
         "if target.dtype not in UNSIGNED or 0 <= ignore < classes:",
         "if target.dtype not in UNSIGNED:",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
@@ -512,14 +515,14 @@ MUTANTS = [
     # 13: where no sample counts; warnings.
     Mutant(
         "the mean of nothing is 0",
-        "_core/reduction.py",
+        "reduce",
         "result = result / divisor",
         "result = result / (divisor or 1)",
         "rooms/test_nll.py::test_where_nothing_is_seen_the_mean_is_nan_and_the_sum_is_0",
     ),
     Mutant(
         "under weights of 0 the smoothed mean is infinite",
-        "_core/targets.py",
+        "Labels",
         "return total(np.asarray(sums)) if seen else np.nan",
         "return total(np.asarray(sums))",
         "rooms/test_cross_entropy.py::"
@@ -527,21 +530,21 @@ MUTANTS = [
     ),
     Mutant(
         "warnings escape",
-        "_core/blocks.py",
+        "_alone",
         '@np.errstate(all="ignore")\ndef _alone',
         "@np.errstate()\ndef _alone",
         "rooms/test_arguments.py::test_nothing_warns_or_raises_at_the_ends_of_the_numbers",
     ),
     Mutant(
         "warnings escape from several workers",
-        "_core/blocks.py",
+        "run",
         'with np.errstate(all="ignore"):\n                kernel = new_kernel()\n',
         "with np.errstate():\n                kernel = new_kernel()\n",
         "laws/test_determinism.py::test_no_worker_warns",
     ),
     Mutant(
         "a weight too small for its dtype warns",
-        "_core/checks.py",
+        "cast",
         '    with np.errstate(all="ignore"):\n        return array.astype(dtype)\n',
         "    return array.astype(dtype)\n",
         "rooms/test_arguments.py::test_factors_may_leave_the_range_of_the_dtype_without_a_warning",
@@ -549,7 +552,7 @@ MUTANTS = [
     # 14: label smoothing.
     Mutant(
         "smoothing forgets the weights",
-        "_classification/kernels.py",
+        "spread_of",
         "        mass = evenly(weight, rest)\n",
         "        mass = evenly(None, rest)\n",
         "rooms/test_cross_entropy.py::"
@@ -557,7 +560,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothing spreads eps / (C - 1)",
-        "_classification/kernels.py",
+        "shares",
         "share, rest = 1 - epsilon, epsilon / classes",
         "share, rest = 1 - epsilon, epsilon / max(classes - 1, 1)",
         "rooms/test_cross_entropy.py::"
@@ -565,7 +568,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothing takes nothing from the label",
-        "_classification/kernels.py",
+        "shares",
         "return np.asarray(share, dtype), np.asarray(rest, dtype)",
         "return np.asarray(1, dtype), np.asarray(rest, dtype)",
         "rooms/test_cross_entropy.py::"
@@ -573,7 +576,7 @@ MUTANTS = [
     ),
     Mutant(
         "the mean divides by the number of samples",
-        "_classification/cross_entropy.py",
+        "Problem",
         "return self.labels.divisor(self.plan.blocks, reduction)",
         "return self.labels.target.size",
         "rooms/test_cross_entropy.py::"
@@ -581,7 +584,7 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient is not smoothed",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "        subtract_mass(out, spread.mass, grads, spare)\n",
         "",
         "rooms/test_cross_entropy.py::"
@@ -590,14 +593,14 @@ MUTANTS = [
     # 15: the range of label_smoothing.
     Mutant(
         "a label_smoothing of nan passes",
-        "_core/checks.py",
+        "smoothing",
         "if not 0 <= number <= 1:",
         "if number < 0 or number > 1:",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
     ),
     Mutant(
         "a label_smoothing above 1 passes",
-        "_core/checks.py",
+        "smoothing",
         "if not 0 <= number <= 1:",
         "if not 0 <= number:",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
@@ -605,7 +608,7 @@ MUTANTS = [
     # 16: class probabilities.
     Mutant(
         "with probabilities the mean divides by the weights",
-        "_classification/cross_entropy.py",
+        "checked",
         "weights = class_weight(weight, plan.classes)",
         "weights = weight and np.divide(weight, np.mean(weight))",
         "rooms/test_cross_entropy.py::"
@@ -613,7 +616,7 @@ MUTANTS = [
     ),
     Mutant(
         "the mean over images counts images, not pixels",
-        "_classification/cross_entropy.py",
+        "Problem",
         "return prod(self.plan.samples)",
         "return self.plan.samples[0]",
         "rooms/test_cross_entropy.py::"
@@ -621,7 +624,7 @@ MUTANTS = [
     ),
     Mutant(
         "probabilities are taken to sum to one",
-        "_classification/kernels.py",
+        "under_mass",
         "whole = most_mass = masses.add()",
         "whole = most_mass = np.ones_like(masses.add())",
         "rooms/test_cross_entropy.py::"
@@ -629,7 +632,7 @@ MUTANTS = [
     ),
     Mutant(
         "probabilities are weighted before they are smoothed",
-        "_classification/kernels.py",
+        "smoothed",
         "    mass += rest\n"
         "    if weight is not None:\n"
         "        mass *= probs.across_classes(weight)\n",
@@ -642,28 +645,28 @@ MUTANTS = [
     # 17: infinities and nan.
     Mutant(
         "infinite masses cost nan where log S was rounded up",
-        "_classification/kernels.py",
+        "Costs",
         "        whole = np.minimum(whole, np.finfo(whole.dtype).max)\n",
         "",
         "rooms/test_cross_entropy.py::test_masses_that_are_infinite_together_cost_inf",
     ),
     Mutant(
         "a sample without mass costs -0",
-        "_classification/kernels.py",
+        "Costs",
         "times(whole, self.low) + 0",
         "times(whole, self.low)",
         "rooms/test_exponentials.py::test_a_mass_of_nothing_costs_0_and_hides_no_nan",
     ),
     Mutant(
         "an infinite maximum makes nan of logsumexp",
-        "_activations/logsumexp.py",
+        "_log_sums",
         "np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)",
         "sums.shift + high + low",
         "rooms/test_logsumexp.py::test_infinities_and_nan_are_the_limits_of_their_own_row",
     ),
     Mutant(
         "a weight of 0 hides a nan",
-        "_core/pointwise.py",
+        "times",
         "(weight == 0) & ~np.isnan(value)",
         "(weight == 0)",
         "rooms/test_pairs.py::test_a_nan_prediction_is_nan_alone_under_any_weight",
@@ -671,7 +674,7 @@ MUTANTS = [
     # 18: nan and inf in ignored samples.
     Mutant(
         "the gradient of an ignored row is cleared by a product with 0",
-        "_classification/kernels.py",
+        "losses_at_labels",
         "out.clear(ignored)",
         "out.multiply(np.where(ignored, 0, 1).astype(loss.dtype))",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
@@ -679,28 +682,28 @@ MUTANTS = [
     # 19: 0 * inf.
     Mutant(
         "a weight of 0 makes nan of an infinite loss",
-        "_core/pointwise.py",
+        "times",
         "if np.count_nonzero(wrong):",
         "if False:",
         "rooms/test_nll.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
     ),
     Mutant(
         "beside 0 * inf a product of 0 and a negative number is 0, else -0",
-        "_core/pointwise.py",
+        "times",
         "wrong &= (weight == 0)",
         "wrong = (weight == 0)",
         "rooms/test_pairs.py::test_0_times_inf_changes_no_sign_of_another_0",
     ),
     Mutant(
         "an infinite weight makes nan of a loss of 0",
-        "_core/pointwise.py",
+        "times",
         " | (value == 0) & np.isinf(weight)",
         "",
         "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf",
     ),
     Mutant(
         "a probability of 0 makes nan of a logit of -inf",
-        "_core/panels.py",
+        "inner",
         "    if np.count_nonzero(wrong):\n",
         "    if False:\n",
         "rooms/test_cross_entropy.py::test_an_impossible_class_costs_infinity_unless_it_counts_0",
@@ -708,7 +711,7 @@ MUTANTS = [
     # 20: exact tails.
     Mutant(
         "the log-probability of more than half is a log(1 + q)",
-        "_activations/exponentials.py",
+        "majority",
         "np.log1p(others / own)",
         "np.log(1 + others / own)",
         "rooms/test_cross_entropy.py::"
@@ -716,21 +719,21 @@ MUTANTS = [
     ),
     Mutant(
         "log_sigmoid takes log(1 + exp)",
-        "_activations/sigmoid.py",
+        "log_sigmoid",
         "np.minimum(x, 0) - log1p_small(exp_minus_abs(x))",
         "np.minimum(x, 0) - np.log(1 + exp_minus_abs(x))",
         "rooms/test_sigmoid.py::test_both_tails_are_exponential",
     ),
     Mutant(
         "the gradient of log_sigmoid is 1 - sigmoid(x), not sigmoid(-x)",
-        "_activations/sigmoid.py",
+        "log_sigmoid_backward",
         "g * logistic(-x)",
         "g * (1 - logistic(x))",
         "rooms/test_sigmoid.py",
     ),
     Mutant(
         "the gradient at a label with more than half is (e - S) / S",
-        "_classification/kernels.py",
+        "at_labels",
         "            rest[sure] = 0 - most.others\n",
         "            pass\n",
         "rooms/test_cross_entropy.py::"
@@ -738,14 +741,14 @@ MUTANTS = [
     ),
     Mutant(
         "the mass of the other classes is a difference",
-        "_classification/kernels.py",
+        "spread_of",
         "        others[most] = np.add.reduce(rest)\n",
         "",
         "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "the label's own share counts among the others'",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "np.where(here, 0, of(weight, most.samples))",
         "of(weight, most.samples)",
         "rooms/test_cross_entropy.py::"
@@ -753,21 +756,21 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient of the largest log-probability takes 1 - p",
-        "_activations/log_softmax.py",
+        "_log_softmax_backward",
         "-own * np.expm1(log_prob)",
         "own * (1 - np.exp(log_prob))",
         "rooms/test_log_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
     ),
     Mutant(
         "the gradient of softmax does not set the largest class aside",
-        "_activations/softmax.py",
+        "_softmax_backward",
         "np.subtract(grad_output, out.across(spare.add()), out=grad)",
         "np.copyto(grad, grad_output)",
         "rooms/test_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
     ),
     Mutant(
         "ties of the maximum add their positions",
-        "_core/panels.py",
+        "Panel",
         "last - np.maximum.reduce(ranks, axis=0)",
         "last - np.add.reduce(ranks, axis=0)",
         "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
@@ -775,14 +778,14 @@ MUTANTS = [
     # 21: the shift.
     Mutant(
         "nothing subtracts the maximum",
-        "_activations/exponentials.py",
+        "_again",
         "    some.subtract(shifts)\n",
         "",
         "rooms/test_cross_entropy.py::test_a_shift_changes_nothing",
     ),
     Mutant(
         "the shift of the label's logit is subtracted together with the logarithm",
-        "_classification/kernels.py",
+        "at_labels",
         "    if sums.shift is not None:\n"
         "        log_probs -= sums.shift\n"
         "    for part in logs(sums):\n"
@@ -796,7 +799,7 @@ MUTANTS = [
     # One exponential, without a shift where the sum is moderate: what the accuracy tests catch.
     Mutant(
         "a tiny upstream gradient is divided by the sum, below the normal numbers",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         "(size < limits.smallest) & (grads != 0) | np.isinf(size)",
         "np.isinf(size)",
         "accuracy/test_cross_entropy.py::"
@@ -804,7 +807,7 @@ MUTANTS = [
     ),
     Mutant(
         "a huge upstream gradient overflows over a sum below 1",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         " | np.isinf(size) & np.isfinite(grads)",
         "",
         "accuracy/test_cross_entropy.py::"
@@ -812,7 +815,7 @@ MUTANTS = [
     ),
     Mutant(
         "a tiny upstream gradient of all samples is not looked at",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         "if grads.ndim or not limits.tiny <= abs(float(grads)) <= limits.high:",
         "if grads.ndim:",
         "accuracy/test_cross_entropy.py::"
@@ -820,7 +823,7 @@ MUTANTS = [
     ),
     Mutant(
         "a shift below 0 is the maximum, which rounds x - s",
-        "_activations/exponentials.py",
+        "_again",
         "np.where(scaled, 0, np.rint(maxima))",
         "np.where(scaled, 0, maxima)",
         "accuracy/test_cross_entropy.py::"
@@ -828,7 +831,7 @@ MUTANTS = [
     ),
     Mutant(
         "a large maximum with a finite exponential is shifted, not scaled",
-        "_activations/exponentials.py",
+        "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = np.zeros(maxima.shape, bool)",
         "accuracy/test_cross_entropy.py::"
@@ -836,7 +839,7 @@ MUTANTS = [
     ),
     Mutant(
         "the logarithm of the sum is one number in float32",
-        "_activations/exponentials.py",
+        "logs",
         "return high, log.astype(total.dtype)",
         "return high, 0 * high",
         "accuracy/test_cross_entropy.py::"
@@ -844,7 +847,7 @@ MUTANTS = [
     ),
     Mutant(
         "the logarithm of the sum is one number in float64",
-        "_activations/exponentials.py",
+        "logs",
         "    low += whole\n    return high, low",
         "    return high, 0 * high",
         "accuracy/test_cross_entropy.py::"
@@ -852,14 +855,14 @@ MUTANTS = [
     ),
     Mutant(
         "two classes may have more than half",
-        "_activations/exponentials.py",
+        "HALF",
         "np.array(-0.69, char)",
         "np.array(-0.7, char)",
         "accuracy/test_softmax.py::test_log_softmax_keeps_its_relative_accuracy_at_every_class",
     ),
     Mutant(
         "a class has more than half only from 0.999 on",
-        "_activations/exponentials.py",
+        "HALF",
         "np.array(-0.69, char)",
         "np.array(-0.001, char)",
         "accuracy/test_softmax.py::test_log_softmax_keeps_its_relative_accuracy_at_every_class",
@@ -867,14 +870,14 @@ MUTANTS = [
     # 22: the same bits in one pass.
     Mutant(
         "cross_entropy subtracts the parts of log S in another order than log_softmax",
-        "_classification/kernels.py",
+        "at_labels",
         "for part in logs(sums):",
         "for part in reversed(logs(sums)):",
         "rooms/test_bits.py::test_cross_entropy_is_nll_of_log_softmax",
     ),
     Mutant(
         "the gradient beside the value multiplies in another order",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "binary_cross_entropy_with_logits_value_and_grad",
         "_slope(x, t, w, positive, grad, small)",
         "_slope(x, t, None, positive, grad if w is None else w * grad, small)",
         "rooms/test_bits.py::test_the_binary_value_and_grad_is_the_value_and_the_gradient",
@@ -882,42 +885,42 @@ MUTANTS = [
     # 23: a sample depends on nothing but itself.
     Mutant(
         "the layout of the panels depends on the number of samples",
-        "_core/panels.py",
+        "_plan",
         "axis = int(rows or classes * dtype.itemsize > FEW_BYTES)",
         "axis = int((rows or classes * dtype.itemsize > FEW_BYTES) and prod(shape) > classes)",
         "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
     ),
     Mutant(
         "a row alone is added by another routine",
-        "_core/panels.py",
+        "_add",
         "        if classes * values.itemsize <= LONG_BYTES:\n            # Twice",
         "        if classes * values.itemsize <= LONG_BYTES and samples > 1:\n            # Twice",
         "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
     ),
     Mutant(
         "a column alone is added in pairs",
-        "_core/panels.py",
+        "_add",
         "elif samples <= TALL * classes:",
         "elif 1 < samples <= TALL * classes:",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "a sum of negative zeros is -0 alone and 0 in a batch",
-        "_core/panels.py",
+        "_add",
         "        sums += 0  # as reduce begins: a sum of nothing but -0 is 0\n",
         "",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "the results of several workers come in reverse order",
-        "_core/blocks.py",
+        "run",
         "results[i] = kernel(blocks[i])",
         "results[-1 - i] = kernel(blocks[i])",
         "laws/test_determinism.py::test_where_no_thread_can_be_started_the_caller_does_the_work",
     ),
     Mutant(
         "the sums depend on the number of workers",
-        "_core/pointwise.py",
+        "over_entries",
         "return run(new_kernel, blocks(shape, 8, dtype.itemsize), worker_count(None))",
         "return run(new_kernel, blocks(shape, 8 * worker_count(None), dtype.itemsize), "
         "worker_count(None))",
@@ -925,7 +928,7 @@ MUTANTS = [
     ),
     Mutant(
         "the losses of a block are written where its neighbour's belong",
-        "_core/reduction.py",
+        "keep",
         "losses.reshape(-1)[block.start : block.stop] = loss",
         "losses.reshape(-1)[block.stop % losses.size :][: loss.size] = loss",
         "laws/test_determinism.py::"
@@ -933,7 +936,7 @@ MUTANTS = [
     ),
     Mutant(
         "each block of entries is written where the first one is",
-        "_core/pointwise.py",
+        "elementwise",
         "result.reshape(-1)[block.start : block.stop] = ",
         "result.reshape(-1)[: block.stop - block.start] = ",
         "laws/test_determinism.py::"
@@ -941,35 +944,35 @@ MUTANTS = [
     ),
     Mutant(
         "the last block is skipped",
-        "_core/blocks.py",
+        "Blocks",
         "self._in_row = ceil(self._size / self._step)",
         "self._in_row = self._size // self._step",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "the last block goes on beyond the samples",
-        "_core/blocks.py",
+        "Blocks",
         "high = min(low + self._step, self._size)",
         "high = low + self._step",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "each block lacks its last sample",
-        "_core/blocks.py",
+        "Blocks",
         "for end in (low, high)",
         "for end in (low, high - 1)",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "a block exceeds its size",
-        "_core/blocks.py",
+        "Blocks",
         "self._step = min(ceil(self._size / steps), room // inner)",
         "self._step = ceil(self._size / steps)",
         "laws/test_determinism.py::test_no_block_is_larger_than_allowed",
     ),
     Mutant(
         "the blocks of every image are those of the first",
-        "_core/blocks.py",
+        "Blocks",
         "(row * self._size + end) * self._inner",
         "end * self._inner",
         "laws/test_determinism.py::test_blocks_are_the_samples_in_order_each_once",
@@ -977,7 +980,7 @@ MUTANTS = [
     # 23 and the design: threads and settings.
     Mutant(
         "an error in a worker is swallowed",
-        "_core/blocks.py",
+        "run",
         "            errors.append(error)\n",
         "",
         "laws/test_determinism.py::"
@@ -985,49 +988,49 @@ MUTANTS = [
     ),
     Mutant(
         "after an error the other workers go on",
-        "_core/blocks.py",
+        "run",
         "            waiting.clear()  # so that no worker takes another block\n",
         "",
         "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
     ),
     Mutant(
         "the end of a worker is waited for by join alone",
-        "_core/blocks.py",
+        "run",
         "                for lock in [*at_work]:\n                    lock.acquire()\n",
         "",
         "laws/test_concurrency.py::test_no_call_writes_to_out_once_an_interrupt_has_ended_it",
     ),
     Mutant(
         "an interrupt before the first line of the waiting ends it",
-        "_core/blocks.py",
+        "run",
         "            share()\n        finally:\n            end()\n",
         "            share()\n        finally:\n            pass\n",
         "laws/test_concurrency.py::test_an_interrupt_at_any_instruction_leaves_no_worker_at_work",
     ),
     Mutant(
         "a worker that begins after the call works",
-        "_core/blocks.py",
+        "run",
         "                waiting.clear()  # who begins later than this finds nothing to do\n",
         "",
         "laws/test_concurrency.py::test_an_interrupt_while_workers_are_started_leaves_none_at_work",
     ),
     Mutant(
         "no workers are as good as one",
-        "_core/blocks.py",
+        "worker_count",
         "if count < 1:",
         "if count < 0:",
         "rooms/test_bits.py::test_workers_is_a_positive_count_or_minus_1",
     ),
     Mutant(
         "the default of workers leaks out of set_workers",
-        "_core/blocks.py",
+        "set_workers",
         "        _default.reset(self._token)",
         "        pass",
         "laws/test_determinism.py::test_the_default_number_of_workers_is_scoped_and_checked",
     ),
     Mutant(
         "the default of workers leaks out of set_workers after an error",
-        "_core/blocks.py",
+        "set_workers",
         "    def __exit__(self, *_: object) -> None:\n",
         "    def __exit__(self, error: object, *_: object) -> None:\n        if error:\n"
         "            return\n",
@@ -1035,7 +1038,7 @@ MUTANTS = [
     ),
     Mutant(
         "set_workers as a statement does nothing",
-        "_core/blocks.py",
+        "set_workers",
         "        self._token = _default.set(self._count)\n",
         "        self._token = _default.set(_default.get())\n",
         "laws/test_determinism.py::"
@@ -1043,21 +1046,21 @@ MUTANTS = [
     ),
     Mutant(
         "one default of workers is entered twice",
-        "_core/blocks.py",
+        "set_workers",
         "if self._entered or _default.get() != self._count:",
         "if _default.get() != self._count:",
         "laws/test_determinism.py::test_each_with_wants_a_default_of_its_own",
     ),
     Mutant(
         "NumPy's buffer keeps the size it had in the call",
-        "_core/panels.py",
+        "Panels",
         "        return run(worker, self.blocks, workers)\n",
         "        np.setbufsize(4096)\n        return run(worker, self.blocks, workers)\n",
         "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
     ),
     Mutant(
         "NumPy's errors stay ignored after the call",
-        "_core/blocks.py",
+        "_alone",
         '@np.errstate(all="ignore")\n'
         "def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> "
         "list[Any]:\n",
@@ -1069,28 +1072,28 @@ MUTANTS = [
     # 24: binary cross entropy of probabilities.
     Mutant(
         "log p is not clamped at -100",
-        "_classification/binary_cross_entropy.py",
+        "_clamped",
         "np.maximum(np.log(probs), -100)",
         "np.log(probs)",
         "rooms/test_binary_cross_entropy.py",
     ),
     Mutant(
         "log(1 - p) is not clamped at -100",
-        "_classification/binary_cross_entropy.py",
+        "_clamped",
         "np.maximum(np.log1p(-probs), -100)",
         "np.log1p(-probs)",
         "rooms/test_binary_cross_entropy.py",
     ),
     Mutant(
         "log(1 - p) is taken of a difference",
-        "_classification/binary_cross_entropy.py",
+        "_clamped",
         "np.log1p(-probs)",
         "np.log(1 - probs)",
         "rooms/test_binary_cross_entropy.py::test_the_loss_of_a_small_probability_keeps_its_tail",
     ),
     Mutant(
         "the variance in the gradient is at least 1e-10",
-        "_classification/binary_cross_entropy.py",
+        "_bounded_slope",
         "1e-12",
         "1e-10",
         "rooms/test_binary_cross_entropy.py::"
@@ -1098,21 +1101,21 @@ MUTANTS = [
     ),
     Mutant(
         "targets outside [0, 1] pass",
-        "_classification/binary_cross_entropy.py",
+        "_probabilities",
         "    unit_interval(weight, target=target)\n",
         "",
         "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
     ),
     Mutant(
         "a probability of nan passes",
-        "_core/checks.py",
+        "unit_interval",
         "    if low >= 0 and high <= 1:\n        return\n",
         "    if not (low < 0 or high > 1):\n        return\n",
         "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
     ),
     Mutant(
         "the mean of binary losses divides by the weights",
-        "_classification/binary_cross_entropy.py",
+        "binary_cross_entropy",
         "divisor=probs.size,",
         "divisor=probs.size if weight is None else weight.sum(),",
         "rooms/test_binary_cross_entropy.py::"
@@ -1121,35 +1124,35 @@ MUTANTS = [
     # 25: binary cross entropy of logits.
     Mutant(
         "pos_weight is missing from the loss",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_loss",
         "near, _, whole = _sides(logits, target, pos_weight)",
         "near, _, whole = _sides(logits, target, None)",
         "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
     ),
     Mutant(
         "pos_weight is missing from the gradient",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_slope",
         "slope, far, _ = _sides(logits, target, pos_weight)",
         "slope, far, _ = _sides(logits, target, None)",
         "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
     ),
     Mutant(
         "pos_weight multiplies negatives too",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_sides",
         "no, yes = 1 - target, pos_weight * target",
         "no, yes = pos_weight * (1 - target), pos_weight * target",
         "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
     ),
     Mutant(
         "the weight is missing from the gradient of logits",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_slope",
         "    if weight is not None:\n        slope *= weight\n",
         "",
         "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
     ),
     Mutant(
         "the weight of a binary loss may enlarge its target",
-        "_core/checks.py",
+        "fits",
         "return np.broadcast_to(array, like.shape)",
         "return np.broadcast_arrays(array, like)[0]",
         "rooms/test_pairs.py::test_a_binary_weight_may_not_enlarge_the_target",
@@ -1157,14 +1160,14 @@ MUTANTS = [
     # 26: the tails and infinities of binary losses.
     Mutant(
         "softplus takes log(1 + exp)",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_loss",
         "tail = log1p_small(exp_minus_abs(logits) if small is None else small)",
         "tail = np.log(1 + (exp_minus_abs(logits) if small is None else small))",
         "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
     ),
     Mutant(
         "the gradient of a binary loss takes 1 - sigmoid(x)",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_slope",
         "    far *= small\n    slope -= far\n    slope /= 1 + small\n",
         "    probs = 1 / (1 + np.exp(-logits))\n"
         "    yes = target if pos_weight is None else pos_weight * target\n"
@@ -1173,14 +1176,14 @@ MUTANTS = [
     ),
     Mutant(
         "no tail is below the normal numbers",
-        "_activations/sigmoid.py",
+        "log1p_small",
         "tail = np.minimum(np.log1p(np.maximum(small, info.eps**2)), small)",
         "tail = np.log1p(np.maximum(small, info.eps**2))",
         "rooms/test_sigmoid.py::test_the_largest_finite_numbers_do_not_overflow",
     ),
     Mutant(
         "an infinite logit makes nan of a binary loss",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_loss",
         "    if wrong.any():  #",
         "    if False:  #",
         "rooms/test_binary_cross_entropy.py::"
@@ -1188,14 +1191,14 @@ MUTANTS = [
     ),
     Mutant(
         "a weight of 0 makes nan of an infinite binary loss",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_loss",
         "return times(weight, near)",
         "return near if weight is None else weight * near",
         "rooms/test_pairs.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
     ),
     Mutant(
         "a pos_weight of 0 makes nan of an infinite binary loss",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_loss_with_infinities",
         "positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))",
         "positive = times(target, np.maximum(-logits, 0) + tail)\n"
         "    positive = positive if pos_weight is None else pos_weight * positive",
@@ -1204,28 +1207,28 @@ MUTANTS = [
     # 27: residuals.
     Mutant(
         "the gradient of a square lacks its 2",
-        "_regression/squared_error.py",
+        "_twice",
         "times(weight, 2 * residual)",
         "times(weight, residual)",
         "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
     ),
     Mutant(
         "the gradient of a residual is that of the target",
-        "_regression/residual.py",
+        "residual_gradient",
         "slope(y - t, w) * g",
         "slope(t - y, w) * g",
         "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
     ),
     Mutant(
         "an absolute value has a slope at 0",
-        "_regression/absolute_error.py",
+        "_sign",
         "np.sign(residual)",
         "np.copysign(1, residual)",
         "rooms/test_absolute_error.py::test_the_gradient_is_the_sign_of_the_residual_and_0_at_0",
     ),
     Mutant(
         "a weighted mean of squares divides by the number of entries",
-        "_regression/residual.py",
+        "checked",
         "np.result_type(dtype, weight.dtype), total(weight)",
         "np.result_type(dtype, weight.dtype), predictions.size",
         "rooms/test_squared_error.py::"
@@ -1233,14 +1236,14 @@ MUTANTS = [
     ),
     Mutant(
         "the weight of a residual is broadcast",
-        "_regression/residual.py",
+        "checked",
         "    same_shape(weight=weight, predictions=predictions)\n",
         "    weight = np.broadcast_to(weight, predictions.shape)\n",
         "rooms/test_pairs.py::test_the_weight_of_a_residual_has_its_shape",
     ),
     Mutant(
         "a weight of 0 makes nan of an infinite square",
-        "_regression/squared_error.py",
+        "_squared",
         "return times(weight, residual * residual)",
         "return residual * residual if weight is None else weight * residual * residual",
         "rooms/test_pairs.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
@@ -1248,7 +1251,7 @@ MUTANTS = [
     # 28: grad_output.
     Mutant(
         "a grad_output of one number goes with any losses",
-        "_core/checks.py",
+        "upstream",
         "if array.shape != shape:",
         "if array.shape not in ((), shape):",
         "rooms/test_arguments.py::"
@@ -1256,14 +1259,14 @@ MUTANTS = [
     ),
     Mutant(
         "grad_output is forgotten",
-        "_regression/residual.py",
+        "residual_gradient",
         "slope(y - t, w) * g",
         "slope(y - t, w)",
         "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
     ),
     Mutant(
         "grad_output of one sample multiplies the gradient of another",
-        "_core/reduction.py",
+        "part",
         "return grads[block.at].reshape(-1) if",
         "return grads[block.at].reshape(-1)[::-1] if",
         "rooms/test_cross_entropy.py::test_the_upstream_gradient_multiplies_the_gradient",
@@ -1271,7 +1274,7 @@ MUTANTS = [
     # out, of which the docstrings speak.
     Mutant(
         "out is cleared before the arguments are checked",
-        "_classification/cross_entropy.py",
+        "cross_entropy_value_and_grad",
         "label_smoothing, axis, workers)\n    divisor",
         "label_smoothing, axis, workers) if out is None or out is logits or out.fill(0) is None "
         "else None\n    divisor",
@@ -1279,63 +1282,63 @@ MUTANTS = [
     ),
     Mutant(
         "a read-only out is found out by NumPy",
-        "_core/checks.py",
+        "gradient_array",
         "if not out.flags.writeable:",
         "if False:",
         "rooms/test_out.py::test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient",
     ),
     Mutant(
         "out of another dtype is taken",
-        "_core/checks.py",
+        "gradient_array",
         "if out.shape != logits.shape or result_dtype(out) != dtype:",
         "if out.shape != logits.shape:",
         "rooms/test_out.py::test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient",
     ),
     Mutant(
         "out may overlap the arguments",
-        "_core/checks.py",
+        "gradient_array",
         "if _overlap(out, array):",
         "if False:",
         "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
     ),
     Mutant(
         "out may overlap the weight",
-        "_classification/cross_entropy.py",
+        "cross_entropy_value_and_grad",
         "logits=logits, target=target, weight=weight",
         "logits=logits, target=target",
         "rooms/test_out.py::test_out_may_not_overlap_another_argument",
     ),
     Mutant(
         "out may be the transpose of logits",
-        "_core/checks.py",
+        "_same_memory",
         " and a.strides == b.strides",
         "",
         "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
     ),
     Mutant(
         "an overlap that takes long to decide is none",
-        "_core/checks.py",
+        "_overlap",
         "treated as an overlap\n        return True",
         "treated as an overlap\n        return False",
         "rooms/test_out.py::test_out_that_may_overlap_is_refused",
     ),
     Mutant(
         "entries of out may share their memory",
-        "_core/checks.py",
+        "gradient_array",
         "if not _separate(out):",
         "if False:",
         "rooms/test_out.py::test_out_has_memory_for_every_entry",
     ),
     Mutant(
         "out may not be logits",
-        "_core/checks.py",
+        "gradient_array",
         'if name == "logits" and _same_memory(out, array):',
         "if False:",
         "rooms/test_out.py::test_out_may_be_logits_itself",
     ),
     Mutant(
         "where out is logits the loss is that of the gradient",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "binary_cross_entropy_with_logits_value_and_grad",
         "        loss, slope = _loss(x, t, w, positive, small), "
         "_slope(x, t, w, positive, grad, small)\n"
         "        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)\n",
@@ -1347,126 +1350,126 @@ MUTANTS = [
     # linear_cross_entropy: products, chunks and shards.
     Mutant(
         "each chunk's product replaces the gradient of the weight",
-        "_core/products.py",
+        "LinearMap",
         "            accumulate(out[:, features], grad.T, inputs, fresh=fresh)",
         "            accumulate(out[:, features], grad.T, inputs, fresh=True)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "each shard's product replaces the gradient of the inputs",
-        "_core/products.py",
+        "LinearMap",
         "first = some.start == classes.start and (fresh or not direct)",
         "first = some.start == classes.start",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "each tile of features replaces the logits",
-        "_core/products.py",
+        "LinearMap",
         "accumulate(product, inputs, weight.T, fresh=features.start == 0)",
         "accumulate(product, inputs, weight.T, fresh=True)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "products that are added leave out the last rows",
-        "_core/products.py",
+        "accumulate",
         "for rows in slices(0, height, down):",
         "for rows in slices(0, height - height % down, down):",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "without features the logits are what the memory held",
-        "_core/products.py",
+        "LinearMap",
         "            out[...] = 0\n",
         "            pass\n",
         "rooms/test_linear_cross_entropy.py::test_without_features_the_logits_are_the_bias",
     ),
     Mutant(
         "samples along several axes are taken by the last one",
-        "_core/blocks.py",
+        "position",
         "return tuple(np.unravel_index(samples, shape))",
         'return tuple(np.unravel_index(samples, shape, order="F"))',
         "rooms/test_linear_cross_entropy.py::test_arrays_whose_samples_are_no_single_axis_are_not_copied_whole",
     ),
     Mutant(
         "ignored samples between others are multiplied",
-        "_core/targets.py",
+        "Labels",
         "together = some[-1] - some[0] == some.size - 1",
         "together = True",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the last samples that count are left out",
-        "_core/targets.py",
+        "Labels",
         "while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):",
         "while waiting.size >= size:",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the gradient of the bias is that of the last chunk",
-        "_classification/linear_chunks.py",
+        "_add",
         "np.add(to.bias, np.add.reduce(grad_logits, axis=0), out=to.bias)",
         "np.add(0, np.add.reduce(grad_logits, axis=0), out=to.bias)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "sums in a wider dtype are not taken",
-        "_classification/linear_chunks.py",
+        "LayerGrads",
         "            if array is not None and array is not wide:\n",
         "            if array is None and array is not wide:\n",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "sums over the samples are made in the dtype of their gradient",
-        "_classification/linear_chunks.py",
+        "LayerGrads",
         "            return array if array.dtype == dtype else np.zeros(array.shape, dtype)",
         "            return array",
         "rooms/test_linear_cross_entropy.py::test_gradients_of_float16_are_summed_in_float32",
     ),
     Mutant(
         "a shard forgets the bias",
-        "_classification/linear_chunks.py",
+        "_over_panels",
         "        problem.add_bias(views[-1], classes)\n        labels,",
         "        labels,",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "a shard has the weights of the first classes",
-        "_classification/linear_chunks.py",
+        "_over_panels",
         "cast(problem.weight[classes], plan.dtype)",
         "cast(problem.weight[: logits.shape[1]], plan.dtype)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "smoothing spreads over a shard what is for all classes",
-        "_classification/linear_chunks.py",
+        "_over_panels",
         "share, rest = shares(problem.smoothing, problem.classes, plan.dtype)\n    spread",
         "share, rest = shares(problem.smoothing, logits.shape[1], plan.dtype)\n    spread",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the terms of the smaller maximum are not brought to the larger",
-        "_classification/shards.py",
+        "merge",
         "(1 + fewer) * np.exp(smaller - maximum)",
         "(1 + fewer)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the larger term of the smaller maximum is lost",
-        "_classification/shards.py",
+        "merge",
         "(1 + fewer) * np.exp(smaller - maximum)",
         "fewer * np.exp(smaller - maximum)",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "two shards of which one is all -inf are nan",
-        "_classification/shards.py",
+        "merge",
         "np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))",
         "(1 + fewer) * np.exp(smaller - maximum)",
         "rooms/test_linear_cross_entropy.py::test_masked_classes_and_broken_samples_are_those_of_cross_entropy",
     ),
     Mutant(
         "nan before a shard of nothing but -inf is lost",
-        "_classification/shards.py",
+        "merge",
         "first = (a.maximum > b.maximum) | level | np.isnan(a.maximum)",
         "first = (a.maximum > b.maximum) | level",
         "rooms/test_linear_cross_entropy.py::"
@@ -1474,49 +1477,49 @@ MUTANTS = [
     ),
     Mutant(
         "the costs of shards are relative to their own maxima",
-        "_classification/shards.py",
+        "merge",
         "costs = [s.cost + times(s.mass, _finite(s.maximum) - reference) for s in (a, b)]",
         "costs = [s.cost for s in (a, b)]",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the top of a shard counts as if it were that of all",
-        "_classification/shards.py",
+        "merge",
         "np.where(first, a.other_mass + b.mass, b.other_mass + a.mass)",
         "a.other_mass + b.other_mass",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "the class of a maximum is counted from its shard",
-        "_classification/shards.py",
+        "state_of",
         "State(maxima, shard.first + top,",
         "State(maxima, top,",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
         "1 - p of the most probable class is a subtraction",
-        "_classification/shards.py",
+        "gradient_of",
         "out.memory[at] = (other_mass * grads - q * scale)[here]",
         "out.memory[at] += 0 * (other_mass * grads - q * scale)[here]",
         "laws/test_merging.py::test_a_confident_prediction_keeps_its_tail_across_shards",
     ),
     Mutant(
         "shapes of the bias are not looked at",
-        "_classification/linear_cross_entropy.py",
+        "_check_shapes",
         "        or (bias is not None and bias.shape != classes)\n",
         "",
         "rooms/test_linear_cross_entropy.py::test_shapes_that_do_not_fit_are_an_error_with_every_array_and_its_shape",
     ),
     Mutant(
         "class probabilities of one sample are its label",
-        "_classification/linear_cross_entropy.py",
+        "_check_shapes",
         " and not is_floating(target.dtype)",
         "",
         "rooms/test_linear_cross_entropy.py::test_a_float_target_of_size_1_is_no_label_of_one_dimensional_inputs",
     ),
     Mutant(
         "all the logits are made at once",
-        "_classification/linear_chunks.py",
+        "MEMORY_BYTES",
         "MEMORY_BYTES = 52 * 1024 * 1024",
         "MEMORY_BYTES = 1 << 40",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
@@ -1524,84 +1527,84 @@ MUTANTS = [
     # What merges: sums over samples, states over classes, and Dask's trees of both.
     Mutant(
         "a difference of huge maxima is infinite, times a mass of 0",
-        "_classification/shards.py",
+        "merge",
         "s.cost + times(s.mass, _finite(s.maximum) - reference)",
         "s.cost + s.mass * (_finite(s.maximum) - reference)",
         "extra/test_dask.py::test_special_logits_are_special_in_any_chunks",
     ),
     Mutant(
         "shards of another smoothing are merged",
-        "_classification/cross_entropy_shards.py",
+        "_check_same",
         '        ("one label_smoothing", [one.label_smoothing for one in (a, b)]),\n',
         "",
         "laws/test_merging.py::test_shards_that_do_not_fit_one_another_are_refused",
     ),
     Mutant(
         "half a file of losses is left behind",
-        "_score/files.py",
+        "whole_file",
         "os.unlink(temporary)",
         "os.path.exists(temporary)",
         "rooms/test_score.py::test_a_run_that_stops_half_way_leaves_no_half_file",
     ),
     Mutant(
         "a file of losses has its name before it is whole",
-        "_score/files.py",
+        "whole_file",
         'temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")',
         "temporary = real + secrets.token_hex(0)",
         "rooms/test_score.py::test_a_run_that_stops_half_way_leaves_no_half_file",
     ),
     Mutant(
         "a file that was written again is scored",
-        "_score/files.py",
+        "_state",
         "return status.st_size, status.st_mtime_ns",
         "return status.st_size, 0",
         "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing",
     ),
     Mutant(
         "a file that became longer is scored",
-        "_score/files.py",
+        "_state",
         "return status.st_size, status.st_mtime_ns",
         "return 0, 0",
         "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing",
     ),
     Mutant(
         "each row of a part is read by itself",
-        "_score/files.py",
+        "Stored",
         "elif steps[0] > NEAR // 2:",
         "elif steps[0] > 0:",
         "rooms/test_score.py::test_a_file_is_read_once_for_its_labels_and_once_for_its_losses",
     ),
     Mutant(
         "losses that replace a private file are public",
-        "_score/files.py",
+        "whole_file",
         "            _permissions(real, temporary)\n",
         "",
         "rooms/test_score.py::test_a_file_that_is_replaced_keeps_its_permissions_and_its_owner",
     ),
     Mutant(
         "a terminal obeys the name of a file",
-        "_score/command.py",
+        "_fail",
         "c if c.isprintable() else repr(c)[1:-1] for c in message",
         "c for c in message",
         "rooms/test_score.py::test_what_a_terminal_would_obey_is_shown_instead",
     ),
     Mutant(
         "an error of a function's own is taken for one of the call",
-        "_core/public.py",
+        "public",
         "if begun:  # an error of the function's own",
         "if not begun:",
         "rooms/test_arguments.py::test_what_torch_names_dim_is_an_axis",
     ),
     Mutant(
         "a label is said to have wrapped in any dtype",
-        "_core/targets.py",
+        "_padding",
         "(value - ignore) % 2**bits == 0",
         "(value - ignore) % 2**8 == 0",
         "rooms/test_targets.py::test_a_label_that_looks_like_padding_is_told_how_to_be_ignored",
     ),
     Mutant(
         "several infinite terms have each all of the gradient",
-        "_activations/logsumexp.py",
+        "_take_limits",
         "axis=e.axis) == 1",
         "axis=e.axis) > 0",
         "rooms/test_logsumexp.py::"
@@ -1609,91 +1612,91 @@ MUTANTS = [
     ),
     Mutant(
         "the NaN in a piece hide those in the next",
-        "_score/task.py",
+        "Found",
         "return Found(self.number + int(np.count_nonzero(wrong)), first)",
         "return Found(int(np.count_nonzero(wrong)), first)",
         "rooms/test_score.py::test_nan_logits_are_counted_and_the_first_is_named",
     ),
     Mutant(
         "the rest of a sum is dropped where sums merge",
-        "_core/compensated.py",
+        "add",
         "a.low + b.low + error",
         "error",
         "laws/test_merging.py::test_a_billion_samples_lose_nothing",
     ),
     Mutant(
         "the errors within a batch are dropped",
-        "_core/compensated.py",
+        "compensated",
         "low[:half] + low[half:] + error",
         "low[:half] + low[half:]",
         "laws/test_merging.py::test_a_batch_loses_nothing_beside_a_large_loss",
     ),
     Mutant(
         "an infinite sum is nan",
-        "_core/compensated.py",
+        "_rounded",
         " if np.isfinite(total) else Compensated(high)",
         "",
         "laws/test_merging.py::test_an_infinite_or_undefined_loss_makes_the_sum_so_and_no_other",
     ),
     Mutant(
         "ignored samples are counted",
-        "_classification/cross_entropy_sums.py",
+        "sums_at_labels",
         "size - none,",
         "size,",
         "laws/test_merging.py::test_what_does_not_count_counts_nowhere",
     ),
     Mutant(
         "an ignored sample may be correct",
-        "_classification/cross_entropy_sums.py",
+        "sums_at_labels",
         "correct &= ~ignored",
         "correct |= False",
         "laws/test_merging.py::test_what_does_not_count_counts_nowhere",
     ),
     Mutant(
         "a sample with nan may be correct",
-        "_classification/cross_entropy_sums.py",
+        "sums_at_labels",
         "found & ~np.isnan(losses)",
         "found & True",
         "laws/test_merging.py::test_accuracy_is_that_of_argmax",
     ),
     Mutant(
         "of equal logits the last is the largest",
-        "_core/panels.py",
+        "Panel",
         "np.arange(last, -1, -1, dtype=np.uint8)",
         "np.arange(last + 1, dtype=np.uint8)",
         "laws/test_merging.py::test_accuracy_is_that_of_argmax",
     ),
     Mutant(
         "weights of 0 have a mean under smoothing",
-        "_classification/cross_entropy_sums.py",
+        "LossSums",
         "self.divisor.high if self.weighted else np.nan",
         "self.divisor.high",
         "laws/test_merging.py::test_under_smoothing_weights_of_0_have_no_mean",
     ),
     Mutant(
         "an unknown accuracy is taken for 0",
-        "_classification/cross_entropy_sums.py",
+        "_both",
         "(a.correct or 0) + (b.correct or 0) if known else None,",
         "(a.correct or 0) + (b.correct or 0),",
         "laws/test_merging.py::test_accuracy_is_unknown_where_no_class_is_named",
     ),
     Mutant(
         "the perplexity is to the base 2",
-        "_classification/cross_entropy_sums.py",
+        "LossSums",
         "np.exp(self.mean)",
         "np.exp2(self.mean)",
         "laws/test_merging.py::test_a_batch_that_is_refused_changes_nothing",
     ),
     Mutant(
         "an evaluator keeps the last batch only",
-        "_classification/cross_entropy_sums.py",
+        "Evaluator",
         "merge_sums(self.sums, batch)",
         "merge_sums(batch)",
         "laws/test_merging.py::test_an_evaluator_reads_what_the_batches_so_far_have",
     ),
     Mutant(
         "an evaluator reads its sums before a batch is computed",
-        "_classification/cross_entropy_sums.py",
+        "Evaluator",
         "        batch = cross_entropy_sums(logits, target, **self._options)\n"
         "        with self._lock:\n"
         "            self.sums = merge_sums(self.sums, batch)\n",
@@ -1705,274 +1708,274 @@ MUTANTS = [
     ),
     Mutant(
         "what where leaves out is counted",
-        "_classification/cross_entropy_sums.py",
+        "loss_sums",
         "            part = {name: array[counts] for name, array in part.items()}\n",
         "            part = {name: np.where(counts, array, 0) for name, array in part.items()}\n",
         "laws/test_merging.py::test_ignored_samples_are_left_out_of_the_sums_of_a_loss",
     ),
     Mutant(
         "what where leaves out is forgotten",
-        "_classification/cross_entropy_sums.py",
+        "loss_sums",
         "ignored = counts.size - int(np.count_nonzero(counts))",
         "ignored = 0",
         "laws/test_merging.py::test_samples_left_out_beyond_a_chunk_are_counted",
     ),
     Mutant(
         "sums are saved as NumPy prints them",
-        "_core/compensated.py",
+        "_text",
         'np.format_float_scientific(number, trim="0")',
         "str(number)",
         "laws/test_merging.py::test_what_prints_numbers_does_not_change_what_is_saved",
     ),
     Mutant(
         "sums are saved in float64",
-        "_core/compensated.py",
+        "_text",
         'np.format_float_scientific(number, trim="0")',
         'np.format_float_scientific(np.float64(number), trim="0")',
         "laws/test_merging.py::test_sums_survive_json_pickle_and_copies_to_the_bit",
     ),
     Mutant(
         "a state may be written",
-        "_classification/cross_entropy_shards.py",
+        "ShardState",
         "                array.flags.writeable = False\n",
         "                pass\n",
         "laws/test_merging.py::test_states_are_values_that_nothing_changes",
     ),
     Mutant(
         "a state comes back from pickle as an array that may be written",
-        "_classification/cross_entropy_shards.py",
+        "ShardState",
         "    def __reduce__(self)",
         "    def _reduce(self)",
         "laws/test_merging.py::test_states_are_values_that_nothing_changes",
     ),
     Mutant(
         "a state adds to any zero",
-        "_classification/cross_entropy_shards.py",
+        "ShardState",
         "return self if type(other) is int and other == 0",
         "return self if other == 0",
         "laws/test_merging.py::test_a_state_is_no_tuple",
     ),
     Mutant(
         "a Dask graph keeps the caller's weights",
-        "extra/dask.py",
+        "_checked",
         "None if weights is None else weights.copy()",
         "weights",
         "extra/test_dask.py::test_a_graph_does_not_change_with_the_arrays_it_was_made_of",
     ),
     Mutant(
         "a Dask graph keeps the caller's ignore_index",
-        "extra/dask.py",
+        "_checked",
         "ignore = whole_number(ignore_index=ignore_index)",
         "ignore = ignore_index",
         "extra/test_dask.py::test_a_graph_does_not_change_with_the_arrays_it_was_made_of",
     ),
     Mutant(
         "out goes into NumPy as the subclass that it is",
-        "_core/checks.py",
+        "gradient_array",
         "    out = np.asarray(out)\n",
         "",
         "rooms/test_out.py::test_out_may_be_a_subclass_as_the_inputs_may",
     ),
     Mutant(
         "a slice of a map is taken for the whole",
-        "_core/checks.py",
+        "_in_a_file",
         "    low, high = byte_bounds(array)\n",
         "    low, high = byte_bounds(mapped)\n",
         "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
     ),
     Mutant(
         "a map is taken to begin where its file does",
-        "_core/checks.py",
+        "_in_a_file",
         "before = mapped.offset - byte_bounds(mapped)[0]",
         "before = -byte_bounds(mapped)[0]",
         "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
     ),
     Mutant(
         "a map whose file is never written is taken for one that is",
-        "_core/checks.py",
+        "_in_a_file",
         'if written and mapped.mode == "c":',
         "if False:",
         "rooms/test_out.py::test_out_may_map_another_part_of_a_file_another_file_or_a_copy",
     ),
     Mutant(
         "a map that copies what is written is taken for one that does not read the file",
-        "_core/checks.py",
+        "_in_a_file",
         'if written and mapped.mode == "c":',
         'if mapped.mode == "c":',
         "rooms/test_out.py::test_out_may_not_map_what_an_input_maps_of_a_file",
     ),
     Mutant(
         "labels that become wrong after they are checked are an error of the program",
-        "_score/score.py",
+        "score",
         "        except IndexError:",
         "        except RecursionError:",
         "rooms/test_score.py::test_labels_that_change_and_keep_their_time_are_one_line_too",
     ),
     Mutant(
         "smoothing is shared among the classes of a shard",
-        "_classification/cross_entropy_shards.py",
+        "_over_panels",
         "shares(call.smoothing, call.classes, plan.dtype)",
         "shares(call.smoothing, plan.classes, plan.dtype)",
         "laws/test_merging.py::test_shards_of_the_classes_are_the_whole",
     ),
     Mutant(
         "an ignored sample's logits go into its state",
-        "_classification/cross_entropy_shards.py",
+        "cross_entropy_shard",
         "    if label is not None:",
         "    if False:",
         "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
     ),
     Mutant(
         "an ignored sample gets a gradient in a shard",
-        "_classification/cross_entropy_shards.py",
+        "cross_entropy_shard_backward",
         "out.clear(shard.labels < 0)",
         "out.clear(shard.labels < -1)",
         "laws/test_merging.py::test_special_logits_are_special_in_any_shard",
     ),
     Mutant(
         "a class may be merged twice",
-        "_classification/cross_entropy_shards.py",
+        "_both",
         "if held and first < held[-1][1]:",
         "if held and first < held[-1][0]:",
         "laws/test_merging.py::test_shards_that_do_not_fit_one_another_are_refused",
     ),
     Mutant(
         "a loss of some of the classes is given",
-        "_classification/cross_entropy_shards.py",
+        "ShardState",
         "if pair[0] < pair[1]]",
         "if pair[0] < 0]",
         "laws/test_merging.py::test_a_loss_of_some_of_the_classes_is_refused",
     ),
     Mutant(
         "the weight of a label is looked up by its class among all",
-        "_classification/cross_entropy_shards.py",
+        "_label_weights",
         "call.weight[label[here] - call.first]",
         "np.resize(call.weight, call.classes)[label[here]]",
         "laws/test_merging.py::test_weights_and_ties_are_those_of_the_whole_in_any_shard",
     ),
     Mutant(
         "the gradient of a label in a shard is a subtraction",
-        "_classification/shards.py",
+        "gradient_of",
         "((label_exps - 1) - q[here]) * scale[here]",
         "label_exps * scale[here] - (state.label_mass * grads)[here]",
         "laws/test_merging.py::test_a_confident_prediction_keeps_its_tail_across_shards",
     ),
     Mutant(
         "of equal maxima the last merged has the top class",
-        "_classification/shards.py",
+        "merge",
         "level = (a.maximum == b.maximum) & (a.top < b.top)",
         "level = a.maximum == b.maximum",
         "laws/test_merging.py::test_weights_and_ties_are_those_of_the_whole_in_any_shard",
     ),
     Mutant(
         "a chunk of classes begins at class 0",
-        "extra/_tasks.py",
+        "_arguments",
         '"first_class": first,',
         '"first_class": 0,',
         "extra/test_dask.py::test_every_option_is_that_of_numpy",
     ),
     Mutant(
         "the gradient of a chunk of classes is that of the sum",
-        "extra/_tasks.py",
+        "gradient_of_chunk",
         'grad = unit_backward("mean", divisor, wide.dtype)',
         'grad = unit_backward("sum", divisor, wide.dtype)',
         "extra/test_dask.py::test_every_option_is_that_of_numpy",
     ),
     Mutant(
         "the divisor of Dask's gradient counts samples without a weight",
-        "extra/_tasks.py",
+        "divisor_of",
         "return merge_sums(*sums).denominator",
         "return merge_sums(*sums).counted",
         "extra/test_dask.py::test_every_option_is_that_of_numpy",
     ),
     Mutant(
         "a label before a chunk of classes wraps",
-        "extra/_tasks.py",
+        "nll_of_chunk",
         "here = within(label, first, log_probs.shape[axis])",
         "here = label < first + log_probs.shape[axis]",
         "extra/test_dask.py::test_nll_loss_is_that_of_numpy",
     ),
     Mutant(
         "Dask's states are merged in one task",
-        "extra/dask.py",
+        "_tree",
         "combine=partial(_of_many, merged),",
         "combine=partial(_of_many, merged),\n        split_every=1 << 20,",
         "extra/test_dask.py::test_states_and_sums_are_merged_along_trees",
     ),
     Mutant(
         "chunks of unknown size are let through",
-        "extra/dask.py",
+        "_known",
         "if any(np.isnan(size) for sizes in array.chunks for size in sizes):",
         "if False:",
         "extra/test_dask.py::test_chunks_of_unknown_size_are_an_error_that_says_what_to_do",
     ),
     Mutant(
         "log_softmax of shards takes log(1 + q)",
-        "_classification/shards.py",
+        "log_softmax_of",
         "out.subtract(np.log1p(state.others))",
         "out.subtract(np.log(1 + state.others))",
         "extra/test_dask.py::test_a_confident_prediction_keeps_its_tails_in_any_chunks",
     ),
     Mutant(
         "Dask's tasks have the workers of when they run",
-        "extra/dask.py",
-        "smoothing(label_smoothing), worker_count(workers)",
-        "smoothing(label_smoothing), workers",
+        "_checked",
+        "smoothing(label_smoothing), worker_count(workers)\n    scores",
+        "smoothing(label_smoothing), workers\n    scores",
         "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
     ),
     # Second derivatives.
     Mutant(
         "the curvature of a sure class is a subtraction",
-        "_classification/kernels.py",
+        "curvature_diagonal",
         "out.memory[places] = top_probs * rest\n",
         "out.memory[places] += 0 * top_probs * rest\n",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
         "a vector is not shifted to 0 at the sure class",
-        "_classification/kernels.py",
+        "curvature_along",
         "np.subtract(vector.values, out.across(shift), out=spare.values)",
         "np.copyto(spare.values, vector.values)",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
         "the mass that smoothing spreads has no curvature",
-        "_classification/kernels.py",
+        "masses_of_labels",
         "return share * mass + whole, ignored",
         "return share * mass, ignored",
         "laws/test_curvature.py::test_the_mass_of_a_sample_is_what_counts_and_not_where_it_lies",
     ),
     Mutant(
         "an ignored sample has curvature",
-        "_classification/cross_entropy.py",
+        "_curvature",
         "            out.clear(ignored)\n",
         "            out.clear(ignored & False)\n",
         "laws/test_curvature.py::test_special_logits_have_the_curvature_of_their_limits",
     ),
     Mutant(
         "the Hessian of the mean is that of the sum",
-        "_classification/cross_entropy.py",
+        "_curvature",
         "grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)",
         'grad = unit_backward("sum", problem.divisor(reduction), plan.dtype)',
         "laws/test_curvature.py::test_the_mean_has_the_hessian_of_the_sum_over_one_divisor_and_none_that_of_the_sum",
     ),
     Mutant(
         "the binary curvature is e / (1 + e)",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_curvature",
         "small / np.square(1 + small)",
         "small / (1 + small)",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
         "pos_weight weighs the curvature of both sides",
-        "_classification/binary_cross_entropy_with_logits.py",
+        "_curvature",
         "curvature *= (1 - target) + pos_weight * target",
         "curvature *= pos_weight",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
     ),
     Mutant(
         "the curvature of a square is its weight",
-        "_regression/squared_error.py",
+        "_curvature",
         "curvature *= 2 * grads",
         "curvature *= grads",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
@@ -1980,28 +1983,28 @@ MUTANTS = [
     # What the whole suite missed once.
     Mutant(
         "whether any label is ignored is that of the last of many",
-        "_core/targets.py",
+        "_outside_each",
         "ignored = ignored or bool(skipped.any())",
         "ignored = bool(skipped.any())",
         "rooms/test_targets.py::test_one_ignored_sample_is_found_anywhere_among_many",
     ),
     Mutant(
         "whether any weight is seen is that of the last block",
-        "_core/targets.py",
+        "Labels",
         "seen = seen or bool(weight.any())",
         "seen = bool(weight.any())",
         "rooms/test_targets.py::test_the_mean_is_that_of_the_only_sample_that_counts_in_any_block",
     ),
     Mutant(
         "a copy of probabilities along several axes takes no memory",
-        "_classification/linear_chunks.py",
+        "Problem",
         "elif self.target.ndim > 2:",
         "elif False:",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
     Mutant(
         "a weight beyond the dtype of a shard warns",
-        "_classification/cross_entropy_shards.py",
+        "_label_weights",
         '    with np.errstate(all="ignore"):\n        weight[here]',
         "    with np.errstate():\n        weight[here]",
         "laws/test_merging.py::"
@@ -2009,14 +2012,14 @@ MUTANTS = [
     ),
     Mutant(
         "a wrong number of classes is said to be first_class",
-        "_classification/cross_entropy_shards.py",
+        "_checked",
         "whole_number(classes=classes)",
         "whole_number(first_class=classes)",
         "laws/test_merging.py::test_what_is_wrong_with_a_shard_is_named",
     ),
     Mutant(
         "after an interrupt a worker goes on",
-        "_core/blocks.py",
+        "run",
         "                waiting.clear()  # who begins later than this finds nothing to do\n"
         "                for lock in [*at_work]:\n                    lock.acquire()\n",
         "                for lock in [*at_work]:\n                    lock.acquire()\n"
@@ -2026,14 +2029,14 @@ MUTANTS = [
     ),
     Mutant(
         "a reduced loss of float16 is rounded to float32 first",
-        "_core/reduction.py",
+        "reduce",
         "rounded: Floating = dtype.type(result)",
         "rounded: Floating = dtype.type(np.float32(result) if dtype.itemsize < 4 else result)",
         "rooms/test_arguments.py::test_a_mean_or_sum_of_float16_losses_is_rounded_once",
     ),
     Mutant(
         "what a share is a quotient of is rounded first",
-        "_core/reduction.py",
+        "_share",
         "wide_dtype(dtype)(grad) / divisor",
         "dtype.type(grad) / dtype.type(divisor)",
         "rooms/test_nll.py::"
@@ -2041,98 +2044,98 @@ MUTANTS = [
     ),
     Mutant(
         "probabilities of no classes are divided by their number",
-        "extra/dask.py",
+        "_divisor",
         "// max(1, call.options.classes)",
         "// call.options.classes",
         "extra/test_dask.py::test_probabilities_of_no_classes_or_samples_are_those_of_numpy",
     ),
     Mutant(
         "the top of an empty shard is class 0",
-        "_classification/shards.py",
+        "nothing",
         "np.full(samples, first)",
         "np.full(samples, 0)",
         "laws/test_merging.py::test_an_empty_shard_beside_another_changes_nothing",
     ),
     Mutant(
         "a loss of -inf is not infinite",
-        "_score/score.py",
+        "score",
         "np.isinf(losses)",
         "np.isposinf(losses)",
         "rooms/test_score.py::test_a_loss_of_minus_infinity_is_infinite_too",
     ),
     Mutant(
         "an axis counted from the end cuts the files wrongly",
-        "_score/task.py",
+        "_fitting",
         'axis = class_axis(options.axis, scores, "logits")',
         'axis = class_axis(None, scores, "logits") if options.axis is None else options.axis',
         "rooms/test_score.py::test_any_layout_scores_as_the_whole_arrays_do",
     ),
     Mutant(
         "a file of losses may not be on the disk when it has its name",
-        "_score/files.py",
+        "whole_file",
         "            os.fsync(file.fileno())\n",
         "",
         "rooms/test_score.py::test_losses_are_on_the_disk_beside_their_name_before_they_take_it",
     ),
     Mutant(
         "a file of losses is made where the command runs",
-        "_score/files.py",
+        "whole_file",
         'os.path.join(folder, f".{secrets',
         'os.path.join("", f".{secrets',
         "rooms/test_score.py::test_losses_are_on_the_disk_beside_their_name_before_they_take_it",
     ),
     Mutant(
         "losses replace a device",
-        "_score/files.py",
+        "may_write",
         "if os.path.exists(path) and not os.path.isfile(path):",
         "if os.path.isdir(path):",
         "rooms/test_score.py::test_losses_replace_no_pipe_nor_device",
     ),
     Mutant(
         "a count is printed as a float",
-        "_score/command.py",
+        "_or_none",
         "isinstance(value, (int, str))",
         "isinstance(value, str)",
         "rooms/test_score.py::test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes",
     ),
     Mutant(
         "a megabyte has 2**20 bytes",
-        "_score/command.py",
+        "_lines",
         "found['bytes_per_second'] / 1e6",
         "found['bytes_per_second'] / 2**20",
         "rooms/test_score.py::test_counts_are_whole_numbers_and_a_megabyte_is_a_million_bytes",
     ),
     Mutant(
         "Dask's divisor has weights that the losses have not",
-        "extra/_tasks.py",
+        "weights_of_chunk",
         "np.append(cast(options.weight, dtype), dtype.type(0))[label]",
         "np.append(options.weight, 0)[label]",
         "extra/test_dask.py::test_weights_are_those_of_the_dtype_of_the_computation",
     ),
     Mutant(
         "Dask sums losses of float16 once rounded",
-        "extra/_tasks.py",
+        "_wide",
         "return cast(array, computation_dtype(array))",
         "return array",
         "extra/test_dask.py::test_losses_of_float16_are_summed_before_they_are_rounded",
     ),
     Mutant(
         "Dask's tasks forget the workers of a chunk of classes",
-        "extra/_tasks.py",
+        "_arguments",
         '"workers": options.workers,',
         '"workers": 1,',
         "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
     ),
     Mutant(
         "Dask's tasks forget the workers of whole classes",
-        "extra/_tasks.py",
+        "_problem",
         "options.axis,\n            options.workers,\n",
         "options.axis,\n            1,\n",
         "extra/test_dask.py::test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made",
     ),
     Mutant(
         "a mean of sums beyond the largest number warns",
-        "_classification/cross_entropy_sums.py",
+        "LossSums",
         'with np.errstate(all="ignore"):\n            return self.sum',
         "with np.errstate():\n            return self.sum",
         "laws/test_merging.py::"
@@ -2140,7 +2143,7 @@ MUTANTS = [
     ),
     Mutant(
         "a perplexity beyond the largest number warns",
-        "_classification/cross_entropy_sums.py",
+        "LossSums",
         'with np.errstate(all="ignore"):\n            return np.exp',
         "with np.errstate():\n            return np.exp",
         "laws/test_merging.py::"
@@ -2148,7 +2151,7 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient of a shard has the byte order of its logits",
-        "_classification/cross_entropy_shards.py",
+        "cross_entropy_shard_backward",
         "np.empty_like(call.logits, result_dtype(call.logits))",
         "np.empty_like(call.logits)",
         "laws/test_merging.py::"
@@ -2156,21 +2159,21 @@ MUTANTS = [
     ),
     Mutant(
         "a backward has one worker, whatever set_workers says",
-        "_classification/nll.py",
+        "nll_loss_backward",
         "    run(lambda: kernel, plan.blocks, worker_count(None))\n    return result",
         "    run(lambda: kernel, plan.blocks, 1)\n    return result",
         "rooms/test_bits.py::test_every_function_shares_its_blocks_among_the_workers",
     ),
     Mutant(
         "a curvature is written over the caller's vector",
-        "_regression/squared_error.py",
+        "_curvature",
         "else vector.copy()\n",
         "else (vector if vector.flags.writeable else vector.copy())\n",
         "rooms/test_arguments.py::test_inputs_are_never_written",
     ),
     Mutant(
         "a curvature has the dtype of the computation",
-        "_classification/cross_entropy.py",
+        "_curvature",
         "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
         "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
         "spare: Panel) -> None:\n        mass",
@@ -2181,14 +2184,14 @@ MUTANTS = [
     ),
     Mutant(
         "a tile of inputs is as wide as that of one sample",
-        "_core/products.py",
+        "LinearMap",
         "rows = 1 if in_place else max(1, len(per_sample))",
         "rows = 1",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
     Mutant(
         "a tile of the weight has as many classes as if each had one feature",
-        "_core/products.py",
+        "LinearMap",
         "TILE_BYTES // (self.dtype.itemsize * max(1, features.stop - features.start))",
         "TILE_BYTES // self.dtype.itemsize",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
@@ -2196,7 +2199,7 @@ MUTANTS = [
     # Exponentials: the moderate range, and what is shifted or scaled.
     Mutant(
         "sums as small as 2**-100 are moderate",
-        "_activations/exponentials.py",
+        "_range",
         "low = one / 4",
         "low = np.ldexp(one, -100)",
         "rooms/test_exponentials.py::"
@@ -2204,21 +2207,21 @@ MUTANTS = [
     ),
     Mutant(
         "every finite sum is moderate",
-        "_activations/exponentials.py",
+        "_range",
         "high=np.ldexp(one, high)",
         "high=info.max",
         "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "a sum of nan is moderate",
-        "_activations/exponentials.py",
+        "_again",
         "~((total >= limits.low) & (total <= limits.high))",
         "(total < limits.low) | (total > limits.high)",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "beside nan every sum is moderate",
-        "_activations/exponentials.py",
+        "exponentials",
         "    if np.minimum.reduce(total) >= limits.low and np.maximum.reduce(total) <= "
         "limits.high:",
         "    if not (np.minimum.reduce(total) < limits.low or np.maximum.reduce(total) > "
@@ -2227,63 +2230,63 @@ MUTANTS = [
     ),
     Mutant(
         "a shift is the maximum itself",
-        "_activations/exponentials.py",
+        "_again",
         "np.where(scaled, 0, np.rint(maxima))",
         "np.where(scaled, 0, maxima)",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a shift from the look ahead is the maximum itself",
-        "_activations/exponentials.py",
+        "_shift_ahead",
         "np.rint(maxima, out=maxima)",
         "maxima",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "where the first sample is shifted all are",
-        "_activations/exponentials.py",
+        "_shift_ahead",
         "    shift[near] = 0\n",
         "",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "the look ahead takes a sum for its largest term",
-        "_activations/exponentials.py",
+        "_shift_ahead",
         "np.log(limits.low / classes)",
         "np.log(limits.low)",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "the look ahead shifts what is to be scaled",
-        "_activations/exponentials.py",
+        "_shift_ahead",
         "near = (maxima >= low) & (maxima <= limits.largest)",
         "near = (maxima >= low) & (maxima <= np.log(limits.high))",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "no sum is scaled",
-        "_activations/exponentials.py",
+        "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = np.zeros(maxima.shape, bool)",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a logit whose exponential is infinite is scaled",
-        "_activations/exponentials.py",
+        "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima >= 0",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "a tiny sum is scaled, which makes it smaller",
-        "_activations/exponentials.py",
+        "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima <= limits.largest",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "exponentials are not scaled as the logarithm says",
-        "_activations/exponentials.py",
+        "_again",
         "    some.multiply(np.ldexp(x.values.dtype.type(1), -powers))\n",
         "",
         "rooms/test_exponentials.py::"
@@ -2291,14 +2294,14 @@ MUTANTS = [
     ),
     Mutant(
         "where one sum is scaled all are",
-        "_activations/exponentials.py",
+        "_again",
         "power[wrong] = powers",
         "power[...] = limits.power",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
     ),
     Mutant(
         "what was worked on once more is not put back",
-        "_activations/exponentials.py",
+        "_again",
         "    e.put(wrong, some)\n",
         "",
         "rooms/test_exponentials.py::"
@@ -2306,7 +2309,7 @@ MUTANTS = [
     ),
     Mutant(
         "a shift from the look ahead is forgotten beside another sample's",
-        "_activations/exponentials.py",
+        "_again",
         "np.zeros_like(total) if shift is None else shift",
         "np.zeros_like(total)",
         "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
@@ -2314,7 +2317,7 @@ MUTANTS = [
     # Logarithms in two parts, and the class with more than half.
     Mutant(
         "the logarithm of a sum in float64 forgets its power",
-        "_activations/exponentials.py",
+        "logs",
         "        exponent += power\n",
         "        pass\n",
         "rooms/test_exponentials.py::"
@@ -2322,7 +2325,7 @@ MUTANTS = [
     ),
     Mutant(
         "the logarithm of a sum in float32 forgets its power",
-        "_activations/exponentials.py",
+        "logs",
         "            log += power * np.log(2)\n",
         "            pass\n",
         "rooms/test_exponentials.py::"
@@ -2330,7 +2333,7 @@ MUTANTS = [
     ),
     Mutant(
         "log 2 ends where its first part does",
-        "_activations/exponentials.py",
+        "LN2_REST",
         "1.90821492927058781614426568075500134360255e-10",
         "0",
         "rooms/test_exponentials.py::"
@@ -2338,7 +2341,7 @@ MUTANTS = [
     ),
     Mutant(
         "the first part of log 2 has so many digits that its products are rounded",
-        "_activations/exponentials.py",
+        "LN2",
         "LN2 = 0.69314718036912381649017333984375\n"
         'LN2_REST = "1.90821492927058781614426568075500134360255e-10"',
         'LN2 = 0.693147180559945286226764\nLN2_REST = "2.319046813846299558e-17"',
@@ -2347,7 +2350,7 @@ MUTANTS = [
     ),
     Mutant(
         "the rest of a logarithm in float64 has the wrong sign",
-        "_activations/exponentials.py",
+        "logs",
         "    low += whole\n    return high, low\n",
         "    low = -(low + whole)\n    return high, low\n",
         "rooms/test_exponentials.py::"
@@ -2355,7 +2358,7 @@ MUTANTS = [
     ),
     Mutant(
         "the rest of a logarithm in float32 has the wrong sign",
-        "_activations/exponentials.py",
+        "logs",
         "return high, log.astype(total.dtype)",
         "return high, (-log).astype(total.dtype)",
         "rooms/test_exponentials.py::"
@@ -2363,7 +2366,7 @@ MUTANTS = [
     ),
     Mutant(
         "log_softmax drops the rest of the logarithm",
-        "_activations/exponentials.py",
+        "log_probabilities",
         "    out.subtract(low)\n",
         "",
         "rooms/test_exponentials.py::"
@@ -2371,7 +2374,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy at labels drops the rest of the logarithm",
-        "_classification/kernels.py",
+        "at_labels",
         "for part in logs(sums):",
         "for part in logs(sums)[:1]:",
         "rooms/test_exponentials.py::"
@@ -2379,7 +2382,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy under a mass drops the rest of the logarithm",
-        "_classification/kernels.py",
+        "Costs",
         "times(whole, self.low)",
         "times(whole, 0 * self.low)",
         "rooms/test_exponentials.py::"
@@ -2387,7 +2390,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed cross_entropy drops the rest of the logarithm",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "label_cost = costs.low - ",
         "label_cost = 0 * costs.low - ",
         "rooms/test_exponentials.py::"
@@ -2395,7 +2398,7 @@ MUTANTS = [
     ),
     Mutant(
         "only a class of nearly all has more than half",
-        "_activations/exponentials.py",
+        "HALF",
         "np.array(-0.69, char)",
         "np.array(-0.01, char)",
         "rooms/test_exponentials.py::"
@@ -2403,28 +2406,28 @@ MUTANTS = [
     ),
     Mutant(
         "log_softmax has more than half at the threshold already",
-        "_activations/exponentials.py",
+        "above_half",
         "log_probs.values > HALF[",
         "log_probs.values >= HALF[",
         "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
     ),
     Mutant(
         "log_softmax of a sure class is a difference",
-        "_activations/exponentials.py",
+        "log_probabilities",
         "        out.memory[out.places(samples, classes)] = most.log_probs\n",
         "        pass\n",
         "rooms/test_log_softmax.py::test_the_log_probability_of_a_near_certainty_keeps_its_tail",
     ),
     Mutant(
         "logsumexp near 0 is a difference",
-        "_activations/logsumexp.py",
+        "_log_sums",
         "        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]\n",
         "",
         "rooms/test_logsumexp.py::test_beside_a_term_of_0_the_tail_is_kept_by_log1p",
     ),
     Mutant(
         "cross_entropy at a sure label is a difference",
-        "_classification/kernels.py",
+        "at_labels",
         "        log_probs[sure] = most.log_probs\n",
         "",
         "rooms/test_cross_entropy.py::"
@@ -2432,7 +2435,7 @@ MUTANTS = [
     ),
     Mutant(
         "the most probable class counts as a difference too",
-        "_classification/kernels.py",
+        "costs_of",
         "        out.memory[out.places(samples, classes)] = 0\n",
         "        pass\n",
         "rooms/test_exponentials.py::"
@@ -2440,7 +2443,7 @@ MUTANTS = [
     ),
     Mutant(
         "under a mass the most probable class costs a rounded logarithm too",
-        "_classification/kernels.py",
+        "under_mass",
         "        others[most.samples] = rest\n",
         "",
         "rooms/test_cross_entropy.py::"
@@ -2448,21 +2451,21 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed, the most probable class costs a rounded logarithm too",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "        whole[most.samples] = spread.others[classes]\n",
         "",
         "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
     ),
     Mutant(
         "smoothed, the cost of a sure label is a rounded logarithm",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "        label_cost[most.samples[here]] = 0 - most.log_probs[here]\n",
         "",
         "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
     ),
     Mutant(
         "with probabilities the gradient of the largest class is p V - v",
-        "_classification/kernels.py",
+        "under_mass",
         "        out.memory[most.places] = 0 - most.others\n"
         "        multiply_by_share(out, costs.total, whole * grads)\n"
         "        rest = out.memory[most.places]\n"
@@ -2476,7 +2479,7 @@ MUTANTS = [
     ),
     Mutant(
         "with smoothing the gradient of the largest class is p V - v",
-        "_classification/kernels.py",
+        "at_labels_and_spread",
         "        out.memory[most.places] = 0 - most.others\n"
         "        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)\n"
         "        rest = out.memory[most.places]\n"
@@ -2491,7 +2494,7 @@ MUTANTS = [
     ),
     Mutant(
         "in a gradient of log_softmax several classes have more than half",
-        "_activations/log_softmax.py",
+        "_log_softmax_backward",
         "        samples, chosen = np.unique(samples, return_index=True)\n"
         "        classes = classes[chosen]\n",
         "",
@@ -2501,28 +2504,28 @@ MUTANTS = [
     # Shares of tiny gradients, and limits.
     Mutant(
         "one gradient for all is tiny only below the normal numbers",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         "limits.tiny <= abs(float(grads))",
         "limits.smallest <= abs(float(grads))",
         "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "one gradient for all is never huge",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         "abs(float(grads)) <= limits.high",
         "abs(float(grads)) <= np.inf",
         "rooms/test_exponentials.py::test_a_gradient_upstream_of_any_size_keeps_its_digits",
     ),
     Mutant(
         "the log-probability of a class that has all is -0",
-        "_activations/exponentials.py",
+        "majority",
         "0 - np.log1p(others / own)",
         "-np.log1p(others / own)",
         "rooms/test_log_softmax.py::test_the_log_probability_of_what_is_certain_is_0_and_not_minus_0",
     ),
     Mutant(
         "beside a tiny gradient all are multiplied twice",
-        "_activations/exponentials.py",
+        "multiply_by_share",
         "again = np.where(wrong, grads, 1)\n"
         "                scale = np.where(wrong, 1 / total, scale)",
         "again = np.broadcast_to(grads, total.shape)\n                scale = 1 / total",
@@ -2530,7 +2533,7 @@ MUTANTS = [
     ),
     Mutant(
         "an infinite term makes nan of the gradient of the others",
-        "_activations/logsumexp.py",
+        "_take_limits",
         "        sums.total[endless] = 1\n",
         "",
         "rooms/test_logsumexp.py::"
@@ -2538,7 +2541,7 @@ MUTANTS = [
     ),
     Mutant(
         "an infinite term has nothing of the gradient",
-        "_activations/logsumexp.py",
+        "_take_limits",
         "e.values[infinite & e.across(alone)] = 1",
         "e.values[infinite & e.across(alone)] = 0",
         "rooms/test_logsumexp.py::"
@@ -2547,14 +2550,14 @@ MUTANTS = [
     # Panels: sums in one order, copies, blocks and pieces.
     Mutant(
         "a single class of -0 is the sum -0",
-        "_core/panels.py",
+        "_add",
         "values.reshape(-1) + 0  #",
         "values.reshape(-1).copy()  #",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "of few samples the last of an odd number of classes is added at the end",
-        "_core/panels.py",
+        "_add",
         "        if classes % 2:\n"
         "            sums += pairs[-1]\n"
         "        sums = sums + both[samples:]\n",
@@ -2565,7 +2568,7 @@ MUTANTS = [
     ),
     Mutant(
         "the classes in columns are added in one order",
-        "_core/panels.py",
+        "_add",
         "        sums = np.add.reduce(values[0::2], axis=0)\n"
         "        sums += np.add.reduce(values[1::2], axis=0)\n",
         "        sums = np.add.reduce(values, axis=0)\n",
@@ -2573,91 +2576,91 @@ MUTANTS = [
     ),
     Mutant(
         "in rows the last of an odd number of classes is an odd one",
-        "_core/panels.py",
+        "_add",
         "found.real += values[:, -1]",
         "found.imag += values[:, -1]",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "as many classes as are few are added as many are",
-        "_core/panels.py",
+        "_add",
         "    if classes * values.itemsize > FEW_BYTES:  # in rows",
         "    if classes * values.itemsize >= FEW_BYTES:  # in rows",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "the sums of the others are those of the first samples",
-        "_core/panels.py",
+        "Panel",
         "self.add()[samples]",
         "self.add()[: samples.size]",
         "rooms/test_panels.py::test_what_is_set_aside_is_0_and_the_others_sum_is_that_with_a_0",
     ),
     Mutant(
         "a copy of some samples has its memory elsewhere",
-        "_core/panels.py",
+        "Panel",
         "else self.values[:, samples]\n        values = np.ascontiguousarray(values)\n",
         "else self.values[:, samples]\n",
         "rooms/test_panels.py::test_samples_are_taken_out_and_put_back_with_a_memory_of_their_own",
     ),
     Mutant(
         "nan equals no maximum",
-        "_core/panels.py",
+        "Panel",
         "                found[wrong] = values[:, wrong].argmax(axis=0)\n",
         "                pass\n",
         "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
     ),
     Mutant(
         "the largest class is the last of equal ones",
-        "_core/panels.py",
+        "Panel",
         "np.arange(last, -1, -1, dtype=np.uint8)[:, None]\n            found = last - np.max",
         "np.arange(last + 1, dtype=np.uint8)[:, None]\n            found = 0 + np.max",
         "rooms/test_panels.py::test_the_largest_class_is_the_first_of_equal_ones_or_of_nan",
     ),
     Mutant(
         "0 times an infinite logit is nan under one mass for all classes",
-        "_core/panels.py",
+        "inner",
         "wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)",
         "wrong = np.isnan(sums) if mass.ndim else np.isinf(sums)",
         "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
     ),
     Mutant(
         "a sum that overflows is infinite under any mass for all classes",
-        "_core/panels.py",
+        "inner",
         "wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)",
         "wrong = np.isnan(sums)",
         "rooms/test_panels.py::test_a_sum_of_products_overflows_only_where_the_products_do",
     ),
     Mutant(
         "an entry of mass 0 is left in a sum of products",
-        "_core/panels.py",
+        "inner",
         "        np.copyto(spare, 0, where=wide == 0)\n",
         "",
         "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
     ),
     Mutant(
         "a piece begins where its shape does",
-        "_core/blocks.py",
+        "cut_block",
         "slice(inner.start + first, inner.stop + first)",
         "slice(inner.start, inner.stop)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
         "a piece lies in the first index of a leading axis",
-        "_core/blocks.py",
+        "cut_block",
         "(*lead, inner + first, *rest)",
         "(*lead, inner, *rest)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
         "the pieces of a block are counted from 0",
-        "_core/blocks.py",
+        "cut_block",
         "block.start + part.start, block.start + part.stop",
         "part.start, part.stop",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
         "one worker adds the sums of halves",
-        "_core/panels.py",
+        "Panels",
         "        return run(worker, self.blocks, workers)\n",
         "        room = self.room if workers > 1 else -(-self.room // 2)\n"
         "        return run(worker, cut(self.samples, room) if self.classes else [], "
@@ -2667,28 +2670,28 @@ MUTANTS = [
     ),
     Mutant(
         "an output that overlaps an input is written before the input is read",
-        "_core/panels.py",
+        "_Worker",
         "if self.target and any(",
         "if False and any(",
         "rooms/test_out.py::test_out_may_be_logits_itself",
     ),
     Mutant(
         "a block of several images is worked on where they lie",
-        "_core/panels.py",
+        "_plan",
         "within = bool(blocks) and blocks[0].stop <= inner",
         "within = bool(blocks)",
         "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
     ),
     Mutant(
         "many classes in the middle are rows where they lie",
-        "_core/panels.py",
+        "_plan",
         "direct = class_axis == len(shape) - 1 if axis else within",
         "direct = True if axis else within",
         "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
     ),
     Mutant(
         "the memory of a panel begins in the first image",
-        "_core/panels.py",
+        "Panels",
         "memory[lead * self.classes * inner + first :]",
         "memory[first:]",
         "rooms/test_panels.py::"
@@ -2696,7 +2699,7 @@ MUTANTS = [
     ),
     Mutant(
         "a label's logit lies where its exponential does",
-        "_classification/kernels.py",
+        "at_labels",
         "logits.memory[at if logits.step == out.step else logits.at(labels)]",
         "logits.memory[at]",
         "rooms/test_panels.py::"
@@ -2704,14 +2707,14 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy has more than half at the threshold already",
-        "_classification/kernels.py",
+        "at_labels",
         "(log_probs > HALF[",
         "(log_probs >= HALF[",
         "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
     ),
     Mutant(
         "the look ahead has no margin for roundings",
-        "_activations/exponentials.py",
+        "_shift_ahead",
         "low = float(np.log(limits.low / classes)) - 1",
         "low = float(np.log(limits.low / classes))",
         "rooms/test_exponentials.py::"
@@ -2719,7 +2722,7 @@ MUTANTS = [
     ),
     Mutant(
         "the logarithm of the largest number is taken to have a finite exponential",
-        "_activations/exponentials.py",
+        "_range",
         "float(np.floor(np.log(info.max)))",
         "float(np.log(info.max))",
         "rooms/test_exponentials.py::"
@@ -2727,7 +2730,7 @@ MUTANTS = [
     ),
     Mutant(
         "a power of two makes too large a sum no moderate one",
-        "_activations/exponentials.py",
+        "_range",
         "power=info.maxexp // 2",
         "power=info.maxexp // 8",
         "rooms/test_exponentials.py::"
@@ -2773,13 +2776,41 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 def check_the_table() -> None:
     """Stop unless every bug, also one that is not planted now, has one place and a test."""
     for mutant in MUTANTS:
-        text = (ROOT / "src" / "losses" / mutant.file).read_text(encoding="utf-8")
-        if (count := text.count(mutant.old)) != 1:
-            raise SystemExit(f"{mutant.name}: {count} places in {mutant.file}, expected one")
+        if (count := len(places(mutant, ROOT / "src"))) != 1:
+            raise SystemExit(f"{mutant.name}: {count} places in {mutant.where}, expected one")
         path, _, test = mutant.tests.partition("::")
         tests = (ROOT / "tests" / path).read_text(encoding="utf-8")
         if f"def {test.partition('[')[0]}" not in tests:
             raise SystemExit(f"{mutant.name}: no test {test} in {path}")
+
+
+def places(mutant: Mutant, folder: Path) -> list[tuple[Path, int]]:
+    """Return the files below a folder, and where in them, that a bug can be planted."""
+    return [
+        (path, found.start())
+        for path, name, start, stop in definitions(folder)
+        if name == mutant.where
+        for found in re.finditer(re.escape(mutant.old), path.read_text(encoding="utf-8"))
+        if start <= found.start() < stop
+    ]
+
+
+@cache
+def definitions(folder: Path) -> list[tuple[Path, str, int, int]]:
+    """Return every function, class and constant: its file, its name, where it begins and ends."""
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        ends = [0, *accumulate(map(len, lines))]
+        for node in ast.parse("".join(lines)).body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node
+            target = node.target if isinstance(node, ast.AnnAssign) else target
+            name = getattr(target, "name", getattr(target, "id", ""))
+            decorators = getattr(node, "decorator_list", [])
+            first = min(part.lineno for part in (node, *decorators))
+            assert node.end_lineno is not None
+            found.append((path, name, ends[first - 1], ends[node.end_lineno]))
+    return found
 
 
 def check_the_copy(copy: Path, mutants: list[Mutant]) -> None:
@@ -2800,9 +2831,10 @@ def plant(mutant: Mutant) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "src"
         shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
-        path = copy / "losses" / mutant.file
-        text = path.read_text(encoding="utf-8").replace(mutant.old, mutant.new)
-        path.write_text(text, encoding="utf-8")
+        ((path, start_of_bug),) = places(mutant, copy)
+        text = path.read_text(encoding="utf-8")
+        before, after = text[:start_of_bug], text[start_of_bug + len(mutant.old) :]
+        path.write_text(before + mutant.new + after, encoding="utf-8")
         try:
             test = failing(copy, mutant.tests)
             where = "caught" if test else "caught by the whole suite"
