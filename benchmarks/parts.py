@@ -35,7 +35,8 @@ def seconds(call: Callable[[], object], rounds: int) -> float:
 def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
     """Each operation of the kernels on a panel of 512 KiB: what it is, nanoseconds per logit."""
     from losses._activations import exponentials as kernel
-    from losses._core.panels import FEW_BYTES, SHORT_BYTES, Panel
+    from losses._core.panel import FEW_BYTES, Panel
+    from losses._core.panels import SHORT_BYTES
 
     samples = 512 * KIB // (classes * 4)
     rng = np.random.default_rng(0)
@@ -83,9 +84,9 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     """A small call of cross_entropy_value_and_grad and its parts: nanoseconds each."""
     import losses
     from losses._activations import exponentials as kernel
-    from losses._classification import cross_entropy as function
-    from losses._classification.kernels import at_labels
-    from losses._core import reduction
+    from losses._cross_entropy import cross_entropy as function
+    from losses._cross_entropy.kernels import at_labels
+    from losses._losses import reduction
 
     rng = np.random.default_rng(0)
     logits = rng.standard_normal(SMALL, np.float32)

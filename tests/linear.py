@@ -15,20 +15,21 @@ import numpy as np
 import pytest
 
 import losses
-from losses._classification import linear_chunks as chunks
 from losses._core import blocks, products
+from losses._cross_entropy import linear_chunks as chunks
+from losses._cross_entropy import linear_layer as layer
 
 # Every way through the loops, for few numbers: several chunks of samples; copies and products in
 # tiles; classes in shards; gradients summed in a wider dtype, with states kept or made again.
 SMALL = {(chunks, "FEW_SAMPLES"): 2, (chunks, "SHARD_SAMPLES"): 2, (blocks, "BLOCK_BYTES"): 64}
-SHARDS = {**SMALL, (chunks, "MEMORY_BYTES"): 32, (chunks, "COPIES_BYTES"): 0}
+SHARDS = {**SMALL, (layer, "MEMORY_BYTES"): 32, (layer, "COPIES_BYTES"): 0}
 TILES = {(products, "TILE_BYTES"): 16, (products, "PRODUCT_BYTES"): 16}
 WAYS = {
     "as it is": {},
     "chunks": {**SMALL, (chunks, "MANY_SAMPLES"): 2, (chunks, "INPUTS_BYTES"): 1},
     "tiles": {**SMALL, **TILES},
     "shards": SHARDS,
-    "shards of a class or two, and tiles": {**SHARDS, **TILES, (chunks, "MEMORY_BYTES"): 16},
+    "shards of a class or two, and tiles": {**SHARDS, **TILES, (layer, "MEMORY_BYTES"): 16},
     "wide sums": {**SMALL, (chunks, "SUM_BYTES"): 16},
     "wide sums, states made again": {
         **SHARDS,

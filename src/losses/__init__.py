@@ -4,52 +4,44 @@ from ._activations.log_softmax import log_softmax, log_softmax_backward
 from ._activations.logsumexp import logsumexp, logsumexp_backward
 from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
 from ._activations.softmax import softmax, softmax_backward
-from ._classification.binary_cross_entropy import (
-    binary_cross_entropy,
-    binary_cross_entropy_backward,
-)
-from ._classification.binary_cross_entropy_with_logits import (
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_backward,
-    binary_cross_entropy_with_logits_hessian_diagonal,
-    binary_cross_entropy_with_logits_hvp,
-    binary_cross_entropy_with_logits_value_and_grad,
-)
-from ._classification.cross_entropy import (
+from ._classwise.nll import nll_loss, nll_loss_backward
+from ._core.blocks import set_workers
+from ._cross_entropy.cross_entropy import (
     cross_entropy,
     cross_entropy_backward,
     cross_entropy_hessian_diagonal,
     cross_entropy_hvp,
     cross_entropy_value_and_grad,
 )
-from ._classification.cross_entropy_shards import (
-    ShardState,
-    cross_entropy_shard,
-    cross_entropy_shard_backward,
-    merge_shards,
-)
-from ._classification.cross_entropy_sums import (
-    Evaluator,
-    LossSums,
-    cross_entropy_sums,
-    loss_sums,
-    merge_sums,
-)
-from ._classification.linear_cross_entropy import (
+from ._cross_entropy.linear import (
     LinearGrads,
     linear_cross_entropy,
     linear_cross_entropy_backward,
     linear_cross_entropy_value_and_grad,
 )
-from ._classification.nll import nll_loss, nll_loss_backward
-from ._core.blocks import set_workers
-from ._regression.absolute_error import l1_loss, l1_loss_backward
-from ._regression.squared_error import (
+from ._cross_entropy.shards import (
+    ShardState,
+    cross_entropy_shard,
+    cross_entropy_shard_backward,
+    merge_shards,
+)
+from ._cross_entropy.sums import Evaluator, cross_entropy_sums
+from ._entrywise.absolute_error import l1_loss, l1_loss_backward
+from ._entrywise.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_backward
+from ._entrywise.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+    binary_cross_entropy_with_logits_hessian_diagonal,
+    binary_cross_entropy_with_logits_hvp,
+    binary_cross_entropy_with_logits_value_and_grad,
+)
+from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
     mse_loss_hessian_diagonal,
     mse_loss_hvp,
 )
+from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
 

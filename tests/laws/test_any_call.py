@@ -22,8 +22,8 @@ from tests.laws.test_repository import MERGING
 from tests.rooms.helpers import call, parts
 
 import losses
-from losses._classification import linear_chunks
 from losses._core import blocks, products
+from losses._cross_entropy import linear_chunks, linear_layer
 
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
@@ -75,8 +75,8 @@ def surroundings():
 # a row the classes are cut, and with few samples in a chunk the rows are.
 BLOCKS = {(blocks, "BLOCK_BYTES"): [64]}
 CHUNKS = {
-    (linear_chunks, "MEMORY_BYTES"): [0, 64, 256, 4096],
-    (linear_chunks, "COPIES_BYTES"): [0],
+    (linear_layer, "MEMORY_BYTES"): [0, 64, 256, 4096],
+    (linear_layer, "COPIES_BYTES"): [0],
     (linear_chunks, "FEW_SAMPLES"): [1, 2],
     (linear_chunks, "MANY_SAMPLES"): [1, 2],
     (linear_chunks, "SHARD_SAMPLES"): [1, 2],

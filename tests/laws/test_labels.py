@@ -15,8 +15,8 @@ from tests.rooms.helpers import assert_same
 
 import losses
 from losses import __main__ as command_line
-from losses._classification import linear_chunks
-from losses._classification.cross_entropy_sums import COUNTS as COUNTED
+from losses._cross_entropy import linear_layer
+from losses._losses.sums import COUNTS as COUNTED
 from losses.extra import dask as lazy
 
 rng = np.random.default_rng(0)
@@ -89,10 +89,10 @@ def linear(logits, target, **options):
     """Return the loss and the gradients of a layer of one feature, with rows and with shards."""
     inputs, weight = logits[:, :1], logits[0][:, np.newaxis]
     found = []
-    for memory in (linear_chunks.MEMORY_BYTES, 0):
+    for memory in (linear_layer.MEMORY_BYTES, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(linear_chunks, "MEMORY_BYTES", memory)
-            patch.setattr(linear_chunks, "COPIES_BYTES", 0)
+            patch.setattr(linear_layer, "MEMORY_BYTES", memory)
+            patch.setattr(linear_layer, "COPIES_BYTES", 0)
             # Without memory a chunk has a single class.
             if memory or len(weight) < 1000:
                 both = losses.linear_cross_entropy_value_and_grad(inputs, weight, target, **options)

@@ -16,7 +16,7 @@ from tests.rooms.helpers import CALLS, call, differentiated, parts
 
 import losses
 from losses import __main__ as command_line
-from losses._classification import linear_chunks
+from losses._cross_entropy import linear_layer
 from losses.extra import dask as lazy
 
 rng = np.random.default_rng(0)
@@ -114,9 +114,9 @@ def test_shards_and_layers_are_computed_in_float32(dtype, monkeypatch):
     assert both[0][0].losses.dtype == np.float32
     np.testing.assert_array_equal(both[0][0].losses, both[1][0].losses)
     assert_rounded(tuple(both[0][1]), tuple(both[1][1]), dtype)
-    for memory in (linear_chunks.MEMORY_BYTES, 0):  # rows of all the classes, or some of these
-        monkeypatch.setattr(linear_chunks, "MEMORY_BYTES", memory)
-        monkeypatch.setattr(linear_chunks, "COPIES_BYTES", 0)
+    for memory in (linear_layer.MEMORY_BYTES, 0):  # rows of all the classes, or some of these
+        monkeypatch.setattr(linear_layer, "MEMORY_BYTES", memory)
+        monkeypatch.setattr(linear_layer, "COPIES_BYTES", 0)
         layer = logits[:, :3], rounded(rng.standard_normal((6, 3)), dtype)
         single = [array.astype(np.float32) for array in layer]
         found = losses.linear_cross_entropy_value_and_grad(*layer, target)

@@ -47,9 +47,11 @@ MERGING = [  # partial results of cross_entropy, which merge, and their types
 MAY_IMPORT = {
     "_core": {"_core"},
     "_activations": {"_core", "_activations"},
-    "_regression": {"_core", "_regression"},
-    "_classification": {"_core", "_activations", "_classification"},
-    "_score": {"_core", "_classification", "_score"},
+    "_losses": {"_core", "_losses"},
+    "_entrywise": {"_core", "_activations", "_losses", "_entrywise"},
+    "_classwise": {"_core", "_activations", "_losses", "_classwise"},
+    "_cross_entropy": {"_core", "_activations", "_losses", "_cross_entropy"},
+    "_score": {"_core", "_losses", "_cross_entropy", "_score"},
 }
 TYPES = [losses.Evaluator, losses.LossSums, losses.ShardState, losses.set_workers]
 LAZY = [lazy.cross_entropy, lazy.cross_entropy_value_and_grad, lazy.nll_loss]

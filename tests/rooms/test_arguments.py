@@ -23,7 +23,7 @@ from tests.rooms.helpers import (
 )
 
 import losses
-from losses._regression import residual
+from losses._losses import residual
 
 every = pytest.mark.parametrize("name", CALLS)
 every_array = pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from tests.rooms.helpers import CALLS, assert_same
 
 import losses
 from losses import __main__ as command_line
-from losses._core import checks
+from losses._core import values
+from losses._losses.domains import unit_interval
 from losses.extra import dask as lazy
 
 BINARY = [name for name in CALLS if name.startswith("binary")]
@@ -79,7 +80,7 @@ def test_an_entry_of_weight_0_may_have_any_target(name):
 @binary
 @pytest.mark.parametrize("place", [0, 1, 5, 6, 7, 12])
 def test_the_first_of_several_is_found_in_whatever_chunk_it_is(name, place, monkeypatch):
-    monkeypatch.setattr(checks, "CHUNK", 6)
+    monkeypatch.setattr(values, "CHUNK", 6)
     target = np.zeros((13,))
     target[place], target[12] = -7, 9
     count = 1 if place == 12 else 2
@@ -140,7 +141,7 @@ def test_logits_are_no_class_probabilities(function):
 @of_classes
 @pytest.mark.parametrize("place", [(0, 0), (1, 0), (1, 2)])
 def test_the_first_probability_is_found_in_whatever_chunk_it_is(function, place, monkeypatch):
-    monkeypatch.setattr(checks, "CHUNK", 2)
+    monkeypatch.setattr(values, "CHUNK", 2)
     target = P.copy()
     target[place] = target[1, 2] = np.nan
     count = 1 if place == (1, 2) else 2
@@ -214,13 +215,13 @@ def test_a_broadcast_input_that_no_memory_holds_is_an_error(attempt):
 
 
 def test_the_repeated_entries_of_a_broadcast_array_are_one():
-    assert checks.distinct(np.broadcast_to(np.ones((3, 1)), (3, 4))).shape == (3, 1)
-    assert checks.distinct(np.broadcast_to(np.ones(3), (4, 3))[::2]).shape == (1, 3)
-    assert checks.distinct(np.empty((3, 0))).size == 0
+    assert values.distinct(np.broadcast_to(np.ones((3, 1)), (3, 4))).shape == (3, 1)
+    assert values.distinct(np.broadcast_to(np.ones(3), (4, 3))[::2]).shape == (1, 3)
+    assert values.distinct(np.empty((3, 0))).size == 0
 
 
 def test_a_broadcast_target_is_checked_where_it_lies():
     """Of 2**45 entries there is one to look at: to read each would take days."""
     target = np.broadcast_to(np.float32(-1), 2**45)
-    assert checks.extremes(target) == (-1, -1)
-    checks.unit_interval(target=np.broadcast_to(np.float32(1), 2**45))
+    assert values.extremes(target) == (-1, -1)
+    unit_interval(target=np.broadcast_to(np.float32(1), 2**45))

@@ -6,8 +6,8 @@ from tests.linear import WAYS, assert_close, bounds, composed, fused, going
 from tests.rooms.helpers import INF, NAN, assert_same
 
 import losses
-from losses._classification import linear_chunks
 from losses._core import products
+from losses._cross_entropy import linear_chunks
 
 ways = pytest.mark.parametrize("way", WAYS)
 EYE = np.eye(3)

@@ -9,7 +9,7 @@ from tests.rooms.helpers import INF, NAN, assert_near, assert_same
 
 import losses
 from losses._core import blocks
-from losses._core.panels import FEW_BYTES, LONG_BYTES, TALL, Panel, inner
+from losses._core.panel import FEW_BYTES, LONG_BYTES, TALL, Panel, inner
 
 in_every_precision = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 axes = pytest.mark.parametrize("axis", [0, 1])

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._core.checks import Array
-from .._core.panels import Panel
+from .._core.dtypes import Array
+from .._core.panel import Panel
 
 LARGE = 4096  # entries of a panel: for fewer it costs more to look ahead
 SEEN = 64  # classes of its first sample that tell whether exp is slow

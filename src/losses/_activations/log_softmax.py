@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import Array, floating, upstream
-from .._core.panels import Panel, transform
+from .._core.checks import floating, upstream
+from .._core.dtypes import Array
+from .._core.panel import Panel
+from .._core.panels import transform
 from .._core.public import public
 from .exponentials import above_half, log_probabilities
 

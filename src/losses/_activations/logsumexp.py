@@ -9,18 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, worker_count
-from .._core.checks import (
-    Array,
-    Floating,
-    axis_index,
-    cast,
-    floating,
-    result_dtype,
-    upstream,
-)
-from .._core.panels import Panel, panels
+from .._core.checks import axis_index, floating, upstream
+from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array
+from .._core.panel import Panel
+from .._core.panels import panels
 from .._core.public import public
-from .._core.reduction import scalar_or_array
 from .exponentials import HALF, Sums, exponentials, logs, majority, multiply_by_share
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import Array, Floating, floating, upstream
-from .._core.pointwise import elementwise
+from .._core.checks import floating, upstream
+from .._core.dtypes import Array, Floating
+from .._core.entries import elementwise
 from .._core.public import public
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .checks import Array, whole_number
+from .checks import whole_number
+from .dtypes import Array
 
 # Measured, see docs/speed.md: several threads want large blocks, for they meet at the interpreter's
 # lock after each call. One thread is fastest on halves, which fit the second-level cache.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import Array, wide_dtype
+from .dtypes import Array, wide_dtype
 
 
 class Compensated(NamedTuple):

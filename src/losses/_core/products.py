@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .blocks import Samples, position, slices
-from .checks import Array
+from .dtypes import Array
 
 TILE_BYTES = 4 * 1024 * 1024  # of a copy
 PRODUCT_BYTES = 2 * 1024 * 1024  # of a product on its way to a sum, which stays in the cache

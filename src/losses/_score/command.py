@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, TextIO
 
-from .._core.checks import REDUCTIONS
+from .._losses.options import REDUCTIONS
 from .files import RefusedError, Stored, may_write, stored, unchanged, whole_file
 from .progress import progress
 from .score import Scored, score

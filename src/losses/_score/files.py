@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._core.checks import Array, stand_in
+from .._core.dtypes import Array, stand_in
 
 # Entries that lie within so many bytes of a file are read by one call, with what lies between them,
 # which is faster than a call for each.

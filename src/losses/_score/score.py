@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._classification.cross_entropy_sums import LossSums, merge_sums, sums_of
-from .._core.checks import Array
-from .._core.targets import ImprobableError, improbable, improbable_message
+from .._core.dtypes import Array
+from .._cross_entropy.sums import sums_of
+from .._losses.sums import LossSums, merge_sums
+from .._losses.targets import ImprobableError, improbable, improbable_message
 from .files import RefusedError
 from .task import Found, Task
 

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._classification.cross_entropy import Problem, checked
 from .._core.blocks import cut
-from .._core.checks import Array, class_axis, floating, real, result_dtype, stand_in
-from .._core.targets import Outside, all_inside, outside
+from .._core.checks import floating, real
+from .._core.dtypes import Array, result_dtype, stand_in
+from .._cross_entropy.cross_entropy import Problem, checked
+from .._losses.options import class_axis
+from .._losses.targets import Outside, all_inside, outside
 from .files import RefusedError, Stored
 
 PIECE = 1 << 25  # bytes of the files that are worked on at a time

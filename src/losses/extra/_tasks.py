@@ -13,20 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._classification.cross_entropy import Problem, checked, evaluate
-from .._classification.cross_entropy_shards import (
-    ShardState,
-    cross_entropy_shard,
-    cross_entropy_shard_backward,
-)
-from .._classification.cross_entropy_sums import LossSums, loss_sums, merge_sums
-from .._classification.nll import nll_loss
-from .._classification.shards import Shard, State, merge, nothing, state_of, within
+from .._classwise.nll import nll_loss
 from .._core.blocks import Block
-from .._core.checks import Array, cast, computation_dtype, is_floating, stand_in
-from .._core.panels import Panel, panels
-from .._core.reduction import unit_backward
-from .._core.targets import ImprobableError, labels_for
+from .._core.dtypes import Array, cast, computation_dtype, is_floating, stand_in
+from .._core.panel import Panel
+from .._core.panels import panels
+from .._cross_entropy.cross_entropy import Problem, checked, evaluate
+from .._cross_entropy.shards import ShardState, cross_entropy_shard, cross_entropy_shard_backward
+from .._cross_entropy.states import Shard, State, merge, nothing, state_of, within
+from .._losses.reduction import unit_backward
+from .._losses.sums import LossSums, loss_sums, merge_sums
+from .._losses.targets import ImprobableError, labels_for
 
 
 class Options(NamedTuple):

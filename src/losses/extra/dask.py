@@ -17,26 +17,15 @@ from numpy.typing import ArrayLike
 
 from .._activations.log_softmax import log_softmax as _log_softmax
 from .._activations.softmax import softmax as _softmax
-from .._classification.cross_entropy_shards import merge_shards
-from .._classification.cross_entropy_sums import merge_sums
-from .._classification.shards import log_softmax_of, softmax_of
 from .._core.blocks import worker_count
-from .._core.checks import (
-    Array,
-    Reduction,
-    axis_index,
-    class_axis,
-    class_weight,
-    is_floating,
-    real,
-    reduction_name,
-    result_dtype,
-    smoothing,
-    stand_in,
-    whole_number,
-)
+from .._core.checks import axis_index, real, whole_number
+from .._core.dtypes import Array, is_floating, result_dtype, stand_in
 from .._core.public import public
-from .._core.targets import is_probabilities, label_shape, not_a_class
+from .._cross_entropy.shards import merge_shards
+from .._cross_entropy.states import log_softmax_of, softmax_of
+from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
+from .._losses.sums import merge_sums
+from .._losses.targets import is_probabilities, label_shape, not_a_class
 from . import _tasks as tasks
 from ._tasks import Options
 

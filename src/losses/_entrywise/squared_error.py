@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import Array, Floating, Reduction, vector_for
-from .._core.pointwise import elementwise, times
+from .._core.checks import vector_for
+from .._core.dtypes import Array, Floating
+from .._core.entries import elementwise, times
 from .._core.public import public
-from .._core.reduction import unit_backward
-from .residual import checked, residual_gradient, residual_loss
+from .._losses.options import Reduction
+from .._losses.reduction import unit_backward
+from .._losses.residual import checked, residual_gradient, residual_loss
 
 
 @public

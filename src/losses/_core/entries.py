@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block, Kernel, blocks, run, worker_count
-from .checks import Array, Floating, computation_dtype, result_dtype
-from .reduction import keep, losses_for, reduce, scalar_or_array
+from .dtypes import Array, Floating, computation_dtype, result_dtype, scalar_or_array
 
 
 def times(weight: Array | None, value: Array) -> Array:
@@ -61,22 +60,3 @@ def elementwise(
 
     over_entries(lambda: kernel, x.shape, dtype)
     return scalar_or_array(result)
-
-
-def pointwise_loss(
-    formula: Callable[..., Array],
-    *arrays: Array | None,
-    reduction: str,
-    divisor: Any,
-    dtype: np.dtype[Any],
-) -> Floating:
-    """Return the losses formula(*arrays), entry by entry and reduced, computed in `dtype`."""
-    x = arrays[0]
-    assert x is not None
-    losses = losses_for(reduction, x.shape, result_dtype(x))
-
-    def kernel(block: Block) -> Any:
-        return keep(losses, block, formula(*pieces(arrays, block, dtype)))
-
-    sums = over_entries(lambda: kernel, x.shape, dtype)
-    return reduce(losses, sums, reduction, divisor, result_dtype(x))

@@ -9,27 +9,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import blocks, worker_count
-from .._core.checks import (
+from .._core.checks import floating, real, upstream
+from .._core.dtypes import (
     Array,
     Floating,
-    Reduction,
-    class_weight,
     computation_dtype,
-    floating,
     is_floating,
-    real,
-    reduction_name,
     result_dtype,
-    smoothing,
     stand_in,
-    upstream,
     widest_dtype,
 )
 from .._core.products import LinearMap
 from .._core.public import public
-from .._core.reduction import losses_for, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
-from .linear_chunks import Gradients, LayerGrads, Problem, evaluate
+from .._losses.options import Reduction, class_weight, reduction_name, smoothing
+from .._losses.reduction import losses_for, reduce, reduce_backward, unit_backward
+from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
+from .linear_chunks import evaluate
+from .linear_layer import Gradients, LayerGrads, Problem
 
 
 class LinearGrads(NamedTuple):

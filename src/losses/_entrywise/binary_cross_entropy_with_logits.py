@@ -9,24 +9,15 @@ from numpy.typing import ArrayLike
 
 from .._activations.sigmoid import exp_minus_abs, log1p_small
 from .._core.blocks import Block
-from .._core.checks import (
-    Array,
-    Floating,
-    Reduction,
-    computation_dtype_with,
-    fits,
-    floating,
-    gradient_array,
-    real,
-    reduction_name,
-    result_dtype,
-    same_shape,
-    unit_interval,
-    vector_for,
-)
-from .._core.pointwise import elementwise, over_entries, pieces, pointwise_loss, times
+from .._core.checks import fits, floating, real, same_shape, vector_for
+from .._core.dtypes import Array, Floating, computation_dtype_with, result_dtype
+from .._core.entries import elementwise, over_entries, pieces, times
+from .._core.out import gradient_array
 from .._core.public import public
-from .._core.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
+from .._losses.domains import unit_interval
+from .._losses.entrywise import pointwise_loss
+from .._losses.options import Reduction, reduction_name
+from .._losses.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
 
 
 @public

@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import (
-    Array,
-    Floating,
-    Reduction,
-    computation_dtype_with,
-    fits,
-    floating,
-    real,
-    reduction_name,
-    same_shape,
-    unit_interval,
-)
-from .._core.pointwise import elementwise, pointwise_loss, times
+from .._core.checks import fits, floating, real, same_shape
+from .._core.dtypes import Array, Floating, computation_dtype_with
+from .._core.entries import elementwise, times
 from .._core.public import public
-from .._core.reduction import reduce_backward
+from .._losses.domains import unit_interval
+from .._losses.entrywise import pointwise_loss
+from .._losses.options import Reduction, reduction_name
+from .._losses.reduction import reduce_backward
 
 
 @public

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._core.blocks import Block
-from .._core.checks import Array
-from .._core.panels import Panel, inner
-from .._core.pointwise import times
+from .._core.dtypes import Array
+from .._core.entries import times
+from .._core.panel import Panel, inner
 
 
 class Shard(NamedTuple):

@@ -8,21 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, run, worker_count
-from .._core.checks import (
-    Array,
-    Floating,
-    Reduction,
-    class_axis,
-    floating,
-    real,
-    reduction_name,
-    result_dtype,
-)
+from .._core.checks import floating, real
+from .._core.dtypes import Array, Floating, result_dtype
+from .._core.entries import times
 from .._core.panels import Panels, panels
-from .._core.pointwise import times
 from .._core.public import public
-from .._core.reduction import keep, losses_for, part, reduce, reduce_backward
-from .._core.targets import Labels, labels_for
+from .._losses.options import Reduction, class_axis, reduction_name
+from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward
+from .._losses.targets import Labels, labels_for
 
 
 @public

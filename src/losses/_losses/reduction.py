@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .blocks import Block
-from .checks import Array, Floating, cast, upstream, wide_dtype
+from .._core.blocks import Block
+from .._core.checks import upstream
+from .._core.dtypes import Array, Floating, cast, scalar_or_array, wide_dtype
 
 
 def total(array: Array) -> Any:
@@ -42,12 +43,6 @@ def reduce(
         result = result / divisor
     rounded: Floating = dtype.type(result)
     return rounded
-
-
-def scalar_or_array(array: Array) -> Floating:
-    """Return a 0-D array as a NumPy scalar, as NumPy's own functions do."""
-    result: Floating = array if array.ndim else array[()]
-    return result
 
 
 def reduce_backward(

@@ -8,20 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .blocks import Block, Samples, position, slices
-from .checks import (
-    CHUNK,
-    Array,
-    chunks,
-    class_weight,
-    computation_dtype,
-    distinct,
-    extremes,
-    found_in_chunks,
-    is_floating,
-    value_at,
-    whole_number,
-)
+from .._core.blocks import Block, Samples, position, slices
+from .._core.checks import whole_number
+from .._core.dtypes import Array, computation_dtype, is_floating
+from .._core.values import CHUNK, chunks, distinct, extremes, found_in_chunks, value_at
+from .options import class_weight
 from .reduction import total
 
 # The unsigned dtype of the same bits, and the largest number of the dtype itself.

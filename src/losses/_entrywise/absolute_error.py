@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import Array, Floating, Reduction
-from .._core.pointwise import times
+from .._core.dtypes import Array, Floating
+from .._core.entries import times
 from .._core.public import public
-from .residual import residual_gradient, residual_loss
+from .._losses.options import Reduction
+from .._losses.residual import residual_gradient, residual_loss
 
 
 @public

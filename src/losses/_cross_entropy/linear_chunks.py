@@ -7,25 +7,23 @@ second one makes the same logits again and, from the state of all the classes, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._core.blocks import Block, Samples, position, slices
-from .._core.checks import Array, cast
-from .._core.panels import Panel, panels
+from .._core.blocks import Block, Samples, slices
+from .._core.dtypes import Array, cast
+from .._core.panel import Panel
+from .._core.panels import panels
 from .._core.products import LinearMap
-from .._core.reduction import keep, part, total
-from .._core.targets import Labels
+from .._losses.reduction import keep, part, total
+from .._losses.targets import Labels
 from .kernels import evenly, losses_at_labels, losses_under_probabilities, shares, smoothed
-from .shards import Shard, State, gradient_of, loss_of, merge, state_of
+from .linear_layer import Gradients, LayerGrads, Problem, as_matrix, chosen_grads, sample_count
+from .states import Shard, State, gradient_of, loss_of, merge, state_of
 
-# The logits, and the copies and sums of what BLAS or the gradients' dtypes need, if any.
-MEMORY_BYTES = 52 * 1024 * 1024
-COPIES_BYTES = 12 * 1024 * 1024
 WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the classes
 # Measured, see docs/speed.md: with fewer samples in that memory it is faster to cut the classes
 # and to make the logits twice.
@@ -38,109 +36,6 @@ SUM_BYTES = 8 * 1024 * 1024  # of sums in a wider dtype than that of their gradi
 KEPT_SAMPLES = 1 << 17  # whose states wait for a third pass, rather than be made again
 
 
-class LayerGrads(NamedTuple):
-    """The gradients, or sums for them, of some classes' weight and bias."""
-
-    weight: Array
-    bias: Array | None
-
-    def wide(self, dtype: np.dtype[Any]) -> LayerGrads:
-        """Return where the sums are made: in a dtype, in place if that is theirs."""
-
-        def sums(array: Array) -> Array:
-            return array if array.dtype == dtype else np.zeros(array.shape, dtype)
-
-        return LayerGrads(sums(self.weight), None if self.bias is None else sums(self.bias))
-
-    def take(self, sums: LayerGrads) -> None:
-        """Take the sums, rounded, if they were made elsewhere."""
-        for array, wide in zip(self, sums, strict=True):
-            if array is not None and array is not wide:
-                array[...] = wide
-
-    def of(self, classes: slice) -> LayerGrads:
-        """Return those of some classes."""
-        return LayerGrads(self.weight[classes], None if self.bias is None else self.bias[classes])
-
-
-class Gradients(NamedTuple):
-    """The gradient of each loss, or one for all, and where those that follow go, zeros at first."""
-
-    losses: Array
-    inputs: Array  # (N, D)
-    layer: LayerGrads
-
-
-class Problem(NamedTuple):
-    """A linear layer, the targets of its outputs, and what these count."""
-
-    layer: LinearMap
-    bias: Array | None
-    target: Labels | Array  # class indices, or probabilities (..., C)
-    weight: Array | None
-    smoothing: float
-    workers: int
-
-    @property
-    def size(self) -> int:
-        """The number of samples."""
-        return prod(self.layer.inputs.shape[:-1])
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.layer.weight)
-
-    @property
-    def features(self) -> int:
-        """The number of features."""
-        return int(self.layer.weight.shape[1])
-
-    @property
-    def narrow(self) -> bool:
-        """Whether a sum over the samples loses digits in the dtype of its gradient."""
-        arrays = (self.layer.weight, self.bias)
-        return any(a is not None and a.dtype != self.layer.dtype for a in arrays)
-
-    @property
-    def room(self) -> int:
-        """How many logits a chunk may have, with what must be copied beside them.
-
-        It depends on the arguments alone, so that each function makes the same logits.
-        """
-        ignored, entry = False, self.layer.dtype.itemsize
-        if isinstance(self.target, Labels):
-            ignored = self.target.any_ignored
-        elif self.target.ndim > 2:
-            entry += self.target.itemsize
-        copies = ignored or self.narrow or not self.layer.in_place
-        return (MEMORY_BYTES - (COPIES_BYTES if copies else 0)) // entry
-
-    def samples(self, size: int) -> Iterator[Samples]:
-        """Yield the samples that count, so many at a time."""
-        if isinstance(self.target, Labels):
-            return self.target.counted(size)
-        return slices(0, self.size, size)
-
-    def probabilities(self, samples: Samples, classes: slice) -> list[Array]:
-        """Return those of some samples and classes, if that is what the target holds."""
-        if isinstance(self.target, Labels):
-            return []
-        return [self.target[(*position(self.target.shape[:-1], samples), classes)]]
-
-    def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
-        """Return the logits of some samples and classes, without the bias."""
-        logits = _matrix(memory, _count(samples), classes)
-        self.layer.forward(samples, classes, logits)
-        return logits
-
-    def add_bias(self, panel: Panel, classes: slice) -> None:
-        """Add the bias to a panel of logits, which is in the cache then."""
-        if self.bias is not None:
-            values = panel.values
-            values += panel.across_classes(cast(self.bias[classes], values.dtype))
-
-
 def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
     if not (problem.size and problem.classes):  # nothing to add to the zeros that all these are
@@ -150,9 +45,6 @@ def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) ->
         if size:
             return _by_rows(problem, size, losses, grads)
         return _by_shards(problem, losses, grads)
-
-
-# ---- all the classes of some samples -------------------------------------------------------------
 
 
 def _rows(problem: Problem) -> int:
@@ -197,7 +89,7 @@ def _losses_of_rows(
         losses_of = losses_at_labels(plan, problem.target.some(samples), problem.smoothing)
     else:
         losses_of = losses_under_probabilities(plan, problem.weight, problem.smoothing)
-    chosen = None if grads is None else _chosen(grads.losses, samples, plan.dtype)
+    chosen = None if grads is None else chosen_grads(grads.losses, samples, plan.dtype)
     each = None if losses is None else np.empty(len(logits), plan.dtype)
 
     def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
@@ -211,9 +103,6 @@ def _losses_of_rows(
         return sums
     losses[samples] = each
     return []
-
-
-# ---- some classes of some samples ----------------------------------------------------------------
 
 
 class _Labelled(NamedTuple):
@@ -286,7 +175,7 @@ def _by_shards_wide(
 
 
 def _labelled(problem: Problem, samples: Samples) -> _Labelled:
-    size, target = _count(samples), problem.target
+    size, target = sample_count(samples), problem.target
     if not isinstance(target, Labels):
         return _Labelled(samples, size, None, None)
     labels, _, weight = target.some(samples).of(Block((), 0, size))
@@ -313,13 +202,13 @@ def _gradient(
     problem: Problem, some: _Labelled, state: State, grads: Array, classes: slice, memory: Array
 ) -> Array:
     """Return the gradient of the logits of some samples and classes, in the memory given."""
-    grads = _chosen(grads, some.samples, problem.layer.dtype)
+    grads = chosen_grads(grads, some.samples, problem.layer.dtype)
 
     def of_panel(panel: Panel, shard: Shard, block: Block, out: Panel, spare: Panel) -> None:
         gradient_of(panel, shard, state.of(block), part(grads, block), out, spare)
 
     _over_panels(problem, some, classes, memory, of_panel, in_place=True)
-    return _matrix(memory, some.size, classes)
+    return as_matrix(memory, some.size, classes)
 
 
 def _over_panels(
@@ -354,9 +243,6 @@ def _over_panels(
     return plan.run(compute, given, logits if in_place else None, problem.workers)
 
 
-# ---- for both ------------------------------------------------------------------------------------
-
-
 def _add(
     layer: LinearMap, grad_logits: Array, samples: Samples, to: LayerGrads, *, fresh: bool
 ) -> None:
@@ -364,18 +250,3 @@ def _add(
     layer.backward_weight(grad_logits, samples, to.weight, fresh=fresh)
     if to.bias is not None:
         np.add(to.bias, np.add.reduce(grad_logits, axis=0), out=to.bias)
-
-
-def _chosen(grads: Array, samples: Samples, dtype: np.dtype[Any]) -> Array:
-    """Return the gradients of the losses of some samples, or the one for all."""
-    return cast(grads[position(grads.shape, samples)] if grads.ndim else grads, dtype)
-
-
-def _matrix(memory: Array, samples: int, classes: slice) -> Array:
-    """Return the beginning of some memory as samples by classes."""
-    count = classes.stop - classes.start
-    return memory[: samples * count].reshape(samples, count)
-
-
-def _count(samples: Samples) -> int:
-    return samples.stop - samples.start if isinstance(samples, slice) else samples.size

@@ -23,10 +23,11 @@ from .._activations.exponentials import (
     subtract_log,
 )
 from .._core.blocks import Block
-from .._core.checks import Array, cast, wide_dtype
-from .._core.panels import Panel, Panels, inner
-from .._core.pointwise import times
-from .._core.targets import Labels
+from .._core.dtypes import Array, cast, wide_dtype
+from .._core.entries import times
+from .._core.panel import Panel, inner
+from .._core.panels import Panels
+from .._losses.targets import Labels
 
 # losses(block, panels, grads, out, spare) of a panel, whose gradient it writes to out if grads,
 # the gradients with respect to the losses, are given.

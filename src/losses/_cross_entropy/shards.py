@@ -14,28 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, worker_count
-from .._core.checks import (
-    Array,
-    Floating,
-    cast,
-    class_axis,
-    class_weight,
-    floating,
-    real,
-    result_dtype,
-    smoothing,
-    stand_in,
-    unpacked,
-    upstream,
-    whole_number,
-)
-from .._core.panels import Panel, Panels, panels
+from .._core.checks import floating, real, unpacked, upstream, whole_number
+from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array, stand_in
+from .._core.panel import Panel
+from .._core.panels import Panels, panels
 from .._core.public import public
-from .._core.reduction import part, scalar_or_array
-from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
-from .cross_entropy_sums import LossSums, loss_sums, sums_at_labels
+from .._losses.options import class_axis, class_weight, smoothing
+from .._losses.reduction import part
+from .._losses.sums import LossSums, loss_sums, sums_at_labels
+from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import evenly, shares, smoothed
-from .shards import Shard, State, gradient_of, loss_of, merge, nothing, state_of, within
+from .states import Shard, State, gradient_of, loss_of, merge, nothing, state_of, within
 
 
 @dataclass(frozen=True, repr=False, eq=False)

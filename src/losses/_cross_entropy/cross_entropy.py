@@ -11,24 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, worker_count
-from .._core.checks import (
-    Array,
-    Floating,
-    Reduction,
-    class_axis,
-    class_weight,
-    floating,
-    gradient_array,
-    real,
-    reduction_name,
-    result_dtype,
-    smoothing,
-    vector_for,
-)
-from .._core.panels import Panel, Panels, panels
+from .._core.checks import floating, real, vector_for
+from .._core.dtypes import Array, Floating, result_dtype
+from .._core.out import gradient_array
+from .._core.panel import Panel
+from .._core.panels import Panels, panels
 from .._core.public import public
-from .._core.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._core.targets import Labels, check_probabilities, is_probabilities, labels_for
+from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
+from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
+from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
     Losses,
     Masses,

@@ -8,17 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import (
-    Array,
-    Floating,
-    computation_dtype,
-    floating,
-    real,
-    reduction_name,
-    same_shape,
-)
-from .._core.pointwise import elementwise, pointwise_loss
-from .._core.reduction import reduce_backward, total
+from .._core.checks import floating, real, same_shape
+from .._core.dtypes import Array, Floating, computation_dtype
+from .._core.entries import elementwise
+from .entrywise import pointwise_loss
+from .options import reduction_name
+from .reduction import reduce_backward, total
 
 Formula: TypeAlias = Callable[[Array, Array | None], Array]
 

@@ -1,1 +1,0 @@
-"""Classification losses: scores and targets to losses."""

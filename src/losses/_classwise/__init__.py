@@ -1,0 +1,1 @@
+"""Losses over classes or features: one file for each."""

@@ -1,0 +1,214 @@
+"""The sums that means over samples are made of: of any batches, in any order, they merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._core.blocks import Block, worker_count
+from .._core.checks import real, whole_number
+from .._core.dtypes import Array
+from .._core.panel import Panel
+from .._core.public import public
+from .._losses.options import smoothing
+from .._losses.sums import LossSums, loss_sums, merge_sums, sums_at_labels
+from .._losses.targets import counts
+from .cross_entropy import Problem, checked
+
+
+@public
+def cross_entropy_sums(
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+) -> LossSums:
+    r"""Sums that the mean of `cross_entropy` is made of, for one of many batches.
+
+    .. math::
+        \Big( \sum_i m_i \ell_i, \; \sum_i m_i w_{t_i}, \; \dots \Big), \qquad
+        \text{mean} = \frac{\sum_i m_i \ell_i}{\sum_i m_i w_{t_i}},
+
+    each over all the batches. The mean of the batches' means is another number wherever the
+    batches differ in size, in weights or in ignored samples.
+
+    Parameters
+    ----------
+    logits, target : array_like
+        As in `cross_entropy`.
+    weight, ignore_index, label_smoothing, axis, workers : optional
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    LossSums
+        Of the losses as ``cross_entropy(..., reduction='none')`` computes them, those of float16
+        before they are rounded. With class probabilities every sample has a weight of 1.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `cross_entropy`.
+
+    See Also
+    --------
+    merge_sums, Evaluator, cross_entropy, cross_entropy_shard
+
+    Notes
+    -----
+    The rounding of a sum is kept beside it and merged too. After k merges of n samples each (a
+    batch is merged from blocks of up to 65,536) a sum errs by half an ulp of its own and
+    ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum of the absolute values: the mean over
+    any batches, merged in any order, is the quotient of the exact sums to within 2 ulp, unless
+    losses of both signs (from negative weights) cancel.
+
+    References
+    ----------
+    T. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", SIAM Journal on Scientific
+    Computing 26 (2005).
+
+    Examples
+    --------
+    >>> import losses
+    >>> sums = losses.cross_entropy_sums([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, -100])
+    >>> sums.mean.round(2), sums.counted, sums.ignored, sums.correct
+    (np.float64(0.46), 1, 1, 1)
+    """
+    return sums_of(
+        checked(logits, target, weight, ignore_index, label_smoothing, axis, workers), None
+    )
+
+
+def sums_of(problem: Problem, losses: Array | None) -> LossSums:
+    """Return the sums; given an array for them, fill in the losses of the samples too."""
+    plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
+
+    def compute(
+        block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
+    ) -> tuple[Array, ...]:
+        top = () if labels is None else (panels[-1].largest(),)
+        return (losses_of(block, panels, None, out, spare), *top)
+
+    def finish(block: Block, each: Array, *top: Array) -> LossSums:
+        if losses is not None:
+            losses.reshape(-1)[block.start : block.stop] = each
+        if labels is None:
+            return loss_sums(each)
+        classes, ignored, weight = labels.of(block)
+        return sums_at_labels(each, counts(classes, ignored, weight), classes == top[0], ignored)
+
+    if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
+        size = prod(plan.samples)
+        return (
+            LossSums(ignored=size) if labels is not None else loss_sums(np.zeros(size, plan.dtype))
+        )
+    return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers, finish))
+
+
+class Evaluator:
+    """The mean of `cross_entropy` over a stream of batches, to be read at any time.
+
+    Parameters
+    ----------
+    weight, ignore_index, label_smoothing, axis, workers : optional
+        As in `cross_entropy`, for every batch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is none of those that `cross_entropy` takes.
+
+    Attributes
+    ----------
+    sums : LossSums
+        Those of all the batches so far. They can be merged with those of another evaluator, saved,
+        or set to take up where another left off.
+
+    Notes
+    -----
+    Several threads may update one evaluator at once. An evaluator can be pickled and copied.
+
+    See Also
+    --------
+    cross_entropy_sums, merge_sums
+
+    Examples
+    --------
+    >>> import losses
+    >>> evaluator = losses.Evaluator(ignore_index=0)
+    >>> evaluator.update([[1.0, 2.0, 0.5]], [1])
+    >>> evaluator.update([[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]], [0, 2])
+    >>> evaluator.loss.round(4), evaluator.perplexity.round(2), evaluator.count
+    (np.float64(2.3955), np.float64(10.97), 2)
+    >>> evaluator.accuracy
+    0.5
+    >>> evaluator
+    Evaluator(LossSums(mean=2.39547, counted=2, ignored=1, denominator=2))
+    """
+
+    @public
+    def __init__(
+        self,
+        /,
+        *,
+        weight: ArrayLike | None = None,
+        ignore_index: int = -100,
+        label_smoothing: float = 0.0,
+        axis: int | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.sums = LossSums()
+        self._lock = Lock()
+        self._options: dict[str, Any] = {
+            "weight": None if weight is None else real(weight=weight).copy(),
+            "ignore_index": whole_number(ignore_index=ignore_index),
+            "label_smoothing": smoothing(label_smoothing),
+            "axis": None if axis is None else whole_number(axis=axis),
+            "workers": worker_count(workers),
+        }
+
+    @public
+    def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
+        """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
+        batch = cross_entropy_sums(logits, target, **self._options)
+        with self._lock:
+            self.sums = merge_sums(self.sums, batch)
+
+    def __repr__(self) -> str:
+        return f"Evaluator({self.sums})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
+
+    @property
+    def loss(self) -> Any:
+        """The mean loss so far; nan before a sample counts."""
+        return self.sums.mean
+
+    @property
+    def perplexity(self) -> Any:
+        """The exponential of the mean loss."""
+        return self.sums.perplexity
+
+    @property
+    def count(self) -> int:
+        """The number of samples that count."""
+        return self.sums.counted
+
+    @property
+    def accuracy(self) -> float:
+        """The share of these whose largest logit is at the target; nan with probabilities."""
+        return self.sums.accuracy

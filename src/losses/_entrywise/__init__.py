@@ -1,0 +1,1 @@
+"""Losses entry by entry: one file for each."""

@@ -1,0 +1,1 @@
+"""What losses share: targets, options, reductions and the drivers."""

@@ -1,0 +1,53 @@
+"""The domains of targets and probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._core.dtypes import Array
+from .._core.values import chunks, extremes, found_in_chunks, value_at
+
+# So far from [0, 1], two units of float16 at 1, a number may be a probability that was rounded.
+ROUNDING = 2.0**-9
+
+
+def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    ((name, array),) = argument.items()
+    # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
+    if array.dtype.kind == "b" or not array.size:
+        return
+    low, high = extremes(array)
+    if low >= 0 and high <= 1:
+        return
+
+    def outside(start: int, chunk: Array) -> Array:
+        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
+        return wrong if weight is None else wrong & (weight.flat[start : start + chunk.size] != 0)
+
+    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+    if number:
+        raise ValueError(
+            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
+            f"{_unit_advice(name, low, high)}"
+        )
+
+
+def _unit_advice(name: str, low: Any, high: Any) -> str:
+    """Return what entries from low to high probably are, and what to do about it."""
+    if name == "probs":
+        if not (-np.inf < low and high < np.inf):
+            return ""
+        if low >= -ROUNDING and high <= 1 + ROUNDING:
+            return "; if that is rounding pass np.clip(probs, 0, 1)"
+        return "; if these are logits call binary_cross_entropy_with_logits"
+    if low >= 0 and high == 255:
+        return "; of a mask of 0 and 255 pass target / 255"
+    if low == -1 and high <= 1:
+        return "; of labels -1 and 1 pass (target + 1) / 2"
+    return ""

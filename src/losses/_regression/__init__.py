@@ -1,1 +1,0 @@
-"""Regression losses: predictions and targets to losses."""
