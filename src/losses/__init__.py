@@ -4,7 +4,7 @@ from ._activations.log_softmax import log_softmax, log_softmax_backward
 from ._activations.logsumexp import logsumexp, logsumexp_backward
 from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
 from ._activations.softmax import softmax, softmax_backward
-from ._classwise.nll import nll_loss, nll_loss_backward
+from ._classwise.nll import nll_loss, nll_loss_backward, nll_loss_value_and_grad
 from ._core.blocks import set_workers
 from ._cross_entropy.cross_entropy import (
     cross_entropy,
@@ -26,8 +26,12 @@ from ._cross_entropy.shards import (
     merge_shards,
 )
 from ._cross_entropy.sums import Evaluator, cross_entropy_sums
-from ._entrywise.absolute_error import l1_loss, l1_loss_backward
-from ._entrywise.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_backward
+from ._entrywise.absolute_error import l1_loss, l1_loss_backward, l1_loss_value_and_grad
+from ._entrywise.binary_cross_entropy import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    binary_cross_entropy_value_and_grad,
+)
 from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -40,6 +44,7 @@ from ._entrywise.squared_error import (
     mse_loss_backward,
     mse_loss_hessian_diagonal,
     mse_loss_hvp,
+    mse_loss_value_and_grad,
 )
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
@@ -52,6 +57,7 @@ __all__ = [
     "ShardState",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
+    "binary_cross_entropy_value_and_grad",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_backward",
     "binary_cross_entropy_with_logits_hessian_diagonal",
@@ -67,6 +73,7 @@ __all__ = [
     "cross_entropy_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
+    "l1_loss_value_and_grad",
     "linear_cross_entropy",
     "linear_cross_entropy_backward",
     "linear_cross_entropy_value_and_grad",
@@ -83,8 +90,10 @@ __all__ = [
     "mse_loss_backward",
     "mse_loss_hessian_diagonal",
     "mse_loss_hvp",
+    "mse_loss_value_and_grad",
     "nll_loss",
     "nll_loss_backward",
+    "nll_loss_value_and_grad",
     "set_workers",
     "sigmoid",
     "sigmoid_backward",

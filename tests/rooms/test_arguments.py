@@ -23,7 +23,7 @@ from tests.rooms.helpers import (
 )
 
 import losses
-from losses._losses import residual
+from losses._losses import entrywise
 
 every = pytest.mark.parametrize("name", CALLS)
 every_array = pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_an_error_inside_a_function_is_no_error_of_the_call(monkeypatch):
     def wrong(*_):
         raise TypeError("the function's own")
 
-    monkeypatch.setattr(residual, "checked", wrong)
+    monkeypatch.setattr(entrywise, "_checked", wrong)
     with pytest.raises(TypeError, match=r"^the function's own$"):
         losses.mse_loss(SCORES, SCORES)
 

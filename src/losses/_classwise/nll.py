@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, run, worker_count
 from .._core.checks import floating, real
-from .._core.dtypes import Array, Floating, result_dtype
-from .._core.entries import times
-from .._core.panels import Panels, panels
+from .._core.dtypes import Array, Floating
 from .._core.public import public
+from .._losses.classwise import Classwise, Problem, backward, forward, problem, value_and_grad
 from .._losses.options import Reduction, class_axis, reduction_name
-from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward
-from .._losses.targets import Labels, labels_for
+from .._losses.targets import labels_for
+
+
+def _shared(log_probs: Array, labels: Array) -> tuple[Array, Array]:
+    """Return the log-probabilities, and where their labels lie in the last axis."""
+    return log_probs, labels.reshape(*log_probs.shape[:-1], 1)
+
+
+def _loss(log_probs: Array, at: Array) -> Array:
+    # 0 - x, not -x: a certain prediction costs 0, not -0.
+    loss: Array = 0 - np.take_along_axis(log_probs, at, axis=-1)
+    return loss
+
+
+def _write(scale: Array, out: Array, _: Array, at: Array) -> None:
+    np.put_along_axis(out, at, 0 - scale.reshape(at.shape), axis=-1)
+
+
+NLL = Classwise(_shared, _loss, _write)
 
 
 @public
@@ -69,7 +82,7 @@ def nll_loss(
 
     See Also
     --------
-    nll_loss_backward, cross_entropy, log_softmax
+    nll_loss_backward, nll_loss_value_and_grad, cross_entropy, log_softmax
 
     Notes
     -----
@@ -83,22 +96,7 @@ def nll_loss(
     >>> losses.nll_loss(log_probs, [1, 2], reduction="none").round(4)
     array([7.001 , 4.3266])
     """
-    log_probs, plan, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
-    dtype = result_dtype(log_probs)
-    losses = losses_for(reduction, plan.samples, dtype)
-
-    def kernel(block: Block) -> Any:
-        classes, ignored, weight = labels.of(block)
-        here, index = plan.part(log_probs, block), _index(classes, labels, block, plan)
-        found = np.take_along_axis(here, index, axis=-plan.axis).reshape(-1)
-        # 0 - x, not -x: a certain prediction costs 0, not -0.
-        loss = times(weight, 0 - found.astype(plan.dtype))
-        if ignored is not None:
-            loss[ignored] = 0
-        return keep(losses, block, loss)
-
-    sums = run(lambda: kernel, plan.blocks, worker_count(None))
-    return reduce(losses, sums, reduction, labels.divisor(plan.blocks, reduction), dtype)
+    return forward(_checked(log_probs, target, weight, ignore_index, reduction, axis))
 
 
 @public
@@ -163,28 +161,76 @@ def nll_loss_backward(
     array([[ 0. , -0.5,  0. ],
            [ 0. ,  0. , -0.5]])
     """
-    log_probs, plan, labels = _checked(log_probs, target, weight, ignore_index, reduction, axis)
-    result = np.zeros(log_probs.shape, result_dtype(log_probs))
-    divisor = labels.divisor(plan.blocks, reduction)
-    grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
-
-    def kernel(block: Block) -> None:
-        classes, ignored, weight = labels.of(block)
-        grad = np.broadcast_to(-part(grads, block), classes.shape)
-        if weight is not None:
-            grad = grad * weight
-        if ignored is not None:
-            grad = np.where(ignored, 0, grad)
-        here, index = plan.part(result, block), _index(classes, labels, block, plan)
-        np.put_along_axis(here, index, grad.reshape(index.shape), axis=-plan.axis)
-
-    run(lambda: kernel, plan.blocks, worker_count(None))
-    return result
+    problem = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    return backward(problem, grad_output)
 
 
-def _index(classes: Array, labels: Labels, block: Block, plan: Panels) -> Array:
-    """Return the classes of a block's samples in the shape that NumPy's *_along_axis take."""
-    return np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+@public
+def nll_loss_value_and_grad(
+    log_probs: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    axis: int | None = None,
+    grad_output: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    r"""Negative log-likelihood and its gradient, in one pass.
+
+    .. math::
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial \mathrm{lp}} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial \sum g \, \ell}{\partial \mathrm{lp}} \Big) \text{ for 'none'}
+
+    Parameters
+    ----------
+    log_probs, target : array_like
+        As in `nll_loss`.
+    weight, ignore_index, reduction, axis : optional
+        As in `nll_loss`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient with respect to the loss, as in `nll_loss_backward`; 1 by default. The
+        loss comes back without it.
+    out : ndarray, the shape and dtype of `log_probs`, optional
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_probs` itself,
+        which is then overwritten.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `nll_loss`, bit for bit.
+    gradient : ndarray, the shape and dtype of `log_probs`
+        As from `nll_loss_backward`, bit for bit; it is `out` where that was given.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As `nll_loss`, if `grad_output` has another shape than the loss, and if `out` has the
+        wrong shape or dtype, is read-only, or overlaps an input without being `log_probs`;
+        nothing is written then.
+
+    See Also
+    --------
+    nll_loss, nll_loss_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions.
+
+    Examples
+    --------
+    >>> import losses
+    >>> log_probs = losses.log_softmax([[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]])
+    >>> loss, gradient = losses.nll_loss_value_and_grad(log_probs, [1, 2])
+    >>> loss.round(4), gradient
+    (np.float64(5.6638), array([[ 0. , -0.5,  0. ],
+           [ 0. ,  0. , -0.5]]))
+    """
+    problem = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    given = {"log_probs": log_probs, "target": target, "weight": weight}
+    return value_and_grad(problem, grad_output, out, **given)
 
 
 def _checked(
@@ -192,12 +238,12 @@ def _checked(
     target: ArrayLike,
     weight: ArrayLike | None,
     ignore_index: object,
-    reduction: object,
+    reduction: str,
     axis: object,
-) -> tuple[Array, Panels, Labels]:
-    """Return the log-probabilities, their panels and the labels once every argument is right."""
+) -> Problem:
+    """Return the problem once every argument is right."""
     reduction_name(reduction)
     log_probs, target = floating(log_probs=log_probs), real(target=target)
     axis = class_axis(axis, log_probs, "log_probs")
     labels = labels_for(log_probs, axis, target, weight, ignore_index, "log_probs")
-    return log_probs, panels(log_probs, axis), labels
+    return problem(NLL, log_probs, labels, axis, reduction)

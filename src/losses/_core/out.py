@@ -13,21 +13,22 @@ from numpy.typing import ArrayLike
 from .dtypes import Array, result_dtype
 
 
-def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> Array:
-    """Return the array that receives the gradient of logits: a new one, or out once checked.
+def gradient_array(out: object, like: Array, /, **given: ArrayLike | None) -> Array:
+    """Return the array that receives the gradient of `like`: a new one, or out once checked.
 
-    It is a plain array, a view of what out may be a subclass of. The inputs, logits among them, are
-    as given: out may be no part of integers made floats either.
+    The result is a plain array, also if out is of a subclass. `given` are the arguments as they
+    came, that of `like` first: out may be this one, but no other memory of theirs.
     """
-    dtype = result_dtype(logits)
+    dtype = result_dtype(like)
     if out is None:
-        return np.empty_like(logits, dtype)
+        return np.empty_like(like, dtype)
+    itself = next(iter(given))
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
     out = np.asarray(out)
-    if out.shape != logits.shape or result_dtype(out) != dtype:
+    if out.shape != like.shape or result_dtype(out) != dtype:
         raise ValueError(
-            f"out: expected shape {logits.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
+            f"out: expected shape {like.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
         )
     if not out.flags.writeable:
         raise ValueError("out: expected a writable array, got a read-only one")
@@ -42,13 +43,15 @@ def gradient_array(out: object, logits: Array, /, **given: ArrayLike | None) -> 
             continue
         array = np.asarray(value)  # the caller's memory, if it gave an array or a buffer
         if _overlap(out, array):
-            if name == "logits" and _same_memory(out, array):
+            if name == itself and _same_memory(out, array):
                 continue
-            raise ValueError(f"out: expected logits itself or separate memory, got part of {name}")
+            raise ValueError(
+                f"out: expected {itself} itself or separate memory, got part of {name}"
+            )
         if in_a_file and _overlap_in_a_file(out, array):
             raise ValueError(
-                f"out: expected logits itself or separate memory, got part of the file of {name}, "
-                f"mapped once more; map the file once, and pass that map or slices of it"
+                f"out: expected {itself} itself or separate memory, got part of the file of "
+                f"{name}, mapped once more; map the file once, and pass that map or slices of it"
             )
     return out
 

@@ -6,10 +6,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
-from .._core.entries import times
 from .._core.public import public
+from .._losses.entrywise import Entrywise, backward, forward, residual, value_and_grad
 from .._losses.options import Reduction
-from .._losses.residual import residual_gradient, residual_loss
+
+
+def _loss(r: Array) -> Array:
+    return np.abs(r)
+
+
+def _slope(r: Array) -> Array:
+    return np.sign(r)
+
+
+L1 = Entrywise(("predictions", "target"), residual, _loss, _slope)
 
 
 @public
@@ -33,7 +43,8 @@ def l1_loss(
     target : array_like, the shape of `predictions`
         Real numbers. A wider dtype than that of `predictions` widens the computation.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry.
+        Weight of each entry. An entry of weight 0 is absent, whatever it holds:
+        a boolean mask is a weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights (or the number of entries), the sum, or one loss per entry.
 
@@ -51,7 +62,7 @@ def l1_loss(
 
     See Also
     --------
-    l1_loss_backward, mse_loss
+    l1_loss_backward, l1_loss_value_and_grad, mse_loss
 
     Notes
     -----
@@ -64,11 +75,7 @@ def l1_loss(
     >>> losses.l1_loss([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     np.float64(1.3333333333333333)
     """
-    return residual_loss(_absolute, predictions, target, weight, reduction)
-
-
-def _absolute(residual: Array, weight: Array | None) -> Array:
-    return times(weight, np.abs(residual))
+    return forward(L1, (predictions, target), weight, reduction)
 
 
 @public
@@ -121,8 +128,67 @@ def l1_loss_backward(
     >>> losses.l1_loss_backward(3.0, [1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     array([0., 1., 1.])
     """
-    return residual_gradient(_sign, grad_output, predictions, target, weight, reduction)
+    return backward(L1, grad_output, (predictions, target), weight, reduction)
 
 
-def _sign(residual: Array, weight: Array | None) -> Array:
-    return times(weight, np.sign(residual))
+@public
+def l1_loss_value_and_grad(
+    predictions: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    grad_output: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    r"""Absolute error of predictions and its gradient, in one pass.
+
+    .. math::
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial y} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial \sum g \, \ell}{\partial y} \Big) \text{ for 'none'}
+
+    Parameters
+    ----------
+    predictions, target : array_like
+        As in `l1_loss`.
+    weight, reduction : optional
+        As in `l1_loss`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient with respect to the loss, as in `l1_loss_backward`; 1 by default. The
+        loss comes back without it.
+    out : ndarray, the shape and dtype of `predictions`, optional
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions` itself,
+        which is then overwritten.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `l1_loss`, bit for bit.
+    gradient : ndarray, the shape and dtype of `predictions`
+        As from `l1_loss_backward`, bit for bit; it is `out` where that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `l1_loss`, if `grad_output` has another shape than the loss, and if `out` has the
+        wrong shape or dtype, is read-only, or overlaps an input without being `predictions`;
+        nothing is written then.
+
+    See Also
+    --------
+    l1_loss, l1_loss_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.l1_loss_value_and_grad([1.0, 2.0, 4.0], [1.0, 1.0, 1.0], reduction="sum")
+    (np.float64(4.0), array([0., 1., 1.]))
+    """
+    return value_and_grad(
+        L1, (predictions, target), weight, reduction, grad_output=grad_output, out=out
+    )

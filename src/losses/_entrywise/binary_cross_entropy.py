@@ -5,14 +5,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import fits, floating, real, same_shape
-from .._core.dtypes import Array, Floating, computation_dtype_with
-from .._core.entries import elementwise, times
+from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.domains import unit_interval
-from .._losses.entrywise import pointwise_loss
-from .._losses.options import Reduction, reduction_name
-from .._losses.reduction import reduce_backward
+from .._losses.entrywise import Entrywise, backward, forward, value_and_grad
+from .._losses.options import Reduction
+
+
+def _shared(probs: Array, target: Array) -> tuple[Array, Array]:
+    return probs, target
+
+
+def _loss(probs: Array, target: Array) -> Array:
+    yes, no = np.maximum(np.log(probs), -100), np.maximum(np.log1p(-probs), -100)
+    cost: Array = 0 - (target * yes + (1 - target) * no)
+    return cost
+
+
+def _slope(probs: Array, target: Array) -> Array:
+    slope: Array = (probs - target) / np.maximum(probs * (1 - probs), 1e-12)
+    return slope
+
+
+BINARY = Entrywise(
+    ("probs", "target"),
+    _shared,
+    _loss,
+    _slope,
+    domains={"probs": unit_interval, "target": unit_interval},
+    mean_of_entries=True,
+)
 
 
 @public
@@ -34,9 +56,10 @@ def binary_cross_entropy(
     probs : array_like, any shape
         Probabilities in [0, 1]. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `probs`
-        Targets in [0, 1], of any real dtype; where the weight is 0, any real number.
+        Targets in [0, 1], of any real dtype.
     weight : array_like, optional
-        Weight of each entry, of a shape that broadcasts to that of `target`.
+        Weight of each entry, of a shape that broadcasts to that of `target`. An entry of weight 0
+        is absent, whatever it holds: a boolean mask is a weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the entries (whatever their weights), the sum, or one loss per entry.
 
@@ -50,8 +73,8 @@ def binary_cross_entropy(
     TypeError
         If an array is complex, masked or not numeric.
     ValueError
-        If shapes do not fit, an entry of `probs`, or one of `target` whose weight is not 0, is
-        outside [0, 1] or nan, or `reduction` is not one of the three.
+        If shapes do not fit, an entry of `probs` or `target` is outside [0, 1] or nan where its
+        weight is not 0, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -69,21 +92,7 @@ def binary_cross_entropy(
     >>> losses.binary_cross_entropy([0.9, 0.2], [1, 0], reduction="none").round(4)
     array([0.1054, 0.2231])
     """
-    probs, target, weight = _probabilities(probs, target, weight, reduction)
-    return pointwise_loss(
-        _clamped,
-        probs,
-        target,
-        weight,
-        reduction=reduction,
-        divisor=probs.size,
-        dtype=computation_dtype_with(target, probs),
-    )
-
-
-def _clamped(probs: Array, target: Array, weight: Array | None) -> Array:
-    yes, no = np.maximum(np.log(probs), -100), np.maximum(np.log1p(-probs), -100)
-    return 0 - times(weight, target * yes + (1 - target) * no)
+    return forward(BINARY, (probs, target), weight, reduction)
 
 
 @public
@@ -134,26 +143,67 @@ def binary_cross_entropy_backward(
     >>> losses.binary_cross_entropy_backward(1.0, [0.5, 0.2], [1, 0])
     array([-1.   ,  0.625])
     """
-    probs, target, weight = _probabilities(probs, target, weight, reduction)
-    dtype = computation_dtype_with(target, probs)
-    grads = reduce_backward(grad_output, reduction, probs.size, probs.shape, dtype)
-    return elementwise(_bounded_slope, probs, target, weight, grads, dtype=dtype)
+    return backward(BINARY, grad_output, (probs, target), weight, reduction)
 
 
-def _bounded_slope(probs: Array, target: Array, weight: Array | None, grads: Array) -> Array:
-    slope = (probs - target) / np.maximum(probs * (1 - probs), 1e-12)
-    gradient: Array = times(weight, slope) * grads
-    return gradient
+@public
+def binary_cross_entropy_value_and_grad(
+    probs: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    grad_output: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    r"""Binary cross entropy of probabilities and its gradient, in one pass.
 
+    .. math::
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial p} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial \sum g \, \ell}{\partial p} \Big) \text{ for 'none'}
 
-def _probabilities(
-    probs: ArrayLike, target: ArrayLike, weight: ArrayLike | None, reduction: object
-) -> tuple[Array, Array, Array | None]:
-    """Return the arrays of binary_cross_entropy once every argument is right."""
-    reduction_name(reduction)
-    probs, target = floating(probs=probs), real(target=target)
-    same_shape(probs=probs, target=target)
-    weight = None if weight is None else fits(target, weight=weight)
-    unit_interval(probs=probs)
-    unit_interval(weight, target=target)
-    return probs, target, weight
+    Parameters
+    ----------
+    probs, target : array_like
+        As in `binary_cross_entropy`.
+    weight, reduction : optional
+        As in `binary_cross_entropy`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient with respect to the loss, as in `binary_cross_entropy_backward`; 1 by default.
+        The loss comes back without it.
+    out : ndarray, the shape and dtype of `probs`, optional
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `probs` itself,
+        which is then overwritten.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `binary_cross_entropy`, bit for bit.
+    gradient : ndarray, the shape and dtype of `probs`
+        As from `binary_cross_entropy_backward`, bit for bit; it is `out` where that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `binary_cross_entropy`, if `grad_output` has another shape than the loss, and if `out`
+        has the wrong shape or dtype, is read-only, or overlaps an input without being `probs`;
+        nothing is written then.
+
+    See Also
+    --------
+    binary_cross_entropy, binary_cross_entropy_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.binary_cross_entropy_value_and_grad([0.5, 0.2], [1, 0])[1]
+    array([-1.   ,  0.625])
+    """
+    return value_and_grad(
+        BINARY, (probs, target), weight, reduction, grad_output=grad_output, out=out
+    )

@@ -8,16 +8,94 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._activations.sigmoid import exp_minus_abs, log1p_small
-from .._core.blocks import Block
-from .._core.checks import fits, floating, real, same_shape, vector_for
-from .._core.dtypes import Array, Floating, computation_dtype_with, result_dtype
-from .._core.entries import elementwise, over_entries, pieces, times
-from .._core.out import gradient_array
+from .._core.dtypes import Array, Floating
+from .._core.entries import times
 from .._core.public import public
 from .._losses.domains import unit_interval
-from .._losses.entrywise import pointwise_loss
-from .._losses.options import Reduction, reduction_name
-from .._losses.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
+from .._losses.entrywise import (
+    Entrywise,
+    backward,
+    forward,
+    hessian_diagonal,
+    value_and_grad,
+)
+from .._losses.options import Reduction
+
+
+def _shared(
+    logits: Array, target: Array, pos_weight: Array | None
+) -> tuple[Array, Array, Array | None, Array]:
+    return logits, target, pos_weight, exp_minus_abs(logits)
+
+
+def _loss(logits: Array, target: Array, pos_weight: Array | None, small: Array) -> Array:
+    """Return the losses; `small` is exp(-|x|).
+
+    With A = 1 - t, B = w+ t and s = [x >= 0], A softplus(x) + B softplus(-x) is
+    (A s - B (1 - s)) x + (A + B) log1p(exp(-|x|)), in which no term is below 0.
+    """
+    tail = log1p_small(small)
+    near, _, whole = _sides(logits, target, pos_weight)
+    if whole is not None:
+        tail *= whole
+    near *= logits
+    near += tail
+    wrong = np.isnan(near)
+    if wrong.any():
+        wrong &= ~np.isnan(logits)
+    if wrong.any():  # 0 * inf
+        near[wrong] = _loss_with_infinities(
+            logits[wrong], target[wrong], None if pos_weight is None else pos_weight[wrong]
+        )
+    return near
+
+
+def _loss_with_infinities(logits: Array, target: Array, pos_weight: Array | None) -> Array:
+    tail = log1p_small(exp_minus_abs(logits))
+    positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))
+    return positive + times(1 - target, np.maximum(logits, 0) + tail)
+
+
+def _slope(logits: Array, target: Array, pos_weight: Array | None, small: Array) -> Array:
+    """Return the slopes.
+
+    With the names of _loss, A sigmoid(x) - B sigmoid(-x) is
+    (A s - B (1 - s) - (B s - A (1 - s)) exp(-|x|)) / (1 + exp(-|x|)).
+    """
+    slope, far, _ = _sides(logits, target, pos_weight)
+    far *= small
+    slope -= far
+    slope /= 1 + small
+    return slope
+
+
+def _sides(
+    logits: Array, target: Array, pos_weight: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Return A s - B (1 - s), B s - A (1 - s) and A + B (None is 1), see _loss."""
+    above = (logits >= 0).astype(logits.dtype)
+    below = 1 - above
+    if pos_weight is None:
+        return above - target, target - below, None
+    no, yes = 1 - target, pos_weight * target
+    return no * above - yes * below, yes * above - no * below, no + yes
+
+
+def _curvature(_: Array, target: Array, pos_weight: Array | None, small: Array) -> tuple[Any, ...]:
+    """Return sigmoid(x) sigmoid(-x) and A + B, with the names of _loss."""
+    both = small / np.square(1 + small)
+    return (both,) if pos_weight is None else (both, (1 - target) + pos_weight * target)
+
+
+BINARY_WITH_LOGITS = Entrywise(
+    ("logits", "target", "pos_weight"),
+    _shared,
+    _loss,
+    _slope,
+    _curvature,
+    domains={"target": unit_interval},
+    mean_of_entries=True,
+)
 
 
 @public
@@ -41,9 +119,10 @@ def binary_cross_entropy_with_logits(
     logits : array_like, any shape
         Real numbers. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `logits`
-        Targets in [0, 1], of any real dtype; where the weight is 0, any real number.
+        Targets in [0, 1], of any real dtype.
     weight : array_like, optional
-        Weight of each entry, of a shape that broadcasts to that of `target`.
+        Weight of each entry, of a shape that broadcasts to that of `target`. An entry of weight 0
+        is absent, whatever it holds: a boolean mask is a weight.
     pos_weight : array_like, optional
         Weight :math:`w_+` of the positive part, of a shape that broadcasts to that of `target`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
@@ -81,62 +160,7 @@ def binary_cross_entropy_with_logits(
     >>> losses.binary_cross_entropy_with_logits([0.0, 80.0], [1, 1], reduction="none")
     array([6.93147181e-01, 1.80485139e-35])
     """
-    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    return pointwise_loss(
-        _loss,
-        logits,
-        target,
-        *weights,
-        reduction=reduction,
-        divisor=logits.size,
-        dtype=dtype,
-    )
-
-
-def _loss(
-    logits: Array,
-    target: Array,
-    weight: Array | None,
-    pos_weight: Array | None,
-    small: Array | None = None,
-) -> Array:
-    """Return the losses; `small` is exp(-|x|), where that is known.
-
-    With A = 1 - t, B = w+ t and s = [x >= 0], A softplus(x) + B softplus(-x) is
-    (A s - B (1 - s)) x + (A + B) log1p(exp(-|x|)), in which no term is below 0.
-    """
-    tail = log1p_small(exp_minus_abs(logits) if small is None else small)
-    near, _, whole = _sides(logits, target, pos_weight)
-    if whole is not None:
-        tail *= whole
-    near *= logits
-    near += tail
-    wrong = np.isnan(near)
-    if wrong.any():
-        wrong &= ~np.isnan(logits)
-    if wrong.any():  # 0 * inf
-        near[wrong] = _loss_with_infinities(
-            logits[wrong], target[wrong], None if pos_weight is None else pos_weight[wrong]
-        )
-    return times(weight, near)
-
-
-def _loss_with_infinities(logits: Array, target: Array, pos_weight: Array | None) -> Array:
-    tail = log1p_small(exp_minus_abs(logits))
-    positive = times(pos_weight, times(target, np.maximum(-logits, 0) + tail))
-    return positive + times(1 - target, np.maximum(logits, 0) + tail)
-
-
-def _sides(
-    logits: Array, target: Array, pos_weight: Array | None
-) -> tuple[Array, Array, Array | None]:
-    """Return A s - B (1 - s), B s - A (1 - s) and A + B (None is 1), see _loss."""
-    above = (logits >= 0).astype(logits.dtype)
-    below = 1 - above
-    if pos_weight is None:
-        return above - target, target - below, None
-    no, yes = 1 - target, pos_weight * target
-    return no * above - yes * below, yes * above - no * below, no + yes
+    return forward(BINARY_WITH_LOGITS, (logits, target, pos_weight), weight, reduction)
 
 
 @public
@@ -192,33 +216,8 @@ def binary_cross_entropy_with_logits_backward(
     ...                                                  reduction="none")
     array([-5.00000000e-01, -1.80485139e-35])
     """
-    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    grads = reduce_backward(grad_output, reduction, logits.size, logits.shape, dtype)
-    return elementwise(_slope, logits, target, *weights, grads, dtype=dtype)
-
-
-def _slope(
-    logits: Array,
-    target: Array,
-    weight: Array | None,
-    pos_weight: Array | None,
-    grads: Array,
-    small: Array | None = None,
-) -> Array:
-    """Return the gradients; `small` is exp(-|x|), where that is known.
-
-    With the names of _loss, A sigmoid(x) - B sigmoid(-x) is
-    (A s - B (1 - s) - (B s - A (1 - s)) exp(-|x|)) / (1 + exp(-|x|)).
-    """
-    small = exp_minus_abs(logits) if small is None else small
-    slope, far, _ = _sides(logits, target, pos_weight)
-    far *= small
-    slope -= far
-    slope /= 1 + small
-    if weight is not None:
-        slope *= weight
-    slope *= grads
-    return slope
+    arrays = (logits, target, pos_weight)
+    return backward(BINARY_WITH_LOGITS, grad_output, arrays, weight, reduction)
 
 
 @public
@@ -230,13 +229,14 @@ def binary_cross_entropy_with_logits_value_and_grad(
     weight: ArrayLike | None = None,
     pos_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
+    grad_output: ArrayLike | None = None,
     out: Array | None = None,
 ) -> tuple[Floating, Array]:
     r"""Binary cross entropy of logits and its gradient, in one pass.
 
     .. math::
-        \big( \ell, \; \partial \ell / \partial x \big), \quad \text{or} \quad
-        \Big( \ell, \; \partial \sum \ell / \partial x \Big) \text{ for 'none'}
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial x} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial \sum g \, \ell}{\partial x} \Big) \text{ for 'none'}
 
     Parameters
     ----------
@@ -244,6 +244,9 @@ def binary_cross_entropy_with_logits_value_and_grad(
         As in `binary_cross_entropy_with_logits`.
     weight, pos_weight, reduction : optional
         As in `binary_cross_entropy_with_logits`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient with respect to the loss, as in `binary_cross_entropy_with_logits_backward`; 1
+        by default. The loss comes back without it.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
         which is then overwritten.
@@ -253,14 +256,15 @@ def binary_cross_entropy_with_logits_value_and_grad(
     loss : NumPy scalar, or ndarray for ``reduction='none'``
         As from `binary_cross_entropy_with_logits`, bit for bit.
     grad_logits : ndarray, the shape and dtype of `logits`
-        As from `binary_cross_entropy_with_logits_backward` with a `grad_output` of ones, bit for
-        bit; it is `out` where that was given.
+        As from `binary_cross_entropy_with_logits_backward`, bit for bit; it is `out` where that was
+        given.
 
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`; nothing is written then.
+        As `binary_cross_entropy_with_logits`, if `grad_output` has another shape than the loss, and
+        if `out` has the wrong shape or dtype, is read-only, or overlaps an input without being
+        `logits`; nothing is written then.
 
     See Also
     --------
@@ -277,22 +281,10 @@ def binary_cross_entropy_with_logits_value_and_grad(
     >>> losses.binary_cross_entropy_with_logits_value_and_grad(logits, target)[1]
     array([-2.50000000e-01, -9.02425694e-36])
     """
-    given = {"logits": logits, "target": target, "weight": weight, "pos_weight": pos_weight}
-    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    grads = unit_backward(reduction, logits.size, dtype)
-    grad_logits = gradient_array(out, logits, **given)
-    losses = losses_for(reduction, logits.shape, result_dtype(logits))
-
-    def kernel(block: Block) -> Any:
-        x, t, w, positive, grad = pieces([logits, target, *weights, grads], block, dtype)
-        small = exp_minus_abs(x)
-        loss, slope = _loss(x, t, w, positive, small), _slope(x, t, w, positive, grad, small)
-        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)
-        return keep(losses, block, loss)
-
-    sums = over_entries(lambda: kernel, logits.shape, dtype)
-    loss = reduce(losses, sums, reduction, logits.size, result_dtype(logits))
-    return loss, grad_logits if out is None else out
+    arrays = (logits, target, pos_weight)
+    return value_and_grad(
+        BINARY_WITH_LOGITS, arrays, weight, reduction, grad_output=grad_output, out=out
+    )
 
 
 @public
@@ -347,10 +339,8 @@ def binary_cross_entropy_with_logits_hvp(
     >>> losses.binary_cross_entropy_with_logits_hvp([1.0, 2.0], [0.0, 80.0], [1, 1])
     array([1.25000000e-01, 1.80485139e-35])
     """
-    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    vector = vector_for(vector, logits=logits)
-    grads = unit_backward(reduction, logits.size, dtype)
-    return elementwise(_curvature, logits, target, *weights, grads, vector, dtype=dtype)
+    arrays = (logits, target, pos_weight)
+    return hessian_diagonal(BINARY_WITH_LOGITS, arrays, weight, reduction, vector=vector)
 
 
 @public
@@ -404,48 +394,4 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     >>> losses.binary_cross_entropy_with_logits_hessian_diagonal([0.0, 80.0], [1, 1])
     array([1.25000000e-01, 9.02425694e-36])
     """
-    logits, target, *weights, dtype = _logits(logits, target, weight, pos_weight, reduction)
-    grads = unit_backward(reduction, logits.size, dtype)
-    return elementwise(_curvature, logits, target, *weights, grads, dtype=dtype)
-
-
-def _curvature(
-    logits: Array,
-    target: Array,
-    weight: Array | None,
-    pos_weight: Array | None,
-    grads: Array,
-    vector: Array | None = None,
-) -> Array:
-    """Return (A + B) sigmoid(x) sigmoid(-x), with the names of _loss, times a vector if given.
-
-    The vector comes first: small weights, or the share of a mean, could lead below the normal
-    numbers on the way to a product that is not there.
-    """
-    small = exp_minus_abs(logits)
-    curvature: Array = small / np.square(1 + small)
-    if vector is not None:
-        curvature *= vector
-    if pos_weight is not None:
-        curvature *= (1 - target) + pos_weight * target
-    if weight is not None:
-        curvature *= weight
-    curvature *= grads
-    return curvature
-
-
-def _logits(
-    logits: ArrayLike,
-    target: ArrayLike,
-    weight: ArrayLike | None,
-    pos_weight: ArrayLike | None,
-    reduction: object,
-) -> tuple[Array, Array, Array | None, Array | None, np.dtype[Any]]:
-    """Return the arrays, once every argument is right, and the computation's dtype."""
-    reduction_name(reduction)
-    logits, target = floating(logits=logits), real(target=target)
-    same_shape(logits=logits, target=target)
-    weight = None if weight is None else fits(target, weight=weight)
-    pos_weight = None if pos_weight is None else fits(target, pos_weight=pos_weight)
-    unit_interval(weight, target=target)
-    return logits, target, weight, pos_weight, computation_dtype_with(target, logits)
+    return hessian_diagonal(BINARY_WITH_LOGITS, (logits, target, pos_weight), weight, reduction)

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 from numpy.typing import ArrayLike
 
-from .._core.checks import vector_for
 from .._core.dtypes import Array, Floating
-from .._core.entries import elementwise, times
 from .._core.public import public
+from .._losses.entrywise import (
+    Entrywise,
+    backward,
+    forward,
+    hessian_diagonal,
+    residual,
+    value_and_grad,
+)
 from .._losses.options import Reduction
-from .._losses.reduction import unit_backward
-from .._losses.residual import checked, residual_gradient, residual_loss
+
+
+def _loss(r: Array) -> Array:
+    return r * r
+
+
+def _slope(r: Array) -> Array:
+    return 2 * r
+
+
+def _curvature(_: Array) -> tuple[Any, ...]:
+    return (2,)
+
+
+MSE = Entrywise(("predictions", "target"), residual, _loss, _slope, _curvature)
 
 
 @public
@@ -35,7 +55,8 @@ def mse_loss(
     target : array_like, the shape of `predictions`
         Real numbers. A wider dtype than that of `predictions` widens the computation.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry.
+        Weight of each entry. An entry of weight 0 is absent, whatever it holds:
+        a boolean mask is a weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights (or the number of entries), the sum, or one loss per entry.
 
@@ -53,7 +74,7 @@ def mse_loss(
 
     See Also
     --------
-    mse_loss_backward, l1_loss
+    mse_loss_backward, mse_loss_value_and_grad, l1_loss
 
     Notes
     -----
@@ -66,11 +87,7 @@ def mse_loss(
     >>> losses.mse_loss([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     np.float64(3.3333333333333335)
     """
-    return residual_loss(_squared, predictions, target, weight, reduction)
-
-
-def _squared(residual: Array, weight: Array | None) -> Array:
-    return times(weight, residual * residual)
+    return forward(MSE, (predictions, target), weight, reduction)
 
 
 @public
@@ -121,11 +138,71 @@ def mse_loss_backward(
     >>> losses.mse_loss_backward(3.0, [1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     array([0., 2., 6.])
     """
-    return residual_gradient(_twice, grad_output, predictions, target, weight, reduction)
+    return backward(MSE, grad_output, (predictions, target), weight, reduction)
 
 
-def _twice(residual: Array, weight: Array | None) -> Array:
-    return times(weight, 2 * residual)
+@public
+def mse_loss_value_and_grad(
+    predictions: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    grad_output: ArrayLike | None = None,
+    out: Array | None = None,
+) -> tuple[Floating, Array]:
+    r"""Squared error of predictions and its gradient, in one pass.
+
+    .. math::
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial y} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial \sum g \, \ell}{\partial y} \Big) \text{ for 'none'}
+
+    Parameters
+    ----------
+    predictions, target : array_like
+        As in `mse_loss`.
+    weight, reduction : optional
+        As in `mse_loss`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient with respect to the loss, as in `mse_loss_backward`; 1 by default. The
+        loss comes back without it.
+    out : ndarray, the shape and dtype of `predictions`, optional
+        Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions` itself,
+        which is then overwritten.
+
+    Returns
+    -------
+    loss : NumPy scalar, or ndarray for ``reduction='none'``
+        As from `mse_loss`, bit for bit.
+    gradient : ndarray, the shape and dtype of `predictions`
+        As from `mse_loss_backward`, bit for bit; it is `out` where that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `mse_loss`, if `grad_output` has another shape than the loss, and if `out` has the
+        wrong shape or dtype, is read-only, or overlaps an input without being `predictions`;
+        nothing is written then.
+
+    See Also
+    --------
+    mse_loss, mse_loss_backward
+
+    Notes
+    -----
+    The error bounds are those of the two functions.
+
+    Examples
+    --------
+    >>> import losses
+    >>> loss, gradient = losses.mse_loss_value_and_grad([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
+    >>> loss, gradient.round(3)
+    (np.float64(3.3333333333333335), array([0.   , 0.667, 2.   ]))
+    """
+    return value_and_grad(
+        MSE, (predictions, target), weight, reduction, grad_output=grad_output, out=out
+    )
 
 
 @public
@@ -176,10 +253,7 @@ def mse_loss_hvp(
     >>> losses.mse_loss_hvp([1.0, -1.0], [1.0, 2.0], [0.0, 0.0])
     array([ 1., -1.])
     """
-    predictions, target, weight, dtype, divisor = checked(predictions, target, weight, reduction)
-    vector = vector_for(vector, predictions=predictions)
-    grads = unit_backward(reduction, divisor, dtype)
-    return elementwise(_curvature, predictions, weight, grads, vector, dtype=dtype)
+    return hessian_diagonal(MSE, (predictions, target), weight, reduction, vector=vector)
 
 
 @public
@@ -228,17 +302,4 @@ def mse_loss_hessian_diagonal(
     >>> losses.mse_loss_hessian_diagonal([1.0, 2.0], [0.0, 0.0], weight=[3.0, 1.0])
     array([1.5, 0.5])
     """
-    predictions, target, weight, dtype, divisor = checked(predictions, target, weight, reduction)
-    grads = unit_backward(reduction, divisor, dtype)
-    return elementwise(_curvature, predictions, weight, grads, dtype=dtype)
-
-
-def _curvature(
-    predictions: Array, weight: Array | None, grads: Array, vector: Array | None = None
-) -> Array:
-    """Return w, times a vector if there is one, and times twice the share of each loss at last."""
-    curvature = np.ones_like(predictions) if vector is None else vector.copy()
-    if weight is not None:
-        curvature *= weight
-    curvature *= 2 * grads
-    return curvature
+    return hessian_diagonal(MSE, (predictions, target), weight, reduction)
