@@ -28,7 +28,9 @@ def test_the_loss_is_that_of_f_and_the_gradient_that_of_f_backward(name, reducti
     assert_same(found, loss)
     assert_same(gradient, backward(grad, *arrays, reduction=reduction))
     ones = np.ones(np.shape(loss))
-    assert_same(fused(*arrays, reduction=reduction)[1], backward(ones, *arrays, reduction=reduction))
+    assert_same(
+        fused(*arrays, reduction=reduction)[1], backward(ones, *arrays, reduction=reduction)
+    )
 
 
 @every_loss

@@ -36,11 +36,13 @@ def pieces(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -
     ]
 
 
-def over_entries(
-    new_kernel: Callable[[], Kernel], shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> list[Any]:
+def over_entries(kernel: Kernel, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Any]:
     """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
-    return run(new_kernel, blocks(shape, 8, dtype.itemsize), worker_count(None))
+    found = blocks(shape, 8, dtype.itemsize)
+    if len(found) == 1:  # no schedule, which takes a small array more time than its formula
+        with np.errstate(all="ignore"):
+            return [kernel(found[0])]
+    return run(lambda: kernel, found, worker_count(None))
 
 
 def elementwise(
@@ -58,5 +60,5 @@ def elementwise(
     def kernel(block: Block) -> None:
         result.reshape(-1)[block.start : block.stop] = formula(*pieces(arrays, block, dtype))
 
-    over_entries(lambda: kernel, x.shape, dtype)
+    over_entries(kernel, x.shape, dtype)
     return scalar_or_array(result)

@@ -1,6 +1,7 @@
 """Losses entry by entry: one driver makes every function of a loss from its formulas.
 
-The formulas of a loss work on one block of each array, 1-D, in the dtype of the computation:
+The formulas of a loss work on one block of each array, 1-D, in the dtype of the computation, and
+return arrays of their own:
 
     shared(*arrays, *options)   what the others have in common, a tuple
     loss(*shared)               the loss
@@ -57,6 +58,39 @@ def residual(predictions: Array, target: Array, *options: Any) -> tuple[Any, ...
     return (predictions - target, *options)
 
 
+class Weights(NamedTuple):
+    """The weights of a block, and which are 0: these entries are absent, whatever they hold."""
+
+    weight: Array | None
+    absent: Array | None  # None where every weight is above 0 and finite
+
+    def times(self, value: Array) -> Array:
+        """Return the product, in place, in which 0 * inf is 0, as is an entry that is absent."""
+        if self.weight is None:
+            return value
+        if self.absent is None:
+            value *= self.weight
+            return value
+        return self.without_absent(times(self.weight, value))
+
+    def without_absent(self, value: Array) -> Array:
+        """Return the value, in place: 0 where an entry is absent."""
+        if self.absent is not None:
+            value[self.absent] = 0
+        return value
+
+
+UNWEIGHTED = Weights(None, None)
+
+
+def weights_of(weight: Array | None) -> Weights:
+    """Return the weights of a block."""
+    if weight is None:
+        return UNWEIGHTED
+    plain = np.minimum.reduce(weight) > 0 and np.maximum.reduce(weight) < np.inf
+    return Weights(weight, None if plain else weight == 0)
+
+
 class Problem(NamedTuple):
     """The arguments of a loss, checked."""
 
@@ -79,13 +113,10 @@ class Problem(NamedTuple):
         """The arrays that a model produces."""
         return self.arrays[: self.of.produced]
 
-    def block(self, block: Block) -> tuple[tuple[Any, ...], Array | None, Array | None]:
-        """Return what the formulas share of a block, its weights, and which of these are 0."""
+    def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
+        """Return what the formulas share of a block, and its weights."""
         *arrays, weight = pieces([*self.arrays, self.weight], block, self.dtype)
-        absent = None
-        if weight is not None and np.count_nonzero(weight) < weight.size:
-            absent = weight == 0
-        return self.of.shared(*arrays, *self.options), weight, absent
+        return self.of.shared(*arrays, *self.options), weights_of(weight)
 
 
 def forward(
@@ -125,9 +156,9 @@ def backward_of_each(
     results = [np.empty(array.shape, result_dtype(array)) for array in problem.produced]
 
     def kernel(block: Block) -> None:
-        _write(problem, block, problem.block(block), grads, results)
+        _write(problem, block, *problem.block(block), grads, results)
 
-    over_entries(lambda: kernel, problem.shape, problem.dtype)
+    over_entries(kernel, problem.shape, problem.dtype)
     return [scalar_or_array(result) for result in results]
 
 
@@ -180,22 +211,22 @@ def hessian_diagonal(
     assert curvature is not None
 
     def kernel(block: Block) -> None:
-        shared, weight, absent = problem.block(block)
+        shared, weights = problem.block(block)
         grad, along = pieces([grads, vector], block, problem.dtype)
-        product = np.ones(block.stop - block.start, problem.dtype) if along is None else along
+        product = problem.dtype.type(1) if along is None else along
         # The vector comes first, small weights after it, and numbers last: no product leaves the
         # range of the dtype early.
         factors = curvature(*shared)
         arrays = [factor for factor in factors if np.ndim(factor)]
         numbers = [factor for factor in factors if not np.ndim(factor)]
-        weights = [grad] if weight is None else [weight, grad]
-        for factor in (*arrays, *weights, *numbers):
+        last = [grad] if weights.weight is None else [weights.weight, grad]
+        for factor in (*arrays, *last, *numbers):
             product = product * factor
-        if absent is not None:
-            product[absent] = 0
-        result.reshape(-1)[block.start : block.stop] = product
+        part = result.reshape(-1)[block.start : block.stop]
+        part[...] = product
+        weights.without_absent(part)
 
-    over_entries(lambda: kernel, problem.shape, problem.dtype)
+    over_entries(kernel, problem.shape, problem.dtype)
     return scalar_or_array(result)
 
 
@@ -208,43 +239,51 @@ def _checked(
 ) -> Problem:
     """Return the problem once every argument is right."""
     reduction_name(reduction)
-    named: dict[str, Any] = {}
-    for place, (name, array) in enumerate(zip(loss.arrays, arrays, strict=True)):
+    names, checked = loss.arrays, list[Any]()
+    for name, array in zip(names, arrays, strict=True):
         if array is not None:
-            named[name] = (floating if place < loss.produced else real)(**{name: array})
-    target = named["target"]
-    same_shape(**{name: a for name, a in named.items() if name != "pos_weight"})
-    if "pos_weight" in named:
-        named["pos_weight"] = fits(target, pos_weight=named["pos_weight"])
+            array = (floating if len(checked) < loss.produced else real)(**{name: array})
+        checked.append(array)
+    place = names.index("target")
+    target, shape = checked[place], checked[0].shape
+    for array in checked[1 : place + 1]:
+        if array.shape != shape:
+            same_shape(**dict(zip(names[: place + 1], checked, strict=False)))
+    for later in range(place + 1, len(names)):
+        if checked[later] is not None:
+            checked[later] = fits(target, **{names[later]: checked[later]})
+    divisor: Any = target.size
     if weight is not None and loss.mean_of_entries:
         weight = fits(target, weight=weight)
     elif weight is not None:
         weight = real(weight=weight)
-        same_shape(weight=weight, **{loss.arrays[0]: named[loss.arrays[0]]})
+        if weight.shape != shape:
+            same_shape(weight=weight, **{names[0]: checked[0]})
+        if reduction == "mean":
+            with np.errstate(all="ignore"):
+                divisor = total(weight)
     for name, check in loss.domains.items():
-        check(weight, **{name: named[name]})
-    divisor: Any = target.size
-    if weight is not None and not loss.mean_of_entries:
-        with np.errstate(all="ignore"):
-            divisor = total(weight)
-    dtype = _dtype(loss, named, weight)
-    given = [named.get(name) for name in loss.arrays]
-    return Problem(loss, given, weight, options, reduction, divisor, dtype)
+        check(weight, **{name: checked[names.index(name)]})
+    dtype = _dtype(loss, checked, target, weight)
+    return Problem(loss, checked, weight, options, reduction, divisor, dtype)
 
 
-def _dtype(loss: Entrywise, named: Mapping[str, Array], weight: Array | None) -> np.dtype[Any]:
+def _dtype(
+    loss: Entrywise, arrays: Sequence[Array], target: Array, weight: Array | None
+) -> np.dtype[Any]:
     """Return the dtype of the computation.
 
     A target widens it, unless it holds integers of a small domain; so do weights that count in
     the mean.
     """
-    target = named["target"]
-    widening = [computation_dtype(named[name]) for name in loss.arrays[: loss.produced]]
-    if is_floating(target.dtype) or "target" not in loss.domains:
-        widening.append(target.dtype)
+    dtype = computation_dtype(arrays[0])
+    for array in arrays[1 : loss.produced]:
+        dtype = np.result_type(dtype, computation_dtype(array))
+    if target.dtype != dtype and (is_floating(target.dtype) or "target" not in loss.domains):
+        dtype = np.result_type(dtype, target.dtype)
     if weight is not None and not loss.mean_of_entries:
-        widening.append(weight.dtype)
-    return np.result_type(*widening)
+        dtype = np.result_type(dtype, weight.dtype)
+    return dtype
 
 
 def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
@@ -259,36 +298,41 @@ def _evaluate(
     problem: Problem, grads: Array | None = None, results: Sequence[Array] = ()
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write those of the arrays."""
-    dtype = widest_dtype(*problem.produced)
+    dtype = (
+        widest_dtype(*problem.produced)
+        if problem.of.produced > 1
+        else result_dtype(problem.arrays[0])
+    )
     losses = losses_for(problem.reduction, problem.shape, dtype)
 
     def kernel(block: Block) -> Any:
-        shared, weight, absent = problem.block(block)
-        each = times(weight, problem.of.loss(*shared))
-        if absent is not None:
-            each[absent] = 0
+        shared, weights = problem.block(block)
+        each = weights.times(problem.of.loss(*shared))
         if grads is not None:
-            _write(problem, block, (shared, weight, absent), grads, results)
+            _write(problem, block, shared, weights, grads, results)
         return keep(losses, block, each)
 
-    sums = over_entries(lambda: kernel, problem.shape, problem.dtype)
+    sums = over_entries(kernel, problem.shape, problem.dtype)
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)
 
 
 def _write(
     problem: Problem,
     block: Block,
-    found: tuple[tuple[Any, ...], Array | None, Array | None],
+    shared: tuple[Any, ...],
+    weights: Weights,
     grads: Array,
     results: Sequence[Array],
 ) -> None:
     """Write one block of the gradients."""
-    shared, weight, absent = found
-    (grad,) = pieces([grads], block, problem.dtype)
+    grad = grads[block.at].reshape(-1) if grads.ndim else grads
     slopes = problem.of.slope(*shared)
     for result, slope in zip(results, slopes if len(results) > 1 else (slopes,), strict=True):
-        gradient = times(weight, slope) * grad
-        if absent is not None:
-            gradient[absent] = 0
-        part = result[(*block.at, ...)]
-        part[...] = gradient.reshape(part.shape)
+        if weights.weight is not None:
+            slope = weights.times(slope)
+        if result.dtype == problem.dtype and result.flags.c_contiguous:
+            gradient = result.reshape(-1)[block.start : block.stop]
+            weights.without_absent(np.multiply(slope, grad, out=gradient))
+        else:
+            part = result[(*block.at, ...)]
+            part[...] = weights.without_absent(slope * grad).reshape(part.shape)
