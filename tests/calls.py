@@ -6,109 +6,40 @@ come as another object that holds the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays, from_dtype
-from tests.dtypes import BFLOAT16, FLOAT8, NARROW, end, is_floating, rounded
+from tests.domains import (
+    FLOATS,
+    INTEGERS,
+    REALS,
+    Domain,
+    Option,
+    booleans,
+    entries,
+    filled,
+    narrower,
+    reals,
+    reductions,
+    shapes,
+    shapes_of,
+    unit_interval,
+    weights,
+)
+from tests.dtypes import NARROW, is_floating
 from tests.layouts import LAYOUTS
+from tests.switches import FUSED_TAKE_GRAD_OUTPUT, WEIGHT_0_IS_ABSENT
 
 Arguments = dict[str, Any]
 
-FLOATS = [*(np.dtype(code) for code in "efdg"), BFLOAT16, *FLOAT8[:2]]
-INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
-POINTS = ("x", "log_probs", "logits", "probs", "predictions")
 LAYER = ("inputs", "linear_weight", "linear_bias")
 WEIGHTS = ("weight", "pos_weight")
-ARRAYS = ("grad_output", *POINTS, *LAYER, "target", *WEIGHTS)
-REALS = [*FLOATS, *FLOATS, *INTEGERS, np.dtype(bool)]
-
-sides = st.sampled_from([2, 3] * 6 + [1, 1, 0])
-
-
-def shapes_of(dimensions: list[int]) -> st.SearchStrategy[tuple[int, ...]]:
-    """Draw a shape of so many dimensions."""
-    return st.sampled_from(dimensions).flatmap(lambda n: st.tuples(*[sides] * n))
-
-
-shapes = shapes_of([1, 2, 2, 3, 0])
 # Few classes are laid out in columns, 70 in rows; about as many as a label of 8 bits has numbers.
 MANY = [127, 128, 129, 255, 256, 257]
 class_counts = st.sampled_from([2, 3, 5] * 5 + [70, 70, 70, 1, 0, *MANY])
-reductions = st.sampled_from(["none", "mean", "sum"])
-booleans = st.sampled_from([False, True])
-
-SPECIAL = [np.nan, np.inf, -np.inf, np.inf, -np.inf, 0.0, -0.0, 1.0, 80.0, -80.0, 700.0, 1e4]
-
-
-def entries(dtype: np.dtype, wild: bool) -> st.SearchStrategy[Any]:
-    """Draw numbers of a dtype: eighths from -3 to 3, or anything."""
-    if dtype.kind == "b":
-        return booleans
-    if dtype.kind in "iu":
-        small = st.integers(-3 if dtype.kind == "i" else 0, 3)
-        return from_dtype(dtype) if wild else small
-    small = st.integers(-24, 24).map(lambda n: n / 8)
-    if not wild:
-        return small
-    # A longdouble in the range of float64, which the bounds of intervals do not leave.
-    limits = dtype if dtype.itemsize < 8 else np.float64
-    names = ("max", "smallest_normal", "smallest_subnormal", "eps")
-    largest, normal, subnormal, eps = (float(end(limits, name)) for name in names)
-    special = st.sampled_from([*SPECIAL, largest, -largest, normal, -subnormal, eps])
-    return st.one_of(small, special, st.floats(width=width(dtype)))
-
-
-def width(dtype: np.dtype) -> int:
-    """Return the bits of the numbers to draw, which are rounded to dtypes that NumPy has not."""
-    return 32 if dtype in NARROW[1:] else min(8 * dtype.itemsize, 64)
-
-
-def filled(
-    dtype: np.dtype, shape: tuple[int, ...], elements: st.SearchStrategy[Any]
-) -> st.SearchStrategy[np.ndarray]:
-    """Draw arrays, small ones entry by entry."""
-    few = int(np.prod(shape)) <= 12
-    if dtype in NARROW[1:]:
-        return filled(np.dtype(np.float32), shape, elements).map(lambda x: rounded(x, dtype))
-    return arrays(dtype, shape, elements=elements, fill=st.nothing() if few else None)
-
-
-@st.composite
-def reals(draw: st.DrawFn, shape: tuple[int, ...], dtypes: list[np.dtype] = REALS) -> np.ndarray:
-    """Draw real numbers of any dtype."""
-    dtype = draw(st.sampled_from(dtypes))
-    wild = draw(st.sampled_from([False, False, True]))
-    return draw(filled(dtype, shape, entries(dtype, wild)))
-
-
-@st.composite
-def unit_interval(
-    draw: st.DrawFn, shape: tuple[int, ...], dtypes: list[np.dtype] = REALS
-) -> np.ndarray:
-    """Draw numbers in [0, 1] of any dtype."""
-    dtype = draw(st.sampled_from(dtypes))
-    if not is_floating(dtype):
-        return draw(filled(dtype, shape, st.integers(0, 1)))
-    eighths = st.integers(0, 8).map(lambda n: n / 8)
-    anywhere = st.floats(0, 1, width=width(dtype))
-    elements = eighths if draw(booleans) else st.one_of(eighths, anywhere)
-    return draw(filled(dtype, shape, elements))
-
-
-@st.composite
-def weights(draw: st.DrawFn, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Draw weights, among them 0 and sometimes anything, or None."""
-    kind = draw(st.sampled_from(["none", "some", "some", "real"]))
-    if kind == "none":
-        return None
-    if kind == "real":
-        return draw(reals(shape))
-    dtype = draw(st.sampled_from(FLOATS))
-    return draw(filled(dtype, shape, st.sampled_from([0, 1, 0.5, 0, 1.125, 2])))
 
 
 @st.composite
@@ -145,11 +76,11 @@ def labels(draw: st.DrawFn, samples: tuple[int, ...], classes: int) -> tuple[np.
 
 
 @st.composite
-def labelled(draw: st.DrawFn, smoothed: bool) -> Arguments:
+def labelled(draw: st.DrawFn, first: str, smoothed: bool) -> Arguments:
     """Draw the arguments of nll_loss or, with smoothing, of cross_entropy."""
     x, axis = draw(scores())
     return {
-        "logits" if smoothed else "log_probs": x,
+        first: x,
         **draw(targets_of(x.shape, axis, smoothed)),
         "axis": draw(ways_to_name(axis, x.ndim, min(1, x.ndim - 1))),
     }
@@ -221,15 +152,14 @@ def eighths(draw: st.DrawFn, shape: tuple[int, ...], others: Sequence[float] = (
 
 
 @st.composite
-def along_axis(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the arguments of softmax, log_softmax or their gradients."""
+def along_axis(draw: st.DrawFn, first: str) -> Arguments:
+    """Draw the arguments of softmax and log_softmax, or of their gradients, which take results."""
     x = draw(reals(draw(shapes)))
     axis = draw(st.integers(0, max(x.ndim - 1, 0)))
-    if name == "softmax_backward" and draw(st.sampled_from([True, True, True, False])):
+    if first == "probs" and draw(st.sampled_from([True, True, True, False])):
         x = distribution(x, axis)
-    point = {"softmax_backward": "probs", "log_softmax_backward": "log_probs"}.get(name, "x")
     ways = ways_to_name(axis, max(x.ndim, 1), max(x.ndim - 1, 0))
-    return {point: x, "axis": draw(ways.map(lambda axis: -1 if axis is None else axis))}
+    return {first: x, "axis": draw(ways.map(lambda axis: -1 if axis is None else axis))}
 
 
 def distribution(x: np.ndarray, axis: int) -> np.ndarray:
@@ -256,58 +186,44 @@ def over_axes(draw: st.DrawFn) -> Arguments:
     return {"x": x, "axis": axis, "keepdims": draw(booleans)}
 
 
-# What each loss of entries calls its first array, where that and the target lie.
-PAIRS = {
-    "binary_cross_entropy": ("probs", unit_interval, unit_interval),
-    "binary_cross_entropy_with_logits": ("logits", reals, unit_interval),
-    "mse_loss": ("predictions", reals, reals),
-    "l1_loss": ("predictions", reals, reals),
-}
+def single(first: str) -> st.SearchStrategy[Arguments]:
+    """Draw the argument of a function of single entries, or of its gradient."""
+    return shapes.flatmap(reals).map(lambda x: {first: x})
 
 
 @st.composite
-def paired(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the arguments of a loss of entries, each with a target."""
-    first, numbers, targets = PAIRS[name]
+def of_entries(
+    draw: st.DrawFn,
+    arrays: dict[str, Domain],
+    weight: str,
+    factors: tuple[str, ...],
+    options: dict[str, Option],
+) -> Arguments:
+    """Draw the arguments of a loss entry by entry; what is a factor alone may broadcast."""
     shape = draw(shapes)
-    arguments = {first: draw(numbers(shape)), "target": draw(targets(shape))}
-    for weight in WEIGHTS if name.endswith("with_logits") else WEIGHTS[:1]:
-        fitting = narrower(shape) if name.startswith("binary") else st.just(shape)
-        arguments[weight] = draw(weights(draw(fitting)))
-    return {**arguments, "reduction": draw(reductions)}
+    arguments: Arguments = {name: draw(domain.draw(shape)) for name, domain in arrays.items()}
+    for name in ("weight", *factors):
+        wide = name == "weight" and weight == "in the mean"
+        arguments[name] = draw(weights(shape if wide else draw(narrower(shape))))
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
+    return {**arguments, **values, "reduction": draw(reductions)}
 
 
-@st.composite
-def narrower(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Draw a shape that broadcasts to another."""
-    kept = shape[draw(st.integers(0, len(shape))) :]
-    return tuple(draw(st.sampled_from([size, size, 1])) for size in kept)
+def with_anything_absent(row: Any, arguments: Arguments) -> Arguments:
+    """Return the arguments with what no domain holds where the weight is 0."""
+    weight = np.asarray(arguments["weight"])
+    absent = np.broadcast_to(weight == 0, arguments[first_name(arguments)].shape)
+    found = dict(arguments)
+    for name in row.arrays:
+        found[name] = arguments[name].copy()
+        found[name][absent] = np.nan if is_floating(found[name].dtype) else 7
+    return found
 
 
-@st.composite
-def single(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the argument of sigmoid, log_sigmoid or their gradients."""
-    return {"probs" if name == "sigmoid_backward" else "x": draw(reals(draw(shapes)))}
-
-
-def arguments_of(name: str) -> st.SearchStrategy[Arguments]:
-    """Draw what a function takes besides grad_output and out."""
-    forward = name.removesuffix("_backward").removesuffix("_value_and_grad")
-    if forward == "linear_cross_entropy":
-        return linear()
-    if forward in ("nll_loss", "cross_entropy"):
-        return labelled(smoothed=forward == "cross_entropy")
-    if forward == "logsumexp":
-        return over_axes()
-    if forward in ("softmax", "log_softmax"):
-        return along_axis(name)
-    return single(name) if "sigmoid" in forward else paired(forward)
-
-
-def as_arrays(arguments: Arguments) -> Arguments:
-    """Return the arguments with copies of what they hold, as arrays."""
+def as_arrays(names: Collection[str], arguments: Arguments) -> Arguments:
+    """Return the arguments with copies of what they hold, as arrays where they are named."""
     return {
-        name: np.array(value) if name in ARRAYS and value is not None else value
+        name: np.array(value) if name in names and value is not None else value
         for name, value in arguments.items()
     }
 
@@ -399,18 +315,17 @@ def in_some_form(draw: st.DrawFn, array: np.ndarray) -> Any:
 
 
 @st.composite
-def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
+def overlapping(draw: st.DrawFn, row: Any, arguments: Arguments) -> Arguments:
     """Draw the arguments with two arrays that share memory, if two have one shape and dtype."""
     found = [key for key, value in arguments.items() if isinstance(value, np.ndarray)]
     for first, second in pairwise(found):
         a, b = arguments[first], arguments[second]
         if b.size and (a.shape, a.dtype) == (b.shape, b.dtype) and draw(booleans):
-            # Numbers that are good for both, the first's one entry later or not. A target has the
-            # narrowest range, and a weight may be anything; but the products of a layer's arrays
-            # must be exact, so their numbers are made probabilities.
+            # Numbers that are good for both, the first's one entry later or not.
             later = draw(st.integers(0, 1))
-            layer = first in LAYER and second == "target" and is_floating(b.dtype)
-            good = probable(a) if layer else a if second in WEIGHTS else b
+            good = good_for_both(row, arguments, first, second)
+            if good is None:
+                continue
             memory = np.append(good, good.flat[0])
             return {
                 **arguments,
@@ -420,20 +335,37 @@ def overlapping(draw: st.DrawFn, arguments: Arguments) -> Arguments:
     return arguments
 
 
+def good_for_both(row: Any, arguments: Arguments, first: str, second: str) -> np.ndarray | None:
+    """Return the numbers of one of two arrays that may be those of the other, if there are any.
+
+    A weight may be anything; of losses over classes a target has the narrowest range, but the
+    products of a layer's arrays must be exact, so their numbers are made probabilities.
+    """
+    a, b = arguments[first], arguments[second]
+    domains = [row.arrays[name] for name in (first, second) if row.arrays.get(name)]
+    if first in LAYER and second == "target" and is_floating(b.dtype):
+        return probable(a)
+    for numbers in (a, b) if second in WEIGHTS else (b, a):
+        if all(domain.holds(numbers).all() for domain in domains):
+            return numbers
+    return None
+
+
 @st.composite
 def out_for(draw: st.DrawFn, arguments: Arguments) -> Any:
-    """Draw an array that may receive the gradient of the logits, or None."""
-    logits = arguments["logits"]
-    plain = np.asarray(logits)
+    """Draw what may receive the gradient of the first array: this itself, another, or None."""
+    name = first_name(arguments)
+    first = arguments[name]
+    plain = np.asarray(first)
     floating = is_floating(plain.dtype)
     dtype = plain.dtype.newbyteorder("=") if floating else np.dtype(np.float64)
-    kind = draw(st.sampled_from(["none", "logits", "logits", "fresh", *LAYOUTS]))
+    kind = draw(st.sampled_from(["none", "itself", "itself", "fresh", *LAYOUTS]))
     if kind == "none":
         return None
-    if kind == "logits" and floating and isinstance(logits, np.ndarray) and logits.flags.writeable:
-        others = [value for key, value in arguments.items() if key != "logits"]
-        if not any(np.shares_memory(logits, memory_of(value)) for value in others):
-            return logits
+    if kind == "itself" and floating and isinstance(first, np.ndarray) and first.flags.writeable:
+        others = [value for key, value in arguments.items() if key != name]
+        if not any(np.shares_memory(first, memory_of(value)) for value in others):
+            return first
     fresh = np.full(plain.shape, 7, dtype)
     if kind in LAYOUTS and kind != "read-only":
         fresh = np.asarray(LAYOUTS[kind](fresh))  # for flip makes a scalar of a 0-D array
@@ -448,17 +380,31 @@ def memory_of(value: Any) -> np.ndarray:
 
 
 @st.composite
-def calls(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the arguments of a call that a function must answer; grad_output is the first."""
-    arguments = draw(arguments_of(name))
-    if name.endswith("_backward"):
-        shape = value_shape(arguments)
-        arguments = {"grad_output": draw(reals(shape)), **arguments}
+def in_some_forms(draw: st.DrawFn, row: Any, arguments: Arguments) -> Arguments:
+    """Draw the arguments as other objects with the same numbers, or in memory that they share."""
     if draw(st.sampled_from([False, False, True])):
-        arguments = draw(overlapping(arguments))
-    for argument, value in arguments.items():
-        if isinstance(value, np.ndarray) and draw(st.sampled_from([False, False, True])):
-            arguments[argument] = draw(in_some_form(value))
-    if name.endswith("_and_grad") and "logits" in arguments:
+        arguments = draw(overlapping(row, arguments))
+    return {
+        name: draw(in_some_form(value))
+        if isinstance(value, np.ndarray) and draw(st.sampled_from([False, False, True]))
+        else value
+        for name, value in arguments.items()
+    }
+
+
+@st.composite
+def calls(draw: st.DrawFn, row: Any, what: str) -> Arguments:
+    """Draw the arguments of a call that a function of the table, or its derivative, must answer."""
+    arguments = draw(row.draw(row.point(what)))
+    if what == "backward":
+        arguments = {"grad_output": draw(reals(value_shape(arguments))), **arguments}
+    if what == "value_and_grad" and FUSED_TAKE_GRAD_OUTPUT:
+        arguments["grad_output"] = draw(st.none() | reals(value_shape(arguments)))
+    absent = WEIGHT_0_IS_ABSENT and row.kind == "entrywise" and arguments["weight"] is not None
+    if absent and draw(booleans):
+        arguments = with_anything_absent(row, arguments)
+    else:
+        arguments = draw(in_some_forms(row, arguments))
+    if what == "value_and_grad" and len(row.differentiated) == 1:
         arguments["out"] = draw(out_for(arguments))
     return arguments

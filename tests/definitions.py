@@ -1,35 +1,39 @@
 """What every function means: the formulas of docs/semantics.md, row by row, in intervals.
 
-`expected` is the whole of it. Nothing here is taken from the library, and where the semantics say
+`expected` is the whole of it, for a row of tests/table.py, which has the formulas of the losses
+entry by entry. Nothing here is taken from the library, and where the semantics say
 nothing (rows of probabilities that are none, infinite weights) anything is right.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from tests.calls import LAYER
 from tests.dtypes import NARROW, end, is_floating, widest
 from tests.intervals import Interval, anything, exactly, rounded, select, times
+from tests.switches import WEIGHT_0_IS_ABSENT
 
 
-def expected(name: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
-    """Return what a function may return for a valid call of arrays and options.
+def expected(row: Any, what: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
+    """Return what a function of the table, or its derivative, may return for a valid call.
 
     The intervals of its value, its gradients or both have the shape and the dtype of the result.
     """
     arguments = {key: arguments[key] for key in arguments if key not in ("out", "workers")}
     with np.errstate(all="ignore"):
-        if name in DEFINITIONS:
-            found = parts(DEFINITIONS[name](**arguments))
+        if what == "value_and_grad":
+            grad_output = arguments.pop("grad_output", None)
+            value = row.value(**arguments)
+            if grad_output is None:
+                grad_output = np.ones(value.low.shape)
+            found = (value, *parts(row.gradient(grad_output, **arguments)))
         else:
-            loss = name.removesuffix("_value_and_grad")
-            value = DEFINITIONS[loss](**arguments)
-            ones = np.ones(value.low.shape)
-            found = (value, *parts(DEFINITIONS[f"{loss}_backward"](ones, **arguments)))
-        dtypes = result_dtypes(name, arguments)
+            found = parts((row.gradient if what else row.value)(**arguments))
+        dtypes = result_dtypes(row, what, arguments)
         return tuple(part.to(dtype) for part, dtype in zip(found, dtypes, strict=True))
 
 
@@ -41,20 +45,16 @@ def parts(found: Interval | tuple[Interval, ...]) -> tuple[Interval, ...]:
 # Dtypes
 
 
-def result_dtypes(name: str, arguments: dict[str, Any]) -> list[np.dtype]:
-    """Return the dtype of each part of the result: the first array's, or, of a layer, its array's.
+def result_dtypes(row: Any, what: str, arguments: dict[str, Any]) -> list[np.dtype]:
+    """Return the dtype of each part of the result: a gradient has that of its own array.
 
-    The value of a layer has the one that NumPy gives to a product of its arrays.
+    The value of several arrays has the one that NumPy gives to their product.
     """
-    differentiated = [arguments[key] for key in LAYER if arguments.get(key) is not None]
-    differentiated = differentiated or [
-        next(array for key, array in arguments.items() if key != "grad_output")
-    ]
-    gradients = [result_dtype(array) for array in differentiated]
+    names = row.differentiated if row.point(what) in row.differentiated else [row.point(what)]
+    arrays = [arguments[name] for name in names if arguments.get(name) is not None]
+    gradients = [result_dtype(array) for array in arrays]
     value = widest(*gradients)
-    if name.endswith("_backward"):
-        return gradients
-    return [value, *gradients] if name.endswith("_and_grad") else [value]
+    return {"": [value], "backward": gradients, "value_and_grad": [value, *gradients]}[what]
 
 
 def result_dtype(first: np.ndarray) -> np.dtype:
@@ -419,120 +419,68 @@ def log_sigmoid_backward(grad_output, x):
     return factor(grad_output, at.dtype) * logistic(at)[0]
 
 
+@dataclass(frozen=True)
+class Entries:
+    """A loss of single entries: its formulas, of intervals of its arrays and plain options.
+
+    A weight in the mean has the shape of the losses, widens the computation and is what the mean
+    divides by; one that is a factor broadcasts, and so do the other factors.
+    """
+
+    loss: Callable[..., Interval]
+    slopes: Callable[..., Interval | tuple[Interval, ...]]
+    arrays: tuple[str, ...]
+    differentiated: tuple[str, ...]
+    weight: str
+    factors: tuple[str, ...]
+
+    def value(self, *, reduction: str, **arguments: Any) -> Interval:
+        """Return the losses, reduced."""
+        w, divisor, given, options = self.intervals(**arguments)
+        loss = times(w, self.loss(*given, **options))
+        return reduced(unless_absent(w, loss), divisor, reduction)
+
+    def gradient(
+        self, grad_output: np.ndarray, *, reduction: str, **arguments: Any
+    ) -> tuple[Interval, ...]:
+        """Return the gradients of the differentiated arrays."""
+        w, divisor, given, options = self.intervals(**arguments)
+        grad = upstream(grad_output, divisor, reduction, w.dtype)
+        # The binary losses multiply by a weight of 0 what may have overflowed.
+        product = times if self.weight == "in the mean" else operator.mul
+        slopes = parts(self.slopes(*given, **options))
+        return tuple(unless_absent(w, product(w, slope) * grad, grad) for slope in slopes)
+
+    def intervals(
+        self, *, weight: np.ndarray | None, **arguments: Any
+    ) -> tuple[Interval, Interval, list[Interval], dict[str, Any]]:
+        """Return the weight, what the mean divides by, the arrays, and factors with options."""
+        arrays = {name: arguments.pop(name) for name in self.arrays}
+        first = arrays[self.arrays[0]]
+        in_the_mean = self.weight == "in the mean"
+        dtype = computation_dtype(first, *arrays.values(), weight if in_the_mean else None)
+        w = entry_weight(weight, first, dtype)
+        divisor = count(first.size, dtype)
+        if in_the_mean and weight is not None and first.size:
+            divisor = w.to(wide_dtype(dtype)).sum(None)
+        given = [
+            exactly(numbers(array), dtype) if name in self.differentiated else rounded(array, dtype)
+            for name, array in arrays.items()
+        ]
+        factors = {name: entry_weight(arguments.pop(name), first, dtype) for name in self.factors}
+        return w, divisor, given, {**factors, **arguments}
+
+
+def unless_absent(w: Interval, value: Interval, grad: Interval | None = None) -> Interval:
+    """Return numbers, 0 where the weight is 0; of an upstream gradient of nan or inf maybe nan."""
+    if not WEIGHT_0_IS_ABSENT:
+        return value
+    zero = exactly(np.zeros(value.low.shape), value.dtype)
+    if grad is not None:
+        zero = replace(zero, nan=np.broadcast_to(grad.nan | grad.may_be_infinite, zero.low.shape))
+    return select(w.is_zero, zero, value)
+
+
 def entry_weight(weight: np.ndarray | None, like: np.ndarray, dtype: np.dtype) -> Interval:
     """Return the weight of each entry, 1 by default."""
     return factor(np.broadcast_to(1 if weight is None else weight, like.shape), dtype)
-
-
-def binary_cross_entropy(probs, target, weight, reduction):
-    dtype = computation_dtype(probs, target)
-    p, t, w = (
-        exactly(numbers(probs), dtype),
-        rounded(target, dtype),
-        entry_weight(weight, probs, dtype),
-    )
-    yes = p.increasing(lambda end: np.maximum(np.log(end), -100))
-    no = (-p).increasing(lambda end: np.maximum(np.log1p(end), -100))
-    return reduced(-times(w, t * yes + (1 - t) * no), count(probs.size, dtype), reduction)
-
-
-def binary_cross_entropy_backward(grad_output, probs, target, weight, reduction):
-    dtype = computation_dtype(probs, target)
-    p, t, w = (
-        exactly(numbers(probs), dtype),
-        rounded(target, dtype),
-        entry_weight(weight, probs, dtype),
-    )
-    bounded = (p * (1 - p)).increasing(lambda end: np.maximum(end, 1e-12))
-    grad = upstream(grad_output, count(probs.size, dtype), reduction, dtype)
-    return times(w, (p - t) / bounded) * grad
-
-
-def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reduction):
-    dtype = computation_dtype(logits, target)
-    x, t = exactly(numbers(logits), dtype), rounded(target, dtype)
-    w, positive = (entry_weight(each, logits, dtype) for each in (weight, pos_weight))
-    yes, no = logistic(-x)[1], logistic(x)[1]
-    loss = times(w, times(times(positive, t), yes) + times(1 - t, no))
-    return reduced(loss, count(logits.size, dtype), reduction)
-
-
-def binary_cross_entropy_with_logits_backward(
-    grad_output, logits, target, weight, pos_weight, reduction
-):
-    dtype = computation_dtype(logits, target)
-    x, t = exactly(numbers(logits), dtype), rounded(target, dtype)
-    w, positive = (entry_weight(each, logits, dtype) for each in (weight, pos_weight))
-    slope = (1 - t) * logistic(x)[0] - positive * t * logistic(-x)[0]
-    grad = upstream(grad_output, count(logits.size, dtype), reduction, dtype)
-    return w * slope * grad
-
-
-def residual(predictions, target, weight):
-    """Return predictions - target, the weights and what the mean divides by."""
-    dtype = computation_dtype(predictions, target, weight)
-    difference = exactly(numbers(predictions), dtype) - rounded(target, dtype)
-    w = entry_weight(weight, predictions, dtype)
-    divisor = count(predictions.size, dtype)
-    if weight is not None and predictions.size:
-        divisor = w.to(wide_dtype(dtype)).sum(None)
-    return difference, w, divisor
-
-
-def mse_loss(predictions, target, weight, reduction):
-    r, w, divisor = residual(predictions, target, weight)
-    size = absolute(r)
-    return reduced(times(w, size * size), divisor, reduction)
-
-
-def mse_loss_backward(grad_output, predictions, target, weight, reduction):
-    r, w, divisor = residual(predictions, target, weight)
-    return times(w, 2 * r) * upstream(grad_output, divisor, reduction, r.dtype)
-
-
-def l1_loss(predictions, target, weight, reduction):
-    r, w, divisor = residual(predictions, target, weight)
-    return reduced(times(w, absolute(r)), divisor, reduction)
-
-
-def l1_loss_backward(grad_output, predictions, target, weight, reduction):
-    r, w, divisor = residual(predictions, target, weight)
-    sign = Interval(np.sign(r.low), np.sign(r.high), r.nan, r.dtype)
-    return times(w, sign) * upstream(grad_output, divisor, reduction, r.dtype)
-
-
-def absolute(r: Interval) -> Interval:
-    """Return the sizes of numbers."""
-    ends = np.abs([r.low, r.high])
-    return Interval(np.where(r.may_be_zero, 0, ends.min(0)), ends.max(0), r.nan, r.dtype)
-
-
-DEFINITIONS = {
-    definition.__name__: definition
-    for definition in (
-        binary_cross_entropy,
-        binary_cross_entropy_backward,
-        binary_cross_entropy_with_logits,
-        binary_cross_entropy_with_logits_backward,
-        cross_entropy,
-        cross_entropy_backward,
-        l1_loss,
-        l1_loss_backward,
-        linear_cross_entropy,
-        linear_cross_entropy_backward,
-        log_sigmoid,
-        log_sigmoid_backward,
-        log_softmax,
-        log_softmax_backward,
-        logsumexp,
-        logsumexp_backward,
-        mse_loss,
-        mse_loss_backward,
-        nll_loss,
-        nll_loss_backward,
-        sigmoid,
-        sigmoid_backward,
-        softmax,
-        softmax_backward,
-    )
-}

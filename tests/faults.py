@@ -6,7 +6,7 @@ whatever the other arguments are, so that a call with several faults is refused 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from tests.calls import (
-    ARRAYS,
     LAYER,
     WEIGHTS,
     Arguments,
@@ -26,6 +25,7 @@ from tests.calls import (
 )
 from tests.dtypes import is_floating
 from tests.layouts import read_only
+from tests.switches import WEIGHT_0_IS_ABSENT
 
 Shape = tuple[int, ...]
 
@@ -49,14 +49,16 @@ def one_of(
         yield Fault(changes, (error,), (argument, *names))
 
 
-def faults(name: str, arguments: Arguments) -> list[list[Fault]]:
-    """Return the faults that a valid call of a function may have, by their kinds."""
-    plain = as_arrays(arguments)
-    kinds = [of_arrays(plain), of_shapes(name, plain), of_options(plain)]
+def faults(row: Any, what: str, arguments: Arguments) -> list[list[Fault]]:
+    """Return the faults that a valid call of a function or derivative may have, by their kinds."""
+    names = row.names_of_arrays()
+    plain = as_arrays(names, arguments)
+    arrays = [name for name in plain if name in names]
+    kinds = [of_arrays(arrays, what, plain), of_shapes(row, plain), of_options(row, plain)]
     if "ignore_index" in plain:
-        kinds.append(of_targets(name, plain))
-    if name.startswith("binary_cross_entropy"):
-        kinds.append(of_probabilities(plain))
+        kinds.append(of_targets(plain))
+    if row.kind == "entrywise":
+        kinds.append(of_domains(row, plain))
     if "out" in plain:
         kinds.append(of_out(plain))
     return [found for kind in kinds if (found := list(kind))]
@@ -69,13 +71,14 @@ NO_ARRAYS = [1j, "x", b"x", {}, {1.0}, object(), Decimal(1), [None], [[1.0], ["x
 RAGGED = [[[1.0], [1.0, 2.0]], [np.zeros(2), np.zeros(3)], [1.0, [2.0]], [[], [1]]]
 
 
-def of_arrays(arguments: Arguments) -> Iterator[Fault]:
+def of_arrays(names: list[str], what: str, arguments: Arguments) -> Iterator[Fault]:
     """Yield what no array of numbers is."""
-    for argument in (key for key in ARRAYS if key in arguments):
+    optional = [*WEIGHTS, "linear_bias", *(["grad_output"] if what == "value_and_grad" else [])]
+    for argument in names:
         value = arguments[argument]
         shape = () if value is None else value.shape
         no_numbers = [np.zeros(shape, dtype) for dtype in NO_NUMBERS]
-        nothing = [] if argument in (*WEIGHTS, "linear_bias") else [None]
+        nothing = [] if argument in optional else [None]
         masked = [np.ma.array(np.ones(shape), mask=mask) for mask in (False, True)]
         wrong = [*no_numbers, *NO_ARRAYS, *nothing, *masked, np.ma.masked]
         yield from one_of(argument, wrong, TypeError)
@@ -88,7 +91,7 @@ SHAPES: list[Shape] = [
 ]
 
 
-def of_shapes(name: str, arguments: Arguments) -> Iterator[Fault]:
+def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield arrays of shapes that do not fit."""
     first = first_name(arguments)
     shape = arguments[first].shape
@@ -108,13 +111,14 @@ def of_shapes(name: str, arguments: Arguments) -> Iterator[Fault]:
         yield from one_of("target", but(*fitting, dtype=int), ValueError)
         yield from one_of("weight", but((class_count(arguments),)), ValueError)
         yield from one_of(first, [1.0, 2, np.float32(1), np.zeros(())], ValueError)
-    elif "target" in arguments:
-        yield from one_of("target", but(shape), ValueError, first)
-        for weight in (key for key in WEIGHTS if key in arguments):
+    elif row.kind == "entrywise":
+        for other in (name for name in row.arrays if name != first):
+            yield from one_of(other, but(shape), ValueError, *row.arrays)
+        for weight in row.array_options:
             fitting = [shape]
-            if name.startswith("binary"):
+            if row.weight == "a factor":
                 fitting = [other for other in [*near, *SHAPES] if broadcasts(other, shape)]
-            yield from one_of(weight, but(*fitting), ValueError, "target", first)
+            yield from one_of(weight, but(*fitting), ValueError, *row.arrays)
 
 
 def of_layers(arguments: Arguments) -> Iterator[Fault]:
@@ -163,8 +167,14 @@ NO_NUMBER = [True, "0.1", [0.1], 0.1j, np.zeros(1), Decimal("0.1"), b"1", {}]
 NO_INTEGER = [1.5, 1.0, np.float64(1), np.True_, *NO_NUMBER]
 
 
-def of_options(arguments: Arguments) -> Iterator[Fault]:
+def of_options(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield options of a wrong type or out of their range."""
+    for name, option in (row.options or {}).items():
+        yield from one_of(name, option.outside, ValueError)
+        if not isinstance(option.values[0], bool):
+            no_number = [None, *NO_NUMBER]
+            others = [wrong for wrong in no_number if not any(wrong is v for v in option.values)]
+            yield from one_of(name, others, TypeError)
     options = {
         "reduction": (REDUCTIONS, []),
         "label_smoothing": (SMOOTHINGS, [None, np.True_, *NO_NUMBER]),
@@ -190,14 +200,15 @@ def of_options(arguments: Arguments) -> Iterator[Fault]:
 # Targets
 
 
-def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
+def of_targets(arguments: Arguments) -> Iterator[Fault]:
     """Yield labels that are none, and what may not be ignored."""
     shape, target = scores_shape(arguments), arguments["target"]
     if is_floating(target.dtype):
         yield from one_of("ignore_index", [0, 1, 2**70, np.int8(3)], ValueError)
         if target.size:
             wrong = [-0.5, np.nan, np.inf, -np.inf, -1e-30]
-            yield Fault(with_an_entry("target", target, wrong), (ValueError,), ("target",))
+            changes = with_an_entry("target", target, wrong, range(target.size))
+            yield Fault(changes, (ValueError,), ("target",))
         return
     mistaken = [np.zeros(target.shape, dtype) for dtype in (bool, "e", "f", "d", "g")]
     if target.ndim != len(shape):
@@ -208,7 +219,7 @@ def of_targets(name: str, arguments: Arguments) -> Iterator[Fault]:
             (TypeError, ValueError),
             ("target",),
         )
-    elif name.startswith("nll"):
+    elif "label_smoothing" not in arguments:  # nor class probabilities
         yield from one_of("target", mistaken[1:], TypeError)
     if target.size:
         changes = with_a_wrong_label(target, class_count(arguments), int(arguments["ignore_index"]))
@@ -240,16 +251,17 @@ def with_a_wrong_label(
     return {"target": target}
 
 
-def of_probabilities(arguments: Arguments) -> Iterator[Fault]:
-    """Yield probabilities that are none."""
-    outside = [-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0]
-    weight, target = arguments["weight"], arguments["target"]
+def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
+    """Yield numbers outside of their domain."""
+    weight, shape = arguments["weight"], arguments[first_name(arguments)].shape
     # A target of weight 0 may be anything.
-    seen = np.broadcast_to(1 if weight is None else weight, target.shape) != 0
-    for key, places in (("probs", None), ("target", np.flatnonzero(seen).tolist())):
-        if key in arguments and arguments[key].size and places != []:
-            changes = with_an_entry(key, arguments[key], outside, places)
-            yield Fault(changes, (ValueError,), (key,))
+    seen = np.flatnonzero(np.broadcast_to(1 if weight is None else weight, shape) != 0).tolist()
+    for name, domain in row.arrays.items():
+        every = name != "target" and not WEIGHT_0_IS_ABSENT
+        places = range(arguments[name].size) if every else seen
+        if domain.outside and places:
+            changes = with_an_entry(name, arguments[name], domain.outside, places)
+            yield Fault(changes, (ValueError,), (name,))
 
 
 @st.composite
@@ -257,12 +269,12 @@ def with_an_entry(
     draw: st.DrawFn,
     name: str,
     array: np.ndarray,
-    values: list[float],
-    places: list[int] | None = None,
+    values: Sequence[float],
+    places: Sequence[int],
 ) -> Arguments:
     """Draw an array with an entry that is one of some values, in one of some places."""
     wrong = array.astype(np.result_type(array, np.float32))
-    place = draw(st.sampled_from(range(array.size) if places is None else places))
+    place = draw(st.sampled_from(places))
     wrong.flat[place] = draw(st.sampled_from(values))
     return {name: wrong}
 
@@ -271,11 +283,12 @@ def with_an_entry(
 
 
 def of_out(arguments: Arguments) -> Iterator[Fault]:
-    """Yield what cannot receive the gradient of the logits."""
-    logits = arguments["logits"]
-    dtype = logits.dtype if is_floating(logits.dtype) else np.dtype(np.float64)
+    """Yield what cannot receive the gradient of the first array."""
+    name = first_name(arguments)
+    first = arguments[name]
+    dtype = first.dtype if is_floating(first.dtype) else np.dtype(np.float64)
     dtype = dtype.newbyteorder("=")
-    fresh = np.full(logits.shape, 7, dtype)
+    fresh = np.full(first.shape, 7, dtype)
     other = np.float32 if dtype.itemsize != 4 else np.float64
     wrong = [fresh.astype(another) for another in (other, int, complex, object, bool)]
     wrong += [fresh[np.newaxis], fresh[..., np.newaxis], read_only(fresh)]
@@ -298,16 +311,18 @@ def of_out(arguments: Arguments) -> Iterator[Fault]:
         np.ma.array(fresh),
     ]
     yield from one_of("out", objects, TypeError)
-    for argument in ("logits", "target", *WEIGHTS):
-        value = arguments.get(argument)
-        if value is not None and value.size and fresh.size:
-            yield Fault(sharing(argument, value, fresh), (ValueError,), ("out",))
+    for argument, value in arguments.items():
+        if argument != "out" and isinstance(value, np.ndarray) and value.size and fresh.size:
+            start = int(argument == name)  # for out may be this array itself
+            yield Fault(sharing(argument, value, fresh, start), (ValueError,), ("out",))
 
 
 @st.composite
-def sharing(draw: st.DrawFn, argument: str, value: np.ndarray, out: np.ndarray) -> Arguments:
+def sharing(
+    draw: st.DrawFn, argument: str, value: np.ndarray, out: np.ndarray, first: int
+) -> Arguments:
     """Draw out and an argument, with its numbers, that lies partly or wholly in out's memory."""
-    start = draw(st.integers(1 if argument == "logits" else 0, out.nbytes - 1))
+    start = draw(st.integers(first, out.nbytes - 1))
     memory = np.zeros(max(out.nbytes, start + value.nbytes), np.uint8)
     shared = memory[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
     shared[...] = value

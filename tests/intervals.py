@@ -74,6 +74,14 @@ class Interval:
         """Return an increasing function of the interval."""
         return _step(function(self.low), function(self.high), self.nan, self.dtype)
 
+    def monotone(self, function: Callable[[np.ndarray], np.ndarray]) -> Interval:
+        """Return an increasing function that rounds nothing, such as a sign or a bound."""
+        return replace(self, low=function(self.low), high=function(self.high))
+
+    def __abs__(self) -> Interval:
+        ends = np.abs([self.low, self.high])
+        return replace(self, low=np.where(self.may_be_zero, 0, ends.min(0)), high=ends.max(0))
+
     def sum(self, axis: int | None) -> Interval:
         """Return the sum along an axis: n roundings of the sum of the sizes, in any order."""
         terms = self.low.size if axis is None else self.low.shape[axis]

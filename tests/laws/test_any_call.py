@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from tests.calls import Convertible, as_arrays, calls, memory_of
 from tests.definitions import expected
 from tests.faults import faults
-from tests.laws.test_repository import MERGING
-from tests.rooms.helpers import call, parts
+from tests.rooms.helpers import parts
+from tests.table import FUNCTIONS, invoke
 
 import losses
 from losses._core import blocks, products
@@ -28,11 +28,8 @@ from losses._cross_entropy import linear_chunks, linear_layer
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
-# Partial results merge to what these return, and second derivatives are those of these gradients:
-# test_merging and test_curvature hold them against it.
-OTHERS = {"set_workers", "LinearGrads", *MERGING}
-OTHERS |= {name for name in losses.__all__ if name.endswith(("_hvp", "_hessian_diagonal"))}
-FUNCTIONS = sorted(set(losses.__all__) - OTHERS)
+# Second derivatives are those of these gradients: test_curvature holds them against these.
+FIRST = [name for name, (_, what) in FUNCTIONS.items() if what not in ("hvp", "hessian_diagonal")]
 MANY = 1000  # calls of each function in a deep profile: 27,000 in ten minutes
 DRAWN = Counter()
 
@@ -104,26 +101,27 @@ def anywhere(data, valid):
             assert surroundings() == before
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", FIRST)
 @settings(max_examples=min(settings().max_examples, MANY))
 @given(data=st.data())
 def test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it(name, data):
-    valid = data.draw(calls(name))
-    # Copied first, for the call may overwrite the logits.
-    answer = expected(name, as_arrays(valid))
-    found = faulty(data, name, valid)
+    row, what = FUNCTIONS[name]
+    valid = data.draw(calls(row, what))
+    # Copied first, for the call may overwrite its first array.
+    answer = expected(row, what, as_arrays(row.names_of_arrays(), valid))
+    found = faulty(data, faults(row, what, valid))
     arguments = {**valid, **found.changes}
     before = state(arguments)
     if found.errors:
         with anywhere(data, valid), pytest.raises(found.errors) as refusal:
-            call(name, **arguments)
+            invoke(name, arguments)
         assert re.search(rf"\b({'|'.join(found.names)})\b", str(refusal.value)), refusal.value
         DRAWN[f"refused with {refusal.type.__name__}"] += 1
     else:
         out = arguments.get("out")
         as_before = None if out is None else out.copy()
         with anywhere(data, valid):
-            result = parts(call(name, **arguments))
+            result = parts(invoke(name, arguments))
         assert_answer(result, answer, arguments)
         if out is not None:
             out[...] = as_before  # and with out itself nothing else has changed
@@ -139,11 +137,11 @@ class Faulty(NamedTuple):
     names: set
 
 
-def faulty(data, name, valid):
+def faulty(data, kinds):
     """Draw up to two faults, of different arguments."""
     found = Faulty({}, (), set())
     for _ in range(data.draw(st.sampled_from([0, 0, 1, 1, 2]))):
-        fault = data.draw(st.sampled_from(faults(name, valid)).flatmap(st.sampled_from))
+        fault = data.draw(st.sampled_from(kinds).flatmap(st.sampled_from))
         changes = data.draw(fault.changes)
         if not changes.keys() & found.changes.keys():
             found = Faulty(

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from tests.cases import CASES, class_counts, labelled, maybe
+from tests.cases import class_counts, labelled
+from tests.domains import maybe
 from tests.layouts import same_bits
+from tests.table import CASES
 
 import losses
 from losses._core import blocks
@@ -126,7 +128,7 @@ def test_workers_change_the_time_and_nothing_else(case, data):
 @given(st.data())
 def test_the_size_of_the_blocks_changes_no_loss_and_no_gradient(case, data):
     call = data.draw(case.calls)
-    assume("reduction" not in call.options or call.options["reduction"] == "none")
+    assume(call.options.get("reduction", "none") == "none")
     value = case.forward(call)
     gradient = case.backward(np.ones_like(value), call)
     for size in (8, 64, 200):
@@ -138,7 +140,7 @@ def test_the_size_of_the_blocks_changes_no_loss_and_no_gradient(case, data):
 
 @given(labelled(), st.integers(1, 200))
 def test_blocks_are_the_samples_in_order_each_once(call, size):
-    shape = call.rest[0].shape
+    shape = call.target.shape
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_BYTES", size)
         cut = blocks.blocks(shape, entries=1, itemsize=1)

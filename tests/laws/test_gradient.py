@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import CASES, reals
+from tests.calls import calls
+from tests.domains import between
+from tests.rooms.helpers import assert_same, parts
+from tests.table import CASES, ROWS, invoke
 
-import losses
+from losses._core import blocks
 
+FUSED = [row for row in ROWS if "value_and_grad" in row.derived]
 EPS = np.finfo(np.float64).eps
 STEP = EPS ** (1 / 3)  # balances the difference's two errors, step**2 and eps / step
 
@@ -19,8 +23,8 @@ def test_the_backward_is_the_transpose_of_the_derivative(case, data):
     call = data.draw(case.calls)
     value = np.asarray(case.forward(call))
     assume(np.isfinite(value).all())  # a mean over no sample is nan
-    v = data.draw(reals(call.first.shape, -1, 1))
-    g = data.draw(reals(value.shape, -1, 1))
+    v = data.draw(between(call.first.shape, -1, 1))
+    g = data.draw(between(value.shape, -1, 1))
     ahead = case.forward(call.at(call.first + STEP * v))
     behind = case.forward(call.at(call.first - STEP * v))
     difference = np.sum(g * (ahead - behind)) / (2 * STEP)
@@ -51,21 +55,25 @@ def test_the_gradient_has_the_shape_and_dtype_of_what_it_is_the_gradient_of(case
 def test_the_backward_is_linear_in_the_upstream_gradient(case, data):
     """Doubling is exact in binary, so it passes through every rounding."""
     call = data.draw(case.calls)
-    g = data.draw(reals(np.shape(case.forward(call)), 0.25, 1))[()]
+    g = data.draw(between(np.shape(case.forward(call)), 0.25, 1))[()]
     once, twice = case.backward(g, call), case.backward(2 * g, call)
     assert np.array_equal(2 * once, twice, equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize("row", FUSED, ids=str)
 @given(st.data())
-def test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit(name, data):
-    case = data.draw(st.sampled_from([case for case in CASES if case.name == name]))
-    call = data.draw(case.calls)
-    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
-    call = call.at(call.first.astype(dtype))
-    value = case.forward(call)
-    both = getattr(losses, f"{name}_value_and_grad")
-    loss, gradient = both(call.first, *call.rest, **call.options)
-    assert np.array_equal(loss, value, equal_nan=True)
-    expected = case.backward(np.ones_like(value), call)
-    assert np.array_equal(gradient, expected, equal_nan=True)
+def test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit(row, data):
+    arguments = data.draw(calls(row, "value_and_grad"))
+    given = {name: arguments[name] for name in arguments if name not in ("out", "grad_output")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", data.draw(st.sampled_from([64, blocks.BLOCK_BYTES])))
+        # First, for out may be what they are computed from.
+        value = invoke(row.function(), given)
+        grad_output = arguments.get("grad_output")
+        if grad_output is None:
+            grad_output = np.ones(np.shape(value))
+        gradient = invoke(row.function("backward"), {"grad_output": grad_output, **given})
+        both = invoke(row.function("value_and_grad"), arguments)
+    for found, expected in zip(parts(both), parts((value, gradient)), strict=True):
+        assert found.dtype.newbyteorder("=") == expected.dtype
+        assert_same(found.astype(np.longdouble), expected.astype(np.longdouble))

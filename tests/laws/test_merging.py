@@ -18,7 +18,7 @@ from tests.layouts import same_bits
 
 import losses
 
-calls = st.one_of(labelled(smoothed=True), with_probabilities())
+calls = st.one_of(labelled("logits", smoothed=True), with_probabilities())
 U = 2.0**-53
 
 
@@ -42,7 +42,7 @@ def parts(size, rng):
 def matrix(call):
     """Return a call of cross_entropy with its samples along one axis: scores, target, options."""
     options = {name: call.options[name] for name in call.options if name != "reduction"}
-    axis, (target,) = options.pop("axis"), call.rest
+    axis, target = options.pop("axis"), call.target
     axis = min(1, call.first.ndim - 1) if axis is None else axis
     classes = call.first.shape[axis]
     scores = np.moveaxis(call.first, axis, -1).reshape(-1, classes)
@@ -204,7 +204,7 @@ def test_sums_of_any_loss_have_its_weights_in_the_divisor():
     assert losses.loss_sums(many, weight=many).weighted == 200_000
 
 
-@given(labelled(smoothed=True))
+@given(labelled("logits", smoothed=True))
 def test_ignored_samples_are_left_out_of_the_sums_of_a_loss(call):
     """A loss of 0 for each of them would count."""
     scores, target, options = matrix(call)
@@ -610,7 +610,7 @@ def test_special_logits_are_special_in_any_shard(data, rng):
     np.testing.assert_allclose(np.concatenate(found, axis=1), expected, rtol=1e-14, atol=1e-15)
 
 
-@given(labelled(smoothed=True), st.randoms(use_true_random=False))
+@given(labelled("logits", smoothed=True), st.randoms(use_true_random=False))
 def test_shards_have_any_axis_and_the_shape_of_the_samples(call, rng):
     options = {name: call.options[name] for name in call.options if name != "reduction"}
     axis = options["axis"]
@@ -621,9 +621,9 @@ def test_shards_have_any_axis_and_the_shape_of_the_samples(call, rng):
         if own["weight"] is not None:
             own["weight"] = own["weight"][part]
         here = call.first[(slice(None),) * place + (part,)]
-        states.append(losses.cross_entropy_shard(here, call.rest[0], **own))
+        states.append(losses.cross_entropy_shard(here, call.target, **own))
     found = losses.merge_shards(*states).losses
-    each = losses.cross_entropy(call.first, call.rest[0], **options, reduction="none")
+    each = losses.cross_entropy(call.first, call.target, **options, reduction="none")
     assert np.shape(found) == np.shape(each)
     np.testing.assert_allclose(found, each, rtol=1e-13)
 

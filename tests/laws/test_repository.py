@@ -9,30 +9,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests import mutants
+from tests import mutants, table
+from tests.switches import FUSED_TAKE_GRAD_OUTPUT
 
 import losses
 from losses.extra import dask as lazy
 
 SOURCE = Path(losses.__file__).parent
 FUNCTIONS = [f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))]
-BACKWARDS = [f for f in FUNCTIONS if f.__name__.endswith("_backward")]
-FUSED = [f for f in FUNCTIONS if f.__name__.endswith("_value_and_grad")]
-DIFFERENTIABLE = [
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "l1_loss",
-    "linear_cross_entropy",
-    "log_sigmoid",
-    "log_softmax",
-    "logsumexp",
-    "mse_loss",
-    "nll_loss",
-    "sigmoid",
-    "softmax",
-]
-CURVED = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss"]
+DERIVATIVES = [name for name, (_, what) in table.FUNCTIONS.items() if what]
 MERGING = [  # partial results of cross_entropy, which merge, and their types
     "Evaluator",
     "LossSums",
@@ -70,17 +55,8 @@ def options(function):
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def test_the_public_names_are_the_differentiable_functions_and_their_gradients():
-    fused = ["binary_cross_entropy_with_logits", "cross_entropy", "linear_cross_entropy"]
-    expected = [
-        *DIFFERENTIABLE,
-        *(f"{name}_backward" for name in DIFFERENTIABLE),
-        *(f"{name}_value_and_grad" for name in fused),
-        *(f"{name}_{what}" for name in CURVED for what in ("hvp", "hessian_diagonal")),
-        *MERGING,
-        "set_workers",
-        "LinearGrads",
-    ]
+def test_the_public_names_are_those_of_the_table_and_what_merges():
+    expected = [*table.FUNCTIONS, *MERGING, "set_workers", "LinearGrads"]
     assert losses.__all__ == sorted(expected)
 
 
@@ -106,32 +82,25 @@ def test_the_version_stands_in_one_place_and_the_citation_and_the_changelog_have
     assert released[0] == losses.__version__
 
 
-@pytest.mark.parametrize("backward", BACKWARDS, ids=named)
-def test_each_backward_lives_with_its_forward_and_has_its_options(backward):
-    forward = getattr(losses, backward.__name__.removesuffix("_backward"))
-    assert inspect.getmodule(backward) is inspect.getmodule(forward)
-    assert options(backward) == options(forward)
-    first, *_ = inspect.signature(backward).parameters
-    assert first == "grad_output"
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_each_derivative_lives_with_its_forward_and_has_its_options(name):
+    row, what = table.FUNCTIONS[name]
+    forward, derivative = getattr(losses, row.name), getattr(losses, name)
+    assert inspect.getmodule(derivative) is inspect.getmodule(forward)
+    more = {}
+    if what == "value_and_grad":
+        # Of several gradients, each as large as its own array, there is no one out.
+        more = {"out": None} if len(row.differentiated) == 1 else {}
+        more |= {"grad_output": None} if FUSED_TAKE_GRAD_OUTPUT else {}
+    assert options(derivative) == {**options(forward), **more}
 
 
-@pytest.mark.parametrize("name", CURVED)
-@pytest.mark.parametrize("what", ["hvp", "hessian_diagonal"])
-def test_each_second_derivative_lives_with_its_forward_and_has_its_options(name, what):
-    forward, second = getattr(losses, name), getattr(losses, f"{name}_{what}")
-    assert inspect.getmodule(second) is inspect.getmodule(forward)
-    assert options(second) == options(forward)
-    arrays = [*inspect.signature(second).parameters][: 2 + (what == "hvp")]
-    assert arrays == ["vector"] * (what == "hvp") + [*inspect.signature(forward).parameters][:2]
-
-
-@pytest.mark.parametrize("fused", FUSED, ids=named)
-def test_each_fused_pair_lives_with_its_forward_and_has_its_options_and_out(fused):
-    forward = getattr(losses, fused.__name__.removesuffix("_value_and_grad"))
-    assert inspect.getmodule(fused) is inspect.getmodule(forward)
-    # The layer's gradients are three arrays, each as large as its own: there is no one out.
-    out = {} if forward is losses.linear_cross_entropy else {"out": None}
-    assert options(fused) == {**options(forward), **out}
+@pytest.mark.parametrize("name", table.FUNCTIONS)
+def test_a_derivative_takes_first_what_it_is_multiplied_by_and_then_what_its_forward_took(name):
+    row, what = table.FUNCTIONS[name]
+    leading = {"backward": ["grad_output"], "hvp": ["vector"]}.get(what, [])
+    _, *others = row.arrays
+    assert table.before_slash(name) == [*leading, row.point(what), *others]
 
 
 def test_an_option_has_one_default_in_the_whole_library():
@@ -152,18 +121,8 @@ def test_arrays_come_before_the_slash(function):
     kinds = {
         name: parameter.kind for name, parameter in inspect.signature(function).parameters.items()
     }
-    arrays = {
-        "x",
-        "inputs",
-        "linear_weight",
-        "logits",
-        "log_probs",
-        "probs",
-        "predictions",
-        "target",
-        "grad_output",
-        "vector",
-    }
+    arrays = {"target", "vector", "grad_output"} - options(function).keys()
+    arrays |= {name for row in table.ROWS for name in (*row.arrays, row.result)}
     for name in arrays & kinds.keys():
         assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
 

@@ -4,6 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
+from tests.domains import SCORES as SCORES
+from tests.domains import WEIGHT as WEIGHT
+from tests.table import FUNCTIONS, ROWS, invoke
 
 import losses
 
@@ -30,74 +33,15 @@ bad_rows = pytest.mark.parametrize(
 # row; NumPy's err by up to 2 ulp each.
 FEW = 8
 
-SCORES = np.array([[1.0, -2.0, 0.0], [0.0, 3.0, -1.0]])
-PROBS = np.array([[0.25, 0.5, 0.875], [0.625, 0.75, 0.125]])
-WEIGHT = np.array([2.0, 0.5, 3.0])
-
-LOSSES = {
-    "nll_loss": {"log_probs": SCORES, "target": np.array([2, 0]), "weight": WEIGHT},
-    "cross_entropy": {"logits": SCORES, "target": np.array([2, 0]), "weight": WEIGHT},
-    "binary_cross_entropy": {"probs": PROBS, "target": 1 - PROBS, "weight": WEIGHT},
-    "binary_cross_entropy_with_logits": {
-        "logits": SCORES,
-        "target": PROBS,
-        "weight": WEIGHT,
-        "pos_weight": 1 / WEIGHT,
-    },
-    "mse_loss": {"predictions": SCORES, "target": PROBS, "weight": 1 + PROBS},
-    "l1_loss": {"predictions": SCORES, "target": PROBS, "weight": 1 + PROBS},
-}
-
-# Of a layer and its inputs, three arrays of one dtype, rather than of one array of scores.
-LAYER = {
-    "inputs": SCORES,
-    "linear_weight": np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.5], [0.25, -0.5, 1.0]]),
-    "target": np.array([2, 0]),
-    "linear_bias": WEIGHT,
-    "weight": WEIGHT,
-}
-OF_A_LAYER = {
-    "linear_cross_entropy": LAYER,
-    "linear_cross_entropy_backward": {"grad_output": np.array(2.0), **LAYER},
-    "linear_cross_entropy_value_and_grad": LAYER,
-}
-
-CURVED = ["cross_entropy", "binary_cross_entropy_with_logits", "mse_loss"]
-
 # The arguments of one valid call of every public function, by name.
-CALLS = {
-    "logsumexp": {"x": SCORES},
-    "logsumexp_backward": {"grad_output": WEIGHT[:2], "x": SCORES},
-    "softmax": {"x": SCORES},
-    "softmax_backward": {"grad_output": SCORES, "probs": PROBS},
-    "log_softmax": {"x": SCORES},
-    "log_softmax_backward": {"grad_output": SCORES, "log_probs": -PROBS},
-    "sigmoid": {"x": SCORES},
-    "sigmoid_backward": {"grad_output": SCORES, "probs": PROBS},
-    "log_sigmoid": {"x": SCORES},
-    "log_sigmoid_backward": {"grad_output": SCORES, "x": SCORES},
-    **LOSSES,
-    **{
-        f"{name}_backward": {"grad_output": np.array(2.0), **arguments}
-        for name, arguments in LOSSES.items()
-    },
-    **{
-        f"{name}_value_and_grad": LOSSES[name]
-        for name in ("cross_entropy", "binary_cross_entropy_with_logits")
-    },
-    **{f"{name}_hvp": {"vector": WEIGHT + PROBS, **LOSSES[name]} for name in CURVED},
-    **{f"{name}_hessian_diagonal": LOSSES[name] for name in CURVED},
-    **OF_A_LAYER,
-}
+CALLS = {name: row.example_of(what) for name, (row, what) in FUNCTIONS.items()}
+# The losses of one array.
+LOSSES = [row.name for row in ROWS if "target" in row.arrays and len(row.differentiated) == 1]
 
 
 def call(name, /, **changes):
     """Return what a function gives for its arguments in the table, some of them changed."""
-    function = getattr(losses, name)
-    arguments = CALLS[name] | changes
-    parameters = inspect.signature(function).parameters.values()
-    before_slash = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
-    return function(*[arguments.pop(name) for name in before_slash], **arguments)
+    return invoke(name, CALLS[name] | changes)
 
 
 def evaluate(name, first, target, **options):
@@ -105,7 +49,7 @@ def evaluate(name, first, target, **options):
 
     What a Hessian is multiplied by is a vector of ones.
     """
-    others = {option: None for option in ("weight", "pos_weight") if option in CALLS[name]}
+    others = dict.fromkeys(FUNCTIONS[name][0].array_options)
     if "vector" in CALLS[name]:
         others["vector"] = np.ones(np.shape(first))
     return call(name, **{point(name): first, "target": target, **others, **options})
@@ -115,25 +59,26 @@ def takes(*options):
     """Return the names of the functions of one array that take all these options."""
     return [
         name
-        for name in CALLS
-        if name not in OF_A_LAYER
+        for name, (row, _) in FUNCTIONS.items()
+        if len(row.differentiated) == 1
         and set(options) <= inspect.signature(getattr(losses, name)).parameters.keys()
     ]
 
 
 def point(name):
     """Return the name of the array at which a function is evaluated or differentiated."""
-    return next(argument for argument in CALLS[name] if argument not in ("grad_output", "vector"))
+    row, what = FUNCTIONS[name]
+    return row.point(what)
 
 
 def differentiated(name):
     """Return the names of the arrays that decide the dtype of a result."""
-    layer = ["inputs", "linear_weight", "linear_bias"]
-    return layer if name in OF_A_LAYER else [point(name)]
+    row, what = FUNCTIONS[name]
+    return row.differentiated if len(row.differentiated) > 1 else [row.point(what)]
 
 
 def parts(result):
-    """Return a result as a tuple: the value, the gradients, or both; no gradient is no part."""
+    """Return a result as a flat tuple: the value, the gradients, or both; None is no part."""
     if isinstance(result, tuple):
         return tuple(part for each in result for part in parts(each))
     return () if result is None else (result,)
