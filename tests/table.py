@@ -286,7 +286,7 @@ def binary_entropy_slope(x, t, pos_weight):
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
 RESIDUAL = {"predictions": REAL, "target": REAL}
-CURVED = ("backward", "hvp", "hessian_diagonal")
+CURVED = ("backward", "value_and_grad", "hvp", "hessian_diagonal")
 
 ENTRYWISE = [
     # A square doubles the rounding of y - t and has one, and the weight another; its gradient
@@ -307,7 +307,7 @@ ENTRYWISE = [
         lambda y, t: abs(y - t),
         lambda y, t: (y - t).monotone(np.sign),
         arrays=RESIDUAL,
-        derived=("backward",),
+        derived=("backward", "value_and_grad"),
         third=0,
         kinked=True,
         budget=Budget(roundings(2), roundings(1)),
@@ -321,7 +321,7 @@ ENTRYWISE = [
         clamped_entropy,
         clamped_entropy_slope,
         arrays={"probs": INTERIOR, "target": UNIT_INTERVAL},
-        derived=("backward",),
+        derived=("backward", "value_and_grad"),
         third=2048,
         weight="a factor",
         budget=Budget(lambda dtype: max(LOG[dtype], LOG1P[dtype]) + 4, roundings(6)),
@@ -422,7 +422,7 @@ ROWS = [
         "nll_loss",
         "log_probs",
         kind="classwise",
-        derived=("backward",),
+        derived=("backward", "value_and_grad"),
         points=(Points(0, cases.labelled()),),
         draw=partial(calls.labelled, smoothed=False),
     ),
