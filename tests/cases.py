@@ -60,6 +60,7 @@ class Points:
 
     third: float
     calls: st.SearchStrategy[Call]
+    point: str  # the array that is differentiated
     label: str = ""  # what tells them from the other calls of the function
 
 

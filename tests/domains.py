@@ -156,7 +156,7 @@ def positive(dtype: Any) -> np.ndarray:
     return np.geomspace(1e-8, 1e8, 60).astype(dtype)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
     """Where the entries of an array may lie."""
 

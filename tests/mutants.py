@@ -176,7 +176,7 @@ MUTANTS = [
         "unit_backward",
         "return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)",
         "return np.ones((), dtype)",
-        "rooms/test_bits.py::test_value_and_grad_is_the_value_and_the_gradient",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
     ),
     # 4: the dtypes of labels.
     Mutant(
@@ -220,21 +220,22 @@ MUTANTS = [
         "result_dtype",
         'return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")',
         "return array.dtype",
-        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+        "laws/test_arrays.py::"
+        "test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
     ),
     Mutant(
         "a gradient has the dtype of the computation",
         "backward",
         "result = np.zeros(problem.scores.shape, result_dtype(problem.scores))",
         "result = np.zeros(problem.scores.shape, problem.plan.dtype)",
-        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
     ),
     Mutant(
         "unaligned memory is used where it lies",
         "Panels",
         " and flags.aligned:",
         ":",
-        "rooms/test_bits.py::test_unaligned_memory_changes_no_bit",
+        "laws/test_determinism.py::test_unaligned_memory_changes_no_bit",
     ),
     Mutant(
         "a gradient with gaps in its memory is written to a copy",
@@ -255,7 +256,7 @@ MUTANTS = [
         "_dtype",
         "        dtype = np.result_type(dtype, target.dtype)\n",
         "        pass\n",
-        "rooms/test_squared_error.py",
+        "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
     Mutant(
         "a wider target of a binary loss is rounded to the dtype of the logits",
@@ -269,14 +270,14 @@ MUTANTS = [
         "_dtype",
         "        dtype = np.result_type(dtype, weight.dtype)\n",
         "        pass\n",
-        "rooms/test_squared_error.py",
+        "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
     Mutant(
         "a wider target widens the result",
         "_evaluate",
         "result_dtype(problem.arrays[0])",
         "problem.dtype",
-        "rooms/test_squared_error.py",
+        "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
     Mutant(
         "class weights widen the computation",
@@ -291,7 +292,7 @@ MUTANTS = [
         "computation_dtype",
         "return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)",
         "return result_dtype(array)",
-        "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
+        "laws/test_arrays.py::test_float16_is_float32_rounded_once",
     ),
     Mutant(
         "float16 logits are computed with where they lie",
@@ -305,7 +306,7 @@ MUTANTS = [
         "pieces",
         "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
         "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
-        "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",
+        "laws/test_arrays.py::test_float16_is_float32_rounded_once",
     ),
     Mutant(
         "sums are taken in the dtype of the losses",
@@ -873,14 +874,14 @@ MUTANTS = [
         "at_labels",
         "for part in logs(sums):",
         "for part in reversed(logs(sums)):",
-        "rooms/test_bits.py::test_cross_entropy_is_nll_of_log_softmax",
+        "laws/test_determinism.py::test_cross_entropy_is_nll_of_log_softmax",
     ),
     Mutant(
         "the gradient beside the value multiplies in another order",
         "_evaluate",
         "_write(problem, block, shared, weights, grads, results)",
         "_write(problem, block, shared, weights._replace(weight=None), grads if weights.weight is None else grads * np.broadcast_to(problem.weight, problem.shape), results)",
-        "rooms/test_bits.py::test_the_binary_value_and_grad_is_the_value_and_the_gradient",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
     ),
     # 23: a sample depends on nothing but itself.
     Mutant(
@@ -888,14 +889,16 @@ MUTANTS = [
         "_plan",
         "axis = int(rows or classes * dtype.itemsize > FEW_BYTES)",
         "axis = int((rows or classes * dtype.itemsize > FEW_BYTES) and prod(shape) > classes)",
-        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+        "laws/test_determinism.py::"
+        "test_a_sample_alone_is_the_sample_in_any_batch_at_any_position_in_any_layout",
     ),
     Mutant(
         "a row alone is added by another routine",
         "_add",
         "        if classes * values.itemsize <= LONG_BYTES:\n            # Twice",
         "        if classes * values.itemsize <= LONG_BYTES and samples > 1:\n            # Twice",
-        "rooms/test_bits.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_position",
+        "laws/test_determinism.py::"
+        "test_a_sample_alone_is_the_sample_in_any_batch_at_any_position_in_any_layout",
     ),
     Mutant(
         "a column alone is added in pairs",
@@ -923,7 +926,7 @@ MUTANTS = [
         "over_entries",
         "found = blocks(shape, 8, dtype.itemsize)",
         "found = blocks(shape, 8 * worker_count(None), dtype.itemsize)",
-        "rooms/test_bits.py::test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries",
+        "laws/test_determinism.py::test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries",
     ),
     Mutant(
         "the losses of a block are written where its neighbour's belong",
@@ -1018,7 +1021,7 @@ MUTANTS = [
         "worker_count",
         "if count < 1:",
         "if count < 0:",
-        "rooms/test_bits.py::test_workers_is_a_positive_count_or_minus_1",
+        "laws/test_determinism.py::test_workers_is_a_positive_count_or_minus_1",
     ),
     Mutant(
         "the default of workers leaks out of set_workers",
@@ -1191,7 +1194,7 @@ MUTANTS = [
         "Weights",
         "return self.without_absent(times(self.weight, value))",
         "return times(self.weight, value)",
-        "rooms/test_absent.py",
+        "laws/test_arrays.py::test_an_entry_of_weight_0_counts_0_whatever_it_holds",
     ),
     Mutant(
         "a pos_weight of 0 makes nan of an infinite binary loss",
@@ -1207,42 +1210,42 @@ MUTANTS = [
         "_slope",
         "return 2 * r",
         "return r",
-        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the gradient of a residual is that of the target",
         "residual",
         "predictions - target",
         "target - predictions",
-        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "an absolute value has a slope at 0",
         "_slope",
         "return np.sign(r)",
         "return np.copysign(1, r)",
-        "rooms/test_absolute_error.py::test_the_gradient_is_the_sign_of_the_residual_and_0_at_0",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "a weighted mean of squares divides by the number of entries",
         "_checked",
         "            divisor = total(weight)\n",
         "            pass\n",
-        "rooms/test_squared_error.py::test_the_mean_of_squares_divides_by_the_weights_or_else_by_the_entries",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the weight of a residual is broadcast",
         "_checked",
         "            same_shape(weight=weight, **{names[0]: checked[0]})\n",
         "            weight = np.broadcast_to(weight, shape)\n",
-        "rooms/test_pairs.py::test_the_weight_of_a_residual_has_its_shape",
+        "rooms/test_pairs.py::test_a_weight_in_the_mean_has_the_shape_of_the_losses",
     ),
     Mutant(
         "a weight of 0 makes nan of an infinite square",
         "_write",
         "weights.without_absent(np.multiply(slope, grad, out=gradient))",
         "np.multiply(slope, grad, out=gradient)",
-        "rooms/test_absent.py",
+        "laws/test_arrays.py::test_an_entry_of_weight_0_counts_0_whatever_it_holds",
     ),
     # 28: grad_output.
     Mutant(
@@ -1258,7 +1261,7 @@ MUTANTS = [
         "_write",
         "np.multiply(slope, grad, out=gradient)",
         "np.multiply(slope, 1, out=gradient)",
-        "rooms/test_squared_error.py::test_the_gradient_is_twice_the_residual",
+        "laws/test_gradient.py::test_the_backward_is_linear_in_the_upstream_gradient",
     ),
     Mutant(
         "grad_output of one sample multiplies the gradient of another",
@@ -2154,14 +2157,14 @@ MUTANTS = [
         "backward",
         "    run(lambda: kernel, problem.plan.blocks, worker_count(None))\n",
         "    run(lambda: kernel, problem.plan.blocks, 1)\n",
-        "rooms/test_bits.py::test_every_function_shares_its_blocks_among_the_workers",
+        "laws/test_determinism.py::test_every_function_shares_its_blocks_among_the_workers",
     ),
     Mutant(
         "a curvature is written over the caller's vector",
         "hessian_diagonal",
         "            product = product * factor\n",
         "            product *= factor\n",
-        "rooms/test_arguments.py::test_inputs_are_never_written",
+        "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
     Mutant(
         "a curvature has the dtype of the computation",
@@ -2172,7 +2175,8 @@ MUTANTS = [
         "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
         "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
         "spare: Panel) -> None:\n        mass",
-        "rooms/test_arguments.py::test_a_result_has_the_dtype_of_the_array_it_is_a_function_of",
+        "laws/test_arrays.py::"
+        "test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
     ),
     Mutant(
         "a tile of inputs is as wide as that of one sample",
@@ -2672,14 +2676,14 @@ MUTANTS = [
         "_plan",
         "within = bool(blocks) and blocks[0].stop <= inner",
         "within = bool(blocks)",
-        "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
+        "laws/test_determinism.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
     ),
     Mutant(
         "many classes in the middle are rows where they lie",
         "_plan",
         "direct = class_axis == len(shape) - 1 if axis else within",
         "direct = True if axis else within",
-        "rooms/test_bits.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
+        "laws/test_determinism.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
     ),
     Mutant(
         "the memory of a panel begins in the first image",

@@ -65,6 +65,7 @@ class Row:
     options: dict[str, Option] | None = None  # of losses entry by entry: their own
     weight: str = ""  # of these: "in the mean", or "a factor"
     budget: Budget | None = None  # of these
+    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
 
     def __repr__(self) -> str:
         return self.name
@@ -192,6 +193,24 @@ def invoke(name: str, arguments: calls.Arguments) -> Any:
     return getattr(losses, name)(*arrays, **options)
 
 
+def across(row: Row, dtype: Any) -> calls.Arguments:
+    """Return arrays with numbers from everywhere in their domains, and weights, for each entry."""
+    rng = np.random.default_rng(25)
+    (first, domain), *others = row.arrays.items()
+    found = {first: domain.across(dtype)}
+    for name, domain in others:
+        size = len(found[first])
+        if domain.beside:
+            found = {key: np.tile(array, len(domain.beside)) for key, array in found.items()}
+            found[name] = np.repeat(domain.beside, size)
+        else:
+            away = rng.standard_normal(size) * np.geomspace(1e-7, 1e7, size)
+            found[name] = found[first] + away
+    for name in row.array_options:
+        found[name] = rng.uniform(0.5, 1, len(found[first]))
+    return {name: array.astype(dtype) for name, array in found.items()}
+
+
 def entrywise(
     name: str,
     loss: Callable[..., Interval],
@@ -201,6 +220,7 @@ def entrywise(
     derived: tuple[str, ...],
     third: float,
     budget: Budget,
+    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...],
     peer: str,
     differentiated: tuple[str, ...] = (),
     options: dict[str, Option] | None = None,
@@ -212,8 +232,9 @@ def entrywise(
 
     `loss` and `slopes` are formulas of intervals: of the arrays and then, by name, the options.
     The slopes are one for each differentiated array, which is the first unless named. `third`
-    bounds the third derivative for small numbers and weights up to 2, `kinked` has a jump in a
-    derivative where a sum, a difference or a product with 1 or -1 is some eighth.
+    bounds the third derivative for small numbers and weights up to 2; a `kinked` loss has a jump in
+    a derivative where a sum, a difference or a product with 1 or -1 is some eighth. `known` are
+    numbers, options and the loss to twelve digits.
     """
     differentiated = differentiated or (next(iter(arrays)),)
     options = options or {}
@@ -232,6 +253,7 @@ def entrywise(
             Points(
                 third,
                 cases.of_entries(arrays, factors, options, kinked, point),
+                point,
                 f"of {point}" if several else "",
             )
             for point in differentiated
@@ -249,6 +271,7 @@ def entrywise(
         options=options,
         weight=weight,
         budget=budget,
+        known=known,
     )
 
 
@@ -299,6 +322,7 @@ ENTRYWISE = [
         derived=CURVED,
         third=0,
         budget=Budget(roundings(4), roundings(3)),
+        known=(((1, 3), {}, 4), ((-0.5, 1), {}, 2.25)),
         peer="torch.nn.functional.mse_loss",
     ),
     # A difference, and the weight. The gradient is w g, exact but for a product.
@@ -311,6 +335,7 @@ ENTRYWISE = [
         third=0,
         kinked=True,
         budget=Budget(roundings(2), roundings(1)),
+        known=(((1, 3), {}, 2), ((-0.5, 1), {}, 1.5)),
         peer="torch.nn.functional.l1_loss",
     ),
     # -w [t log p + (1 - t) log1p(-p)]: a logarithm, two operations, a sum and a product.
@@ -325,6 +350,7 @@ ENTRYWISE = [
         third=2048,
         weight="a factor",
         budget=Budget(lambda dtype: max(LOG[dtype], LOG1P[dtype]) + 4, roundings(6)),
+        known=(((0.25, 1), {}, 1.38629436112), ((0.25, 0), {}, 0.287682072452)),
         peer="torch.nn.functional.binary_cross_entropy",
     ),
     # w [w+ t softplus(-x) + (1 - t) softplus(x)], of terms of one sign: softplus has EXP, LOG1P and
@@ -345,6 +371,7 @@ ENTRYWISE = [
             lambda dtype: EXP[dtype] + 7,
             gradient_size="binary_cross_entropy_with_logits_backward_size",
         ),
+        known=(((0.5, 1), {}, 0.474076984180), ((80, 1), {}, 1.80485138785e-35)),
         peer="torch.nn.functional.binary_cross_entropy_with_logits",
     ),
 ]
@@ -358,7 +385,8 @@ ENTRYWISE = [
 def activation(name: str, third: float, **columns: Any) -> Row:
     """Return the row of a function of arrays alone; columns are those that differ."""
     usual = {
-        "points": (Points(third, cases.along_axis()),),
+        "arrays": {"x": None},
+        "points": (Points(third, cases.along_axis(), "x"),),
         "draw": calls.along_axis,
         "example": {"grad_output": SCORES, "x": SCORES},
     }
@@ -366,7 +394,6 @@ def activation(name: str, third: float, **columns: Any) -> Row:
         name=name,
         kind="activation",
         derived=("backward",),
-        arrays={"x": None},
         array_options=(),
         differentiated=("x",),
         value=getattr(definitions, name),
@@ -396,7 +423,7 @@ def over_classes(name: str, first: str, **columns: Any) -> Row:
     )
 
 
-SINGLE = {"points": (Points(1, cases.single),), "draw": calls.single}
+SINGLE = {"arrays": {"x": REAL}, "points": (Points(1, cases.single, "x"),), "draw": calls.single}
 LAYER = {
     "inputs": SCORES,
     "linear_weight": np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.5], [0.25, -0.5, 1.0]]),
@@ -409,7 +436,7 @@ ROWS = [
     activation(
         "logsumexp",
         2,
-        points=(Points(2, cases.over_axes()),),
+        points=(Points(2, cases.over_axes(), "x"),),
         draw=lambda _: calls.over_axes(),
         example={"grad_output": WEIGHT[:2], "x": SCORES},
         peer="torch.logsumexp",
@@ -423,7 +450,7 @@ ROWS = [
         "log_probs",
         kind="classwise",
         derived=("backward", "value_and_grad"),
-        points=(Points(0, cases.labelled()),),
+        points=(Points(0, cases.labelled(), "log_probs"),),
         draw=partial(calls.labelled, smoothed=False),
     ),
     over_classes(
@@ -432,8 +459,8 @@ ROWS = [
         kind="cross entropy",
         derived=("backward", "value_and_grad", "hvp", "hessian_diagonal"),
         points=(
-            Points(4, cases.labelled("logits", smoothed=True), "of labels"),
-            Points(280, cases.with_probabilities(), "of probabilities"),
+            Points(4, cases.labelled("logits", smoothed=True), "logits", "of labels"),
+            Points(280, cases.with_probabilities(), "logits", "of probabilities"),
         ),
         draw=partial(calls.labelled, smoothed=True),
     ),
@@ -447,7 +474,8 @@ ROWS = [
         array_options=("linear_bias", "weight"),
         differentiated=calls.LAYER,
         points=tuple(
-            Points(27 * 280, cases.through_a_layer(point), f"of {point}") for point in calls.LAYER
+            Points(27 * 280, cases.through_a_layer(point), point, f"of {point}")
+            for point in calls.LAYER
         ),
         draw=lambda _: calls.linear(),
         decimals="cross_entropy",

@@ -164,6 +164,17 @@ def cross_entropy_backward(x, target, **options):
     return [p * whole - v_c for p, v_c in zip(softmax(x), v, strict=True)]
 
 
+@exactly
+def nll_loss(log_probs, target, *, weight=None):
+    return -(1 if weight is None else weight[target]) * log_probs[target]
+
+
+@exactly
+def nll_loss_backward(log_probs, target, *, weight=None):
+    w = 1 if weight is None else weight[target]
+    return [-w * (c == target) for c in range(len(log_probs))]
+
+
 # Losses of one entry.
 
 
@@ -186,6 +197,13 @@ def binary_cross_entropy_with_logits(x, target, *, weight=1, pos_weight=1):
 def binary_cross_entropy_with_logits_backward(x, target, *, weight=1, pos_weight=1):
     yes, no = softmax([x, Decimal(0)])
     return weight * ((1 - target) * yes - pos_weight * target * no)
+
+
+@exactly
+def binary_cross_entropy_with_logits_backward_size(x, target, *, weight=1, pos_weight=1):
+    """Return the sum of the sizes of the gradient's terms."""
+    yes, no = softmax([x, Decimal(0)])
+    return weight * ((1 - target) * yes + pos_weight * target * no)
 
 
 @exactly

@@ -42,6 +42,19 @@ def class_weight(logits, weighted=True):
     return np.linspace(0.5, 1, logits.shape[1], dtype=logits.dtype) if weighted else None
 
 
+@in_both_precisions
+def test_nll_loss_and_its_gradient_are_products(dtype):
+    log_probs = losses.log_softmax(np.random.default_rng(3).standard_normal((5, 4)).astype(dtype))
+    weight, options = class_weight(log_probs), {"reduction": "none"}
+    target = np.array([0, 3, 1, 2, 2])
+    loss = losses.nll_loss(log_probs, target, weight=weight, **options)
+    ones = np.ones(5, dtype)
+    grads = losses.nll_loss_backward(ones, log_probs, target, weight=weight, **options)
+    for x, t, value, grad in zip(log_probs, target.tolist(), loss, grads, strict=True):
+        assert_within(1, value, exact.nll_loss(x, t, weight=weight))
+        assert_within(1, grad, exact.nll_loss_backward(x, t, weight=weight))
+
+
 def hard_budgets(x, t):
     """Return the budgets of a row's loss and gradient for an index target without smoothing.
 

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from tests.domains import REAL
 from tests.layouts import LAYOUTS, read_only, same_bits
 from tests.rooms.helpers import parts
+from tests.switches import WEIGHT_0_IS_ABSENT
 from tests.table import CASES, ROWS, invoke
 
 REDUCED = [case for case in CASES if case.row.kind != "activation"]
 # BLAS adds in an order that depends on the layout: laws/test_linear.py has a bound for that.
+OF_ENTRIES = [case for case in CASES if case.row.kind == "entrywise"]
 EXACT = [case for case in CASES if case.row.name != "linear_cross_entropy"]
 
 
@@ -46,6 +50,43 @@ def test_float16_is_float32_rounded_once(case, data):
             # A value beside its gradient is the value, which test_gradient says.
             if np.shape(found) == call.first.shape:
                 assert same_bits(found, wide.astype(np.float16))
+
+
+@pytest.mark.parametrize("case", OF_ENTRIES, ids=str)
+@given(st.data())
+def test_a_wider_array_widens_the_computation_and_not_the_result(case, data):
+    call = data.draw(case.calls).map(np.float32)
+    widening = [*case.row.arrays, *(["weight"] if case.row.weight == "in the mean" else [])]
+    name = data.draw(st.sampled_from([name for name in widening if name != call.point]))
+    array = call.arguments[name]
+    assume(array is not None)
+    inside = case.row.arrays.get(name, REAL).holds(beyond := array + np.float64(2**-40))
+    wide = call.at(call.first, **{name: np.where(inside, beyond, array)})
+    exact = case.evaluate(wide.map(np.float64))
+    for found, expected in zip(case.evaluate(wide), exact, strict=True):
+        assert same_bits(found, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("case", OF_ENTRIES, ids=str)
+@given(st.data())
+def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
+    call = data.draw(case.calls)
+    weight = data.draw(arrays(np.float64, call.first.shape, elements=st.sampled_from([0, 0.5, 1])))
+    call = call.at(call.first, weight=weight)
+    nothing = [np.inf, -np.inf, *([np.nan] if WEIGHT_0_IS_ABSENT else [])]
+    names = case.row.arrays if WEIGHT_0_IS_ABSENT else [call.point]
+    names = [name for name in names if WEIGHT_0_IS_ABSENT or case.row.arrays[name] is REAL]
+    other = {
+        name: np.where(weight == 0, data.draw(st.sampled_from(nothing)), call.arguments[name])
+        for name in names
+    }
+    expected, found = call, call.at(call.first, **other)
+    upstream = np.ones_like(case.forward(call))
+    assert np.array_equal(case.forward(found), case.forward(expected), equal_nan=True)
+    gradient, right = (case.backward(upstream, each) for each in (found, expected))
+    assert np.array_equal(gradient, right, equal_nan=True)
+    if call.arguments["reduction"] != "mean" or weight.any():
+        assert not gradient[weight == 0].any()
 
 
 @pytest.mark.parametrize("case", EXACT, ids=str)

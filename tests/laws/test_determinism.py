@@ -1,4 +1,6 @@
-"""Results are the same to the bit: composed or fused, alone or in a batch, on any threads."""
+"""Results are the same to the bit: composed or fused, alone or in any batch, in any layout, on any
+threads.
+"""
 
 import contextvars
 import gc
@@ -10,17 +12,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from tests.cases import class_counts, labelled
-from tests.domains import maybe
-from tests.layouts import same_bits
-from tests.table import CASES
+from tests.cases import Call, class_counts, labelled
+from tests.domains import REAL, maybe
+from tests.layouts import LAYOUTS, same_bits, unaligned
+from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
+from tests.table import CASES, across
 
 import losses
-from losses._core import blocks
+from losses._core import blocks, panels
 
+reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+OF_ENTRIES = [case for case in CASES if all(case.row.arrays.values())]
 float_dtypes = st.sampled_from([np.float32, np.float64])
 # About the crossovers to rows, and from chains to pairs in sums of products and in plain ones.
-COUNTS = [1, 2, 3, 10, 32, 33, 64, 65, 100, 200, 256, 257, 512, 513, 1000, 1025, 2049]
+classes = pytest.mark.parametrize(
+    "classes", [1, 2, 3, 10, 32, 33, 64, 65, 100, 200, 256, 257, 512, 513, 1000, 1025, 2049]
+)
 
 
 @st.composite
@@ -42,8 +49,9 @@ def any_logits(draw, dtype):
 
 
 @given(st.data())
-def test_cross_entropy_is_nll_of_log_softmax(data):
+def test_cross_entropy_is_nll_of_log_softmax_of_any_logits(data):
     logits, target, options = data.draw(float_dtypes.flatmap(any_logits))
+    logits = data.draw(st.sampled_from([np.asarray, *LAYOUTS.values()]))(logits)
     log_probs = losses.log_softmax(logits, options["axis"])
     for reduction in ("none", "mean", "sum"):
         fused = losses.cross_entropy(logits, target, reduction=reduction, **options)
@@ -51,61 +59,234 @@ def test_cross_entropy_is_nll_of_log_softmax(data):
         assert same_bits(fused, composed)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("classes", COUNTS)
-def test_cross_entropy_is_nll_of_log_softmax_for_many_classes(classes, dtype):
+ROWS = 14
+PARTS = [slice(0, 1), slice(13, 14), slice(3, 5), slice(1, 13), slice(None, None, 3)]
+
+
+def problem(classes, dtype):
+    """Return ordinary and extreme logits, and labels, the last of them ignored."""
     rng = np.random.default_rng(classes)
-    logits = rng.standard_normal((40, classes)) * rng.choice([1, 10, 100], (40, 1))
-    logits, target = logits.astype(dtype), rng.integers(0, classes, 40)
-    fused = losses.cross_entropy(logits, target, reduction="none")
-    composed = losses.nll_loss(losses.log_softmax(logits), target, reduction="none")
-    assert same_bits(fused, composed)
+    logits = 10 * rng.standard_normal((ROWS, classes))
+    labels = rng.integers(0, classes, ROWS)
+    logits[0] += 1e4
+    logits[1, labels[1]] += 80
+    logits[2, labels[2]] -= 80
+    logits[3, labels[3]] = -INF
+    logits[4, 0] = -INF
+    logits[5, 0] = INF
+    logits[6] = NAN
+    labels[-1] = -100
+    return logits.astype(dtype), labels
+
+
+def all_options(classes):
+    """Return the options that lead through different formulas."""
+    weight = np.linspace(0, 2, classes)
+    return [{}, {"weight": weight}, {"weight": weight, "label_smoothing": 0.1}]
+
+
+def one_hot(labels, classes, axis=-1):
+    """Return labels as probabilities, all 0 for an ignored one."""
+    return np.moveaxis((np.arange(classes) == labels[..., None]).astype(float), -1, axis)
+
+
+@dtypes
+@classes
+def test_cross_entropy_is_nll_of_log_softmax(classes, dtype):
+    logits, labels = problem(classes, dtype)
+    for axis, shape in [(1, logits.shape), (0, (2, 7, classes)), (1, (2, 7, classes))]:
+        x, target = np.moveaxis(logits.reshape(shape), -1, axis), labels.reshape(shape[:-1])
+        for weight in (None, np.linspace(-1, 2, classes)):
+            options = {"weight": weight, "axis": axis, "reduction": "none"}
+            composed = losses.nll_loss(losses.log_softmax(x, axis), target, **options)
+            assert_same(losses.cross_entropy(x, target, **options), composed)
+
+
+def of_samples(logits, labels, axis=-1):
+    """Return all that belongs to samples: their losses, and their gradients, classes last."""
+    classes = logits.shape[axis]
+    scalars = [losses.logsumexp(logits, axis)]
+    rows = [losses.softmax(logits, axis), losses.log_softmax(logits, axis)]
+    for target in (labels, one_hot(labels, classes, axis)):
+        for options in all_options(classes):
+            loss, grad = losses.cross_entropy_value_and_grad(
+                logits, target, reduction="none", axis=axis, **options
+            )
+            scalars.append(loss)
+            rows.append(grad)
+    return (*scalars, *(np.moveaxis(row, axis, -1) for row in rows))
+
+
+@dtypes
+@classes
+def test_a_sample_alone_is_the_sample_in_any_batch_at_any_position_in_any_layout(classes, dtype):
+    logits, labels = problem(classes, dtype)
+    whole = of_samples(logits, labels)
+    for part in (*range(ROWS), *PARTS):
+        assert_same(of_samples(logits[part], labels[part]), tuple(of[part] for of in whole))
+    for layout in LAYOUTS.values():
+        assert_same(of_samples(layout(logits), layout(labels)), whole)
+
+
+@dtypes
+@classes
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_place_of_the_class_axis_changes_no_bit_of_a_sample(axis, classes, dtype):
+    logits, labels = problem(classes, dtype)
+    whole = tuple(of.reshape(2, 7, *of.shape[1:]) for of in of_samples(logits, labels))
+    moved = np.moveaxis(logits.reshape(2, 7, classes), -1, axis)
+    for same in (moved, moved.copy()):
+        assert_same(of_samples(same, labels.reshape(2, 7), axis), whole)
+
+
+@dtypes
+@pytest.mark.parametrize("case", OF_ENTRIES, ids=str)
+def test_an_entry_alone_is_the_entry_in_any_batch_in_any_layout(case, dtype):
+    arguments = across(case.row, dtype)
+    first = case.row.point("")
+    if case.row.arrays[first] is REAL:
+        arguments[first][-2:] = INF, -INF
+    options = {"reduction": "none"} if case.row.kind == "entrywise" else {}
+    call = Call({**arguments, **options}, case.points.point)
+    whole = case.evaluate(call)
+    for part in (*range(len(call.first)), *PARTS):
+        alone = case.evaluate(call.map(lambda array, part=part: array[part]))
+        assert_same(alone, tuple(of[part] for of in whole))
+    for layout in LAYOUTS.values():
+        assert_same(case.evaluate(call.map(layout)), whole)
+
+
+@pytest.mark.parametrize("shape", [(400, 1000), (40_000, 10), (2, 10, 200, 100)], ids=str)
+@reductions
+@pytest.mark.parametrize("name", takes("workers"))
+def test_workers_change_no_bit(name, reduction, shape):
+    rng = np.random.default_rng(1)
+    logits = rng.standard_normal(shape, np.float32)
+    target = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    arguments = {"logits": logits, "target": target, "weight": None, "reduction": reduction}
+    if name.endswith("backward"):
+        arguments["grad_output"] = np.ones(target.shape if reduction == "none" else ())
+    if name.endswith("hvp"):
+        arguments["vector"] = logits[::-1]
+    expected = call(name, **arguments)
+    for workers in (1, 2, 3, -1):
+        assert_same(call(name, workers=workers, **arguments), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in takes("axis")])
+def test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries(name):
+    x, target = np.random.default_rng(2).random((2, 100_000))
+    sums = []
+    for workers in (1, 2, 3):
+        with losses.set_workers(workers):
+            sums.append(evaluate(name, x, target, reduction="sum"))
+    assert_same(sums[1], sums[0])
+    assert_same(sums[2], sums[0])
+
+
+@pytest.mark.parametrize("name", takes("workers"))
+@pytest.mark.parametrize(
+    ("workers", "error"), [(0, ValueError), (-2, ValueError), (1.5, TypeError), ("2", TypeError)]
+)
+def test_workers_is_a_positive_count_or_minus_1(name, workers, error):
+    with pytest.raises(error, match=rf"workers.*{workers}"):
+        call(name, workers=workers)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("classes", COUNTS)
-def test_a_sample_has_the_same_bits_alone_and_anywhere_in_any_batch(classes, dtype):
+@pytest.mark.parametrize("classes", [3, 1000, 10_000])
+def test_unaligned_memory_changes_no_bit(classes, dtype):
+    """NumPy reads unaligned rows in pieces of its buffer, and would add them so."""
     rng = np.random.default_rng(classes)
-    logits = (10 * rng.standard_normal((23, classes))).astype(dtype)
-    target = rng.integers(0, classes, 23)
-    options = {"reduction": "none", "label_smoothing": 0.1}
-    for smoothed in ({"reduction": "none"}, options):
-        loss, grad = losses.cross_entropy_value_and_grad(logits, target, **smoothed)
-        for low, high in ((0, 1), (22, 23), (3, 5), (1, 18)):
-            some = slice(low, high)
-            part = losses.cross_entropy_value_and_grad(logits[some], target[some], **smoothed)
-            assert same_bits(part[0], loss[some])
-            assert same_bits(part[1], grad[some])
-    for function in (losses.softmax, losses.log_softmax, losses.logsumexp):
-        whole = function(logits)
-        assert all(
-            same_bits(function(row), result) for row, result in zip(logits, whole, strict=True)
-        )
+    logits = rng.standard_normal((4, classes)).astype(dtype)
+    probs = rng.random((4, classes)).astype(dtype)
+    for target in (np.array([2, 0, 1, 2]), probs):
+        expected = losses.cross_entropy_value_and_grad(logits, target)
+        out = unaligned(logits)
+        found = losses.cross_entropy_value_and_grad(unaligned(logits), unaligned(target), out=out)
+        assert all(map(same_bits, found, expected))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("classes", COUNTS)
-def test_the_class_axis_may_lie_anywhere_without_changing_a_bit(classes, dtype):
-    rng = np.random.default_rng(classes)
-    last = (10 * rng.standard_normal((3, 5, classes))).astype(dtype)
-    target = rng.integers(0, classes, (3, 5))
-    loss, grad = losses.cross_entropy_value_and_grad(last, target, axis=-1)
-    for axis in (0, 1):
-        for logits in (np.moveaxis(last, -1, axis), np.moveaxis(last, -1, axis).copy()):
-            moved, moved_grad = losses.cross_entropy_value_and_grad(logits, target, axis=axis)
-            assert same_bits(moved, loss)
-            assert same_bits(np.moveaxis(moved_grad, axis, -1), grad)
+def test_a_sum_of_negative_zeros_is_the_same_alone_and_in_a_batch():
+    grad_output, probs = np.full((2, 2), -0.0), np.full((2, 2), 0.5)
+    whole = losses.softmax_backward(grad_output, probs)
+    assert_same(losses.softmax_backward(grad_output[:1], probs[:1]), whole[:1])
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("largest", [0.0, 1e-39])
+def test_a_largest_logit_below_the_normal_numbers_changes_no_bit(classes, largest):
+    """Of many samples; then the differences that are as small count as 0."""
+    logits = -np.abs(np.random.default_rng(3).standard_normal((600, classes), np.float32))
+    logits[np.arange(600), np.arange(600) % classes] = largest
+    logits[:, -1] = largest / 2
+    whole = losses.log_softmax(logits)
+    assert all(map(same_bits, map(losses.log_softmax, logits), whole))
+
+
+@pytest.mark.parametrize("weight", [[1.0, -1.0], [INF, 1.0]])
+@pytest.mark.parametrize("label_smoothing", [0.0, 1.0])
+def test_a_difference_below_the_normal_numbers_counts_the_same_in_any_batch(
+    weight, label_smoothing
+):
+    """Where the weights leave nothing else of the loss."""
+    logits, probs = np.tile([0.0, 1e-310], (5000, 1)), np.full((5000, 2), 0.5)
+    options = {"weight": weight, "label_smoothing": label_smoothing, "reduction": "none"}
+    for target in (probs, np.zeros(5000, int)):
+        loss, grad = losses.cross_entropy_value_and_grad(logits, target, **options)
+        alone = losses.cross_entropy_value_and_grad(logits[:1], target[:1], **options)
+        assert same_bits(alone[0], loss[:1])
+        assert same_bits(alone[1], grad[:1])
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_a_sum_has_every_block(number, monkeypatch):
+    logits, target = np.arange(3.0 * number).reshape(number, 3), np.zeros(number, int)
+    each = losses.cross_entropy(logits, target, reduction="none")
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
+    assert_same(losses.cross_entropy(logits, target, reduction="sum"), each.sum())
+
+
+@dtypes
+@classes
+def test_logits_below_the_normal_numbers_are_as_good_as_0_in_small_and_in_large_batches(
+    classes, dtype
+):
+    tiny = np.finfo(dtype).smallest_subnormal
+    for rows in (2, 2 + 5000 // classes):
+        logits = np.full((rows, classes), tiny, dtype)
+        logits[1] = 0
+        for function in (losses.softmax, losses.log_softmax):
+            assert_same(function(logits), function(np.zeros_like(logits)))
+        labels = np.arange(rows) % classes
+        found = losses.cross_entropy_value_and_grad(logits, labels)
+        assert_same(found, losses.cross_entropy_value_and_grad(np.zeros_like(logits), labels))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
+    """Nothing in a result tells whether `set_workers` was heard."""
+    started, thread = [], blocks.Thread
+
+    def counted(**options):
+        started.append(options)
+        return thread(**options)
+
+    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
+    monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
+    for workers in (1, 2):
+        with losses.set_workers(workers):
+            call(name)
+        assert bool(started) == (workers > 1)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @given(st.data())
 def test_a_call_repeated_returns_the_same_bits(case, data):
     call = data.draw(case.calls)
-    value = case.forward(call)
-    gradient = case.backward(np.ones_like(value), call)
-    again = case.forward(call)
-    assert same_bits(value, again)
-    assert same_bits(gradient, case.backward(np.ones_like(again), call))
+    assert all(map(same_bits, case.evaluate(call), case.evaluate(call)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -117,11 +298,9 @@ def test_workers_change_the_time_and_nothing_else(case, data):
         results = []
         for workers in (1, 2, 3):
             with losses.set_workers(workers):
-                value = case.forward(call)
-                results.append((value, case.backward(np.ones_like(value), call)))
-    for value, gradient in results[1:]:
-        assert same_bits(value, results[0][0])
-        assert same_bits(gradient, results[0][1])
+                results.append(case.evaluate(call))
+    for found in results[1:]:
+        assert all(map(same_bits, found, results[0]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -129,13 +308,11 @@ def test_workers_change_the_time_and_nothing_else(case, data):
 def test_the_size_of_the_blocks_changes_no_loss_and_no_gradient(case, data):
     call = data.draw(case.calls)
     assume(call.options.get("reduction", "none") == "none")
-    value = case.forward(call)
-    gradient = case.backward(np.ones_like(value), call)
+    whole = case.evaluate(call)
     for size in (8, 64, 200):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(blocks, "BLOCK_BYTES", size)
-            assert same_bits(value, case.forward(call))
-            assert same_bits(gradient, case.backward(np.ones_like(value), call))
+            assert all(map(same_bits, whole, case.evaluate(call)))
 
 
 @given(labelled(), st.integers(1, 200))

@@ -1,62 +1,119 @@
-"""Losses of a prediction and a target, entry by entry: what the binary ones, mse and l1 share."""
+"""What the losses entry by entry share: shapes, weights and special values."""
 
 import numpy as np
 import pytest
+from tests.domains import REAL, SIGNS, WEIGHT
 from tests.rooms.helpers import (
     CALLS,
     INF,
     NAN,
-    WEIGHT,
+    assert_near,
     assert_same,
     call,
     evaluate,
     parts,
     point,
-    takes,
 )
+from tests.switches import WEIGHT_0_IS_ABSENT
+from tests.table import ENTRYWISE, FUNCTIONS, invoke
 
-PAIRED = [name for name in takes("target", "weight") if name not in takes("ignore_index")]
-BINARY = [name for name in PAIRED if name.startswith("binary")]
-RESIDUAL = [name for name in PAIRED if name not in BINARY]
+# The losses entry by entry and their derivatives, those whose weights have the losses' shape, and
+# those whose weights broadcast.
+PAIRED = [name for name, (row, _) in FUNCTIONS.items() if row.kind == "entrywise"]
+WEIGHTED = [name for name in PAIRED if FUNCTIONS[name][0].weight == "in the mean"]
+BROADCAST = [name for name in PAIRED if name not in WEIGHTED]
+# Of predictions and a target that may be any numbers.
+RESIDUAL = [name for name in WEIGHTED if {*FUNCTIONS[name][0].arrays.values()} == {REAL}]
 # The curvature of a square is the same at any prediction.
-CURVATURES = [name for name in RESIDUAL if name.startswith("mse_loss_h")]
+CURVATURES = [name for name in RESIDUAL if FUNCTIONS[name][1] in ("hvp", "hessian_diagonal")]
+# Where a prediction of nan has a nan: not in a kink that a sign decides.
+NAN_IS_NAN = [
+    name
+    for name in PAIRED
+    if (domains := FUNCTIONS[name][0].arrays)[point(name)] is REAL
+    and SIGNS not in domains.values()
+    and name not in CURVATURES
+]
+WEIGHTS = [None, np.ones(3), *([] if WEIGHT_0_IS_ABSENT else [np.zeros(3)])]
 
 pairs = pytest.mark.parametrize("name", PAIRED)
 binary_weights = pytest.mark.parametrize(
     ("name", "option"),
-    [(name, option) for name in BINARY for option in CALLS[name] if "weight" in option],
+    [(name, option) for name in BROADCAST for option in FUNCTIONS[name][0].array_options],
 )
+
+
+every_loss = pytest.mark.parametrize("row", ENTRYWISE, ids=str)
+
+
+def ones(name, shape, dtype=float):
+    """Return arguments of ones, which lie in every domain, without weights."""
+    row, what = FUNCTIONS[name]
+    leading = {"backward": {"grad_output": np.array(1.0)}, "hvp": {"vector": np.ones(shape)}}
+    arrays = {key: np.ones(shape, dtype) for key in row.arrays}
+    return {**leading.get(what, {}), **arrays}
+
+
+@every_loss
+def test_known_values(row):
+    """To twelve digits."""
+    for numbers, options, expected in row.known:
+        arrays = dict(zip(row.arrays, map(np.float64, numbers), strict=True))
+        found = invoke(row.name, {**arrays, **options})
+        np.testing.assert_allclose(found, expected, rtol=5e-12, atol=0)
 
 
 @pairs
 @pytest.mark.parametrize(
-    ("shape", "target"),
+    ("shape", "other"),
     [((3, 1), (3,)), ((3,), (3, 1)), ((2, 3), (3, 2)), ((2, 3), ()), ((), (1,)), ((0,), (1,))],
     ids=str,
 )
-def test_nothing_is_broadcast_in_silence(name, shape, target):
-    with pytest.raises(ValueError, match=r"\btarget\b") as error:
-        evaluate(name, np.zeros(shape), np.zeros(target))
-    for word in (point(name), str(shape), str(target)):
-        assert word in str(error.value)
+def test_nothing_is_broadcast_in_silence(name, shape, other):
+    first, *others = FUNCTIONS[name][0].arrays
+    for wrong in others:
+        with pytest.raises(ValueError, match=rf"\b{wrong}\b") as error:
+            invoke(name, {**ones(name, shape), wrong: np.ones(other)})
+        for word in (first, str(shape), str(other)):
+            assert word in str(error.value)
 
 
 @pairs
-def test_a_pair_of_numbers_has_a_number_for_a_loss(name):
-    for result in parts(evaluate(name, 1.0, 1.0, reduction="none")):
+def test_numbers_have_a_number_for_a_loss(name):
+    for result in parts(invoke(name, {**ones(name, ()), "reduction": "none"})):
         assert np.shape(result) == ()
 
 
 @pairs
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float32])
 def test_integer_and_boolean_targets_are_numbers(name, dtype):
-    target = np.eye(2, 3)
+    target = FUNCTIONS[name][0].arrays["target"].kept(np.eye(2, 3))
     assert_same(call(name, target=target.astype(dtype)), call(name, target=target))
 
 
-@pytest.mark.parametrize("name", RESIDUAL)
+@every_loss
+def test_the_mean_of_seventy_thousand_entries_of_float16_is_that_of_one(row):
+    many, one = (ones(row.name, shape, np.float16) for shape in (70_000, 1))
+    weight = np.full(70_000, 9, np.float16)
+    assert_same(invoke(row.name, many), invoke(row.name, one))
+    weighted = invoke(row.name, {**many, "weight": weight})
+    assert_same(weighted, invoke(row.name, {**one, "weight": weight[:1]}))
+
+
+@pytest.mark.parametrize("row", [row for row in ENTRYWISE if row.name in WEIGHTED], ids=str)
+def test_weights_beyond_the_range_of_the_predictions_keep_their_proportions(row):
+    arrays = {
+        name: domain.examples[place][0, :2].astype(np.float32)
+        for place, (name, domain) in enumerate(row.arrays.items())
+    }
+    expected = invoke(row.name, {**arrays, "weight": [1.0, 3.0]})
+    for size in (1e-46, 1e39):
+        assert_near(invoke(row.name, {**arrays, "weight": [size, 3 * size]}), expected)
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
 @pytest.mark.parametrize("shape", [(3,), (2, 1), (), (1, 2, 3), (3, 2)], ids=str)
-def test_the_weight_of_a_residual_has_its_shape(name, shape):
+def test_a_weight_in_the_mean_has_the_shape_of_the_losses(name, shape):
     with pytest.raises(ValueError, match=r"\bweight\b") as error:
         call(name, weight=np.ones(shape))
     assert str(shape) in str(error.value)
@@ -103,10 +160,8 @@ def test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf(nam
     assert_same(found, np.append(expected[:2], INF))
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PAIRED if point(name) != "probs" and name not in CURVATURES]
-)
-@pytest.mark.parametrize("weight", [None, np.ones(3)], ids=str)
+@pytest.mark.parametrize("name", NAN_IS_NAN)
+@pytest.mark.parametrize("weight", WEIGHTS, ids=str)
 def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
     options = {"weight": weight, "reduction": "none"}
     if "grad_output" in CALLS[name]:

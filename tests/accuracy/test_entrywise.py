@@ -1,0 +1,69 @@
+"""The losses entry by entry, against their formulas in decimals, all over their domains.
+
+A budget and what it counts stand in the row of tests/table.py; the counts of roundings are those
+of `budgets`.
+"""
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+from tests.accuracy import exact
+from tests.accuracy.budgets import additions, assert_within
+from tests.accuracy.parameters import in_both_precisions
+from tests.table import ENTRYWISE, across, invoke
+
+every_loss = pytest.mark.parametrize("row", ENTRYWISE, ids=str)
+
+
+def problems(row, dtype):
+    """Yield arrays from everywhere in the domains, with each choice of the options."""
+    arrays = across(row, dtype)
+    for values in product(*(option.values for option in row.options.values())):
+        yield arrays, dict(zip(row.options, values, strict=True))
+
+
+def decimals(row, name, arrays, options):
+    """Return a formula at each entry."""
+    given = [arrays[key] for key in row.arrays]
+    weights = {key: arrays[key] for key in row.array_options}
+    return exact.each(partial(getattr(exact, name), **options), *given, **weights)
+
+
+def size(row, name, arrays, options):
+    """Return what the error of a formula is relative to, if not to the formula itself."""
+    return decimals(row, name, arrays, options) if name else None
+
+
+@every_loss
+@in_both_precisions
+def test_a_loss_and_its_gradient_have_a_rounding_for_each_operation(row, dtype):
+    for arrays, options in problems(row, dtype):
+        arguments = {**arrays, **options, "reduction": "none"}
+        loss = invoke(row.name, arguments)
+        exactly = decimals(row, row.decimals, arrays, options)
+        scale = size(row, row.budget.loss_size, arrays, options)
+        assert_within(row.budget.loss(dtype), loss, exactly, scale)
+        ones = {"grad_output": np.ones_like(loss)}
+        found = invoke(row.function("backward"), {**ones, **arguments})
+        exactly = decimals(row, f"{row.decimals}_backward", arrays, options)
+        scale = size(row, row.budget.gradient_size, arrays, options)
+        several = len(row.differentiated) > 1
+        for place, gradient in enumerate(found if several else [found]):
+            own = [each[place] for each in exactly] if several else exactly
+            assert_within(row.budget.gradient(dtype), gradient, own, scale)
+
+
+@every_loss
+@in_both_precisions
+def test_a_mean_adds_the_roundings_of_two_sums_and_a_quotient(row, dtype):
+    """Relative to the mean of the sizes of the losses."""
+    for arrays, options in problems(row, dtype):
+        found = invoke(row.name, {**arrays, **options})
+        exactly = decimals(row, row.decimals, arrays, options)
+        scale = size(row, row.budget.loss_size, arrays, options) or exactly
+        weights = arrays["weight"] if row.weight == "in the mean" else np.ones(len(exactly), dtype)
+        divisor = sum(exact.decimals(weights))
+        budget = row.budget.loss(dtype) + 2 * additions(len(exactly)) + 2
+        assert_within(budget, found, sum(exactly) / divisor, sum(map(abs, scale)) / divisor)
