@@ -228,7 +228,8 @@ MUTANTS = [
         "backward",
         "result = np.zeros(problem.scores.shape, result_dtype(problem.scores))",
         "result = np.zeros(problem.scores.shape, problem.plan.dtype)",
-        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
+        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
+        "differentiated_array",
     ),
     Mutant(
         "unaligned memory is used where it lies",
@@ -482,7 +483,8 @@ MUTANTS = [
         "at_labels",
         "grads if weight is None else grads * weight",
         "grads",
-        "accuracy/test_cross_entropy.py::test_every_loss_and_gradient_entry_keeps_its_relative_accuracy",
+        "accuracy/test_cross_entropy.py::test_every_loss_and_gradient_entry_keeps_its_rela"
+        "tive_accuracy",
     ),
     Mutant(
         "the weight is missing from the gradient of log-probabilities",
@@ -700,7 +702,8 @@ MUTANTS = [
         "times",
         " | (value == 0) & np.isinf(weight)",
         "",
-        "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf",
+        "rooms/test_pairs.py::test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_a"
+        "ny_other_inf",
     ),
     Mutant(
         "a probability of 0 makes nan of a logit of -inf",
@@ -880,7 +883,9 @@ MUTANTS = [
         "the gradient beside the value multiplies in another order",
         "_evaluate",
         "_write(problem, block, shared, weights, grads, results)",
-        "_write(problem, block, shared, weights._replace(weight=None), grads if weights.weight is None else grads * np.broadcast_to(problem.weight, problem.shape), results)",
+        "_write(problem, block, shared, weights._replace(weight=None), grads if "
+        "weights.weight is None else grads * np.broadcast_to(problem.weight, "
+        "problem.shape), results)",
         "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
     ),
     # 23: a sample depends on nothing but itself.
@@ -926,7 +931,8 @@ MUTANTS = [
         "over_entries",
         "found = blocks(shape, 8, dtype.itemsize)",
         "found = blocks(shape, 8 * worker_count(None), dtype.itemsize)",
-        "laws/test_determinism.py::test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries",
+        "laws/test_determinism.py::test_the_default_of_workers_changes_no_bit_of_a_sum_ove"
+        "r_entries",
     ),
     Mutant(
         "the losses of a block are written where its neighbour's belong",
@@ -1098,7 +1104,8 @@ MUTANTS = [
         "_slope",
         "1e-12",
         "1e-10",
-        "rooms/test_binary_cross_entropy.py::test_the_variance_in_the_gradient_is_at_least_1e_minus_12",
+        "rooms/test_binary_cross_entropy.py::test_the_variance_in_the_gradient_is_at_least"
+        "_1e_minus_12",
     ),
     Mutant(
         "targets outside [0, 1] pass",
@@ -1119,7 +1126,8 @@ MUTANTS = [
         "BINARY",
         "    mean_of_entries=True,\n",
         "",
-        "rooms/test_binary_cross_entropy.py::test_a_loss_is_minus_an_expected_log_probability_and_the_mean_is_over_the_entries",
+        "rooms/test_binary_cross_entropy.py::test_a_loss_is_minus_an_expected_log_probabil"
+        "ity_and_the_mean_is_over_the_entries",
     ),
     # 25: binary cross entropy of logits.
     Mutant(
@@ -1338,8 +1346,12 @@ MUTANTS = [
     Mutant(
         "where out is logits the loss is that of the gradient",
         "_evaluate",
-        "        each = weights.times(problem.of.loss(*shared))\n        if grads is not None:\n            _write(problem, block, shared, weights, grads, results)\n",
-        "        if grads is not None:\n            _write(problem, block, shared, weights, grads, results)\n        each = weights.times(problem.of.loss(*shared))\n",
+        "        each = weights.times(problem.of.loss(*shared))\n"
+        "        if grads is not None:\n"
+        "            _write(problem, block, shared, weights, grads, results)\n",
+        "        if grads is not None:\n"
+        "            _write(problem, block, shared, weights, grads, results)\n"
+        "        each = weights.times(problem.of.loss(*shared))\n",
         "rooms/test_out.py::test_out_may_be_logits_itself",
     ),
     # linear_cross_entropy: products, chunks and shards.
@@ -1383,7 +1395,8 @@ MUTANTS = [
         "position",
         "return tuple(np.unravel_index(samples, shape))",
         'return tuple(np.unravel_index(samples, shape, order="F"))',
-        "rooms/test_linear_cross_entropy.py::test_arrays_whose_samples_are_no_single_axis_are_not_copied_whole",
+        "rooms/test_linear_cross_entropy.py::test_arrays_whose_samples_are_no_single_axis_"
+        "are_not_copied_whole",
     ),
     Mutant(
         "ignored samples between others are multiplied",
@@ -1460,7 +1473,8 @@ MUTANTS = [
         "merge",
         "np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))",
         "(1 + fewer) * np.exp(smaller - maximum)",
-        "rooms/test_linear_cross_entropy.py::test_masked_classes_and_broken_samples_are_those_of_cross_entropy",
+        "rooms/test_linear_cross_entropy.py::test_masked_classes_and_broken_samples_are_th"
+        "ose_of_cross_entropy",
     ),
     Mutant(
         "nan before a shard of nothing but -inf is lost",
@@ -1503,14 +1517,16 @@ MUTANTS = [
         "_check_shapes",
         "        or (bias is not None and bias.shape != classes)\n",
         "",
-        "rooms/test_linear_cross_entropy.py::test_shapes_that_do_not_fit_are_an_error_with_every_array_and_its_shape",
+        "rooms/test_linear_cross_entropy.py::test_shapes_that_do_not_fit_are_an_error_with"
+        "_every_array_and_its_shape",
     ),
     Mutant(
         "class probabilities of one sample are its label",
         "_check_shapes",
         " and not is_floating(target.dtype)",
         "",
-        "rooms/test_linear_cross_entropy.py::test_a_float_target_of_size_1_is_no_label_of_one_dimensional_inputs",
+        "rooms/test_linear_cross_entropy.py::test_a_float_target_of_size_1_is_no_label_of_"
+        "one_dimensional_inputs",
     ),
     Mutant(
         "all the logits are made at once",
@@ -1553,14 +1569,16 @@ MUTANTS = [
         "_state",
         "return status.st_size, status.st_mtime_ns",
         "return status.st_size, 0",
-        "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing",
+        "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_le"
+        "aves_nothing",
     ),
     Mutant(
         "a file that became longer is scored",
         "_state",
         "return status.st_size, status.st_mtime_ns",
         "return 0, 0",
-        "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_leaves_nothing",
+        "rooms/test_score.py::test_a_file_that_changes_while_it_is_read_is_one_line_and_le"
+        "aves_nothing",
     ),
     Mutant(
         "each row of a part is read by itself",
@@ -1952,7 +1970,8 @@ MUTANTS = [
         "_curvature",
         "grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)",
         'grad = unit_backward("sum", problem.divisor(reduction), plan.dtype)',
-        "laws/test_curvature.py::test_the_mean_has_the_hessian_of_the_sum_over_one_divisor_and_none_that_of_the_sum",
+        "laws/test_curvature.py::test_the_mean_has_the_hessian_of_the_sum_over_one_divisor"
+        "_and_none_that_of_the_sum",
     ),
     Mutant(
         "the binary curvature is e / (1 + e)",
@@ -1966,14 +1985,16 @@ MUTANTS = [
         "_curvature",
         "(both, (1 - target) + pos_weight * target)",
         "(both, pos_weight)",
-        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_"
+        "the_vector",
     ),
     Mutant(
         "the curvature of a square is its weight",
         "_curvature",
         "return (2,)",
         "return ()",
-        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_"
+        "the_vector",
     ),
     # What the whole suite missed once.
     Mutant(
@@ -2213,7 +2234,8 @@ MUTANTS = [
         "_again",
         "~((total >= limits.low) & (total <= limits.high))",
         "(total < limits.low) | (total > limits.high)",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "beside nan every sum is moderate",
@@ -2222,63 +2244,72 @@ MUTANTS = [
         "limits.high:",
         "    if not (np.minimum.reduce(total) < limits.low or np.maximum.reduce(total) > "
         "limits.high):",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "a shift is the maximum itself",
         "_again",
         "np.where(scaled, 0, np.rint(maxima))",
         "np.where(scaled, 0, maxima)",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "a shift from the look ahead is the maximum itself",
         "_shift_ahead",
         "np.rint(maxima, out=maxima)",
         "maxima",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "where the first sample is shifted all are",
         "_shift_ahead",
         "    shift[near] = 0\n",
         "",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "the look ahead takes a sum for its largest term",
         "_shift_ahead",
         "np.log(limits.low / classes)",
         "np.log(limits.low)",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "the look ahead shifts what is to be scaled",
         "_shift_ahead",
         "near = (maxima >= low) & (maxima <= limits.largest)",
         "near = (maxima >= low) & (maxima <= np.log(limits.high))",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "no sum is scaled",
         "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = np.zeros(maxima.shape, bool)",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "a logit whose exponential is infinite is scaled",
         "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima >= 0",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "a tiny sum is scaled, which makes it smaller",
         "_again",
         "scaled = (maxima >= 0) & (maxima <= limits.largest)",
         "scaled = maxima <= limits.largest",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "exponentials are not scaled as the logarithm says",
@@ -2293,7 +2324,8 @@ MUTANTS = [
         "_again",
         "power[wrong] = powers",
         "power[...] = limits.power",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     Mutant(
         "what was worked on once more is not put back",
@@ -2308,7 +2340,8 @@ MUTANTS = [
         "_again",
         "np.zeros_like(total) if shift is None else shift",
         "np.zeros_like(total)",
-        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
+        "rooms/test_exponentials.py::test_a_sum_becomes_moderate_in_a_way_that_depends_on_"
+        "the_sample_alone",
     ),
     # Logarithms in two parts, and the class with more than half.
     Mutant(
@@ -2517,7 +2550,8 @@ MUTANTS = [
         "majority",
         "0 - np.log1p(others / own)",
         "-np.log1p(others / own)",
-        "rooms/test_log_softmax.py::test_the_log_probability_of_what_is_certain_is_0_and_not_minus_0",
+        "rooms/test_log_softmax.py::test_the_log_probability_of_what_is_certain_is_0_and_n"
+        "ot_minus_0",
     ),
     Mutant(
         "beside a tiny gradient all are multiplied twice",
@@ -2750,7 +2784,8 @@ MUTANTS = [
         "grad_output scales the loss that comes back beside the gradient",
         "value_and_grad",
         "    value = _evaluate(problem, _grads(problem, grad_output), [result])\n",
-        "    value = _evaluate(problem, _grads(problem, grad_output), [result]) * (1 if grad_output is None else grad_output)\n",
+        "    value = _evaluate(problem, _grads(problem, grad_output), [result]) * (1 if "
+        "grad_output is None else grad_output)\n",
         "rooms/test_grad_output.py",
     ),
     Mutant(

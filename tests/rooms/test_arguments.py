@@ -166,7 +166,10 @@ def test_nothing_along_the_axis_of_softmax_gives_nothing(name, shape, axis):
     assert_same(call(backward, axis=axis, **arguments), empty)
 
 
-@pytest.mark.parametrize("name", takes("grad_output"))
+BACKWARD = [name for name in takes("grad_output") if name.endswith("_backward")]
+
+
+@pytest.mark.parametrize("name", BACKWARD)
 def test_grad_output_has_the_shape_of_what_the_function_returned(name):
     shape = CALLS[name]["grad_output"].shape
     wrong = [(*shape, 1), (1, *shape), (5,), shape[:-1]] if shape else [(1,), (2,), (2, 3)]
@@ -177,7 +180,7 @@ def test_grad_output_has_the_shape_of_what_the_function_returned(name):
         assert str(other) in str(error.value)
 
 
-@pytest.mark.parametrize("name", takes("grad_output", "reduction"))
+@pytest.mark.parametrize("name", [name for name in BACKWARD if name in takes("reduction")])
 def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
     single = {point(name): CALLS[name][point(name)].astype(np.float32)}
     large, small = (call(name, **single, grad_output=size) for size in (3.5e38, 3.5e30))
@@ -187,7 +190,7 @@ def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
     assert np.isfinite(large).any()
 
 
-@pytest.mark.parametrize("name", takes("grad_output", "reduction"))
+@pytest.mark.parametrize("name", [name for name in BACKWARD if name in takes("reduction")])
 def test_without_a_reduction_grad_output_has_an_entry_for_each_sample(name):
     shape = CALLS[name]["target"].shape
     assert call(name, reduction="none", grad_output=np.ones(shape)).shape == (2, 3)

@@ -157,7 +157,8 @@ def test_an_infinite_weight_of_a_residual_of_0_counts_0_and_of_any_other_inf(nam
         evaluate(name, [1.0, 3.0, 2.0], np.ones(3), weight=[weight, 1.0, weight], **options)
         for weight in (INF, 2.0)
     )
-    assert_same(found, np.append(expected[:2], INF))
+    for some, others in zip(parts(found), parts(expected), strict=True):
+        assert_same(some, np.append(others[:2], INF))
 
 
 @pytest.mark.parametrize("name", NAN_IS_NAN)
@@ -172,15 +173,3 @@ def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
     for part in parts(expected):
         part[1] = NAN
     assert_same(found, expected)
-
-
-@pytest.mark.parametrize("name", RESIDUAL)
-def test_0_times_inf_changes_no_sign_of_another_0(name):
-    def first_two(samples):
-        x, target, weight, ones = np.array([-1.0, 1.0, INF]), np.zeros(3), np.zeros(3), np.ones(3)
-        options = {"weight": weight[:samples], "reduction": "none"}
-        if name.endswith("backward"):
-            options["grad_output"] = ones[:samples]
-        return evaluate(name, x[:samples], target[:samples], **options)[:2]
-
-    assert_same(first_two(3), first_two(2))
