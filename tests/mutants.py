@@ -537,9 +537,9 @@ MUTANTS = [
     ),
     Mutant(
         "warnings escape from several workers",
-        "run",
-        'with np.errstate(all="ignore"):\n                kernel = new_kernel()\n',
-        "with np.errstate():\n                kernel = new_kernel()\n",
+        "_share",
+        'with np.errstate(all="ignore"):\n            kernel = job.new_kernel()\n',
+        "with np.errstate():\n            kernel = job.new_kernel()\n",
         "laws/test_determinism.py::test_no_worker_warns",
     ),
     Mutant(
@@ -913,9 +913,9 @@ MUTANTS = [
     ),
     Mutant(
         "the results of several workers come in reverse order",
-        "run",
-        "results[i] = kernel(blocks[i])",
-        "results[-1 - i] = kernel(blocks[i])",
+        "_share",
+        "results[i] = kernel(",
+        "results[-1 - i] = kernel(",
         "laws/test_determinism.py::test_where_no_thread_can_be_started_the_caller_does_the_work",
     ),
     Mutant(
@@ -980,37 +980,37 @@ MUTANTS = [
     # 23 and the design: threads and settings.
     Mutant(
         "an error in a worker is swallowed",
-        "run",
-        "            errors.append(error)\n",
+        "_share",
+        "        job.errors.append(error)\n",
         "",
         "laws/test_determinism.py::"
         "test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread",
     ),
     Mutant(
         "after an error the other workers go on",
-        "run",
-        "            waiting.clear()  # so that no worker takes another block\n",
+        "_share",
+        "        job.waiting.clear()  # so that no worker takes another block\n",
         "",
         "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
     ),
     Mutant(
         "the end of a worker is waited for by join alone",
-        "run",
-        "                for lock in [*at_work]:\n                    lock.acquire()\n",
+        "_end",
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n",
         "",
         "laws/test_concurrency.py::test_no_call_writes_to_out_once_an_interrupt_has_ended_it",
     ),
     Mutant(
         "an interrupt before the first line of the waiting ends it",
         "run",
-        "            share()\n        finally:\n            end()\n",
-        "            share()\n        finally:\n            pass\n",
+        "            _share(job)\n        finally:\n            _end(job, threads)\n",
+        "            _share(job)\n        finally:\n            pass\n",
         "laws/test_concurrency.py::test_an_interrupt_at_any_instruction_leaves_no_worker_at_work",
     ),
     Mutant(
         "a worker that begins after the call works",
-        "run",
-        "                waiting.clear()  # who begins later than this finds nothing to do\n",
+        "_end",
+        "            job.waiting.clear()  # a worker that begins later finds no block\n",
         "",
         "laws/test_concurrency.py::test_an_interrupt_while_workers_are_started_leaves_none_at_work",
     ),
@@ -2019,11 +2019,11 @@ MUTANTS = [
     ),
     Mutant(
         "after an interrupt a worker goes on",
-        "run",
-        "                waiting.clear()  # who begins later than this finds nothing to do\n"
-        "                for lock in [*at_work]:\n                    lock.acquire()\n",
-        "                for lock in [*at_work]:\n                    lock.acquire()\n"
-        "                waiting.clear()\n",
+        "_end",
+        "            job.waiting.clear()  # a worker that begins later finds no block\n"
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n",
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n"
+        "            job.waiting.clear()\n",
         "laws/test_concurrency.py::"
         "test_after_an_interrupt_while_workers_are_started_none_takes_another_block",
     ),
@@ -2638,24 +2638,24 @@ MUTANTS = [
         "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
     ),
     Mutant(
-        "a piece begins where its shape does",
+        "a block of a block begins where its shape does",
         "cut_block",
         "slice(inner.start + first, inner.stop + first)",
         "slice(inner.start, inner.stop)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
-        "a piece lies in the first index of a leading axis",
+        "a block of a block lies in the first index of a leading axis",
         "cut_block",
         "(*lead, inner + first, *rest)",
         "(*lead, inner, *rest)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
-        "the pieces of a block are counted from 0",
+        "the blocks of a block are counted from 0",
         "cut_block",
-        "block.start + part.start, block.start + part.stop",
-        "part.start, part.stop",
+        "block.start + small.start, block.start + small.stop",
+        "small.start, small.stop",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(

@@ -6,7 +6,7 @@ from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
 
 import losses
-from losses._core import blocks, panels
+from losses._core import blocks, panels, schedule
 
 classes = pytest.mark.parametrize("classes", [1, 2, 3, 10, 100, 200, 1000])
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
@@ -279,13 +279,13 @@ def test_logits_below_the_normal_numbers_are_as_good_as_0_in_small_and_in_large_
 @pytest.mark.parametrize("name", CALLS)
 def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
     """Nothing in a result tells whether `set_workers` was heard."""
-    started, thread = [], blocks.Thread
+    started, thread = [], schedule.Thread
 
     def counted(**options):
         started.append(options)
         return thread(**options)
 
-    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(schedule, "Thread", counted)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
     monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
     for workers in (1, 2):

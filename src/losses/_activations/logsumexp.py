@@ -8,12 +8,13 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, worker_count
+from .._core.blocks import Block
 from .._core.checks import axis_index, floating, upstream
 from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array
 from .._core.panel import Panel
 from .._core.panels import panels
 from .._core.public import public
+from .._core.schedule import worker_count
 from .exponentials import HALF, Sums, exponentials, logs, majority, multiply_by_share
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, run, worker_count
+from .._core.blocks import Block
 from .._core.checks import floating, real
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.entries import times
 from .._core.panels import Panels, panels
 from .._core.public import public
+from .._core.schedule import run, worker_count
 from .._losses.options import Reduction, class_axis, reduction_name
 from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward
 from .._losses.targets import Labels, labels_for

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from . import blocks as schedule
-from .blocks import Block, cut, cut_block, run, worker_count
+from .blocks import Block, cut, cut_block
 from .checks import axis_index
 from .dtypes import Array, computation_dtype, result_dtype
 from .panel import FEW_BYTES, Panel
+from .schedule import run, worker_count
 
 SHORT_BYTES = 1024  # below here NumPy's buffer costs less than calls for single rows
 KEPT = 1 << 18  # entries of an array whose plan is kept from call to call
