@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -322,12 +323,15 @@ def works_after_an_interrupt_at_any_instruction():
     At each instruction, in turn, of the call and of its waiting for threads; in the main thread,
     as signals are. Python's own Thread.start() is spared.
     """
-    numbers, inside, worked, count = np.arange(20_000.0), [], 0, 0
+    inside, begun, worked, count = [], threading.Event(), 0, 0
 
     def kernel(block):
+        if threading.current_thread() is threading.main_thread():
+            begun.wait()  # the main thread ends its share while the other worker is at work
+            return
         inside.append(block)
-        for _ in range(5):
-            np.sort(-numbers)  # without the interpreter's lock
+        begun.set()
+        time.sleep(0.01)
         inside.remove(block)
 
     def trace(frame, event, _):
@@ -341,10 +345,11 @@ def works_after_an_interrupt_at_any_instruction():
                 raise KeyboardInterrupt
         return trace
 
-    cut, last = blocks.blocks((4,), entries=1 << 20, itemsize=8), 0
+    cut, last = blocks.blocks((2,), entries=1 << 20, itemsize=8), 0
     while count <= 0:
         last += 1
         count = last
+        begun.clear()
         sys.settrace(trace)
         with contextlib.suppress(KeyboardInterrupt):
             schedule.run(lambda: kernel, cut, 2)
