@@ -181,7 +181,7 @@ def _take_limits(e: Panel, sums: Sums) -> None:
     if endless.any():
         # There exp(x - s) is 0 but where x is +inf, and there nan.
         infinite = np.isnan(e.values) & e.across(endless)
-        alone = np.count_nonzero(infinite, axis=e.axis) == 1
+        alone = np.count_nonzero(infinite, axis=int(e.rows)) == 1
         e.values[infinite & e.across(alone)] = 1
         sums.total[endless] = 1
 

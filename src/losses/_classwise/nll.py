@@ -90,8 +90,8 @@ def nll_loss(
 
     def kernel(block: Block) -> Any:
         classes, ignored, weight = labels.of(block)
-        here, index = plan.part(log_probs, block), _index(classes, labels, block, plan)
-        found = np.take_along_axis(here, index, axis=-plan.axis).reshape(-1)
+        here, index = plan.view(log_probs, block), _index(classes, labels, block, plan)
+        found = np.take_along_axis(here, index, axis=plan.class_axis).reshape(-1)
         # 0 - x, not -x: a certain prediction costs 0, not -0.
         loss = times(weight, 0 - found.astype(plan.dtype))
         if ignored is not None:
@@ -176,8 +176,8 @@ def nll_loss_backward(
             grad = grad * weight
         if ignored is not None:
             grad = np.where(ignored, 0, grad)
-        here, index = plan.part(result, block), _index(classes, labels, block, plan)
-        np.put_along_axis(here, index, grad.reshape(index.shape), axis=-plan.axis)
+        here, index = plan.view(result, block), _index(classes, labels, block, plan)
+        np.put_along_axis(here, index, grad.reshape(index.shape), axis=plan.class_axis)
 
     run(lambda: kernel, plan.blocks, worker_count(None))
     return result
@@ -185,7 +185,7 @@ def nll_loss_backward(
 
 def _index(classes: Array, labels: Labels, block: Block, plan: Panels) -> Array:
     """Return the classes of a block's samples in the shape that NumPy's *_along_axis take."""
-    return np.expand_dims(classes.reshape(labels.target[block.at].shape), -plan.axis)
+    return np.expand_dims(classes.reshape(labels.target[block.at].shape), plan.class_axis)
 
 
 def _checked(
