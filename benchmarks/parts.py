@@ -35,7 +35,8 @@ def seconds(call: Callable[[], object], rounds: int) -> float:
 def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
     """Each operation of the kernels on a panel of 512 KiB: what it is, nanoseconds per logit."""
     from losses._activations import exponentials as kernel
-    from losses._core.panel import FEW_BYTES, Panel
+    from losses._core.class_sums import FEW_BYTES
+    from losses._core.panel import Panel
     from losses._core.panels import SHORT_BYTES
 
     samples = 512 * KIB // (classes * 4)
@@ -44,12 +45,12 @@ def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
     labels = rng.integers(0, classes, samples)
     ones, tenth = np.ones(samples, np.float32), np.arange(0, samples, 10)
 
-    def of(x: np.ndarray, step: int, axis: int) -> dict[str, Callable[[], object]]:
-        """The operations on rows (axis 1) or columns (axis 0)."""
-        panel = Panel(x, x.reshape(-1), step, axis)
+    def of(x: np.ndarray, step: int, in_rows: bool) -> dict[str, Callable[[], object]]:
+        """The operations on a panel in rows, or in columns."""
+        panel = Panel(x, x.reshape(-1), step, in_rows)
         e = panel.with_values(np.exp(x))
         total, at = e.add(), e.at(labels)
-        first, limits = x[0] if axis else x[:, 0], kernel.RANGES["f"]
+        first, limits = x[0] if in_rows else x[:, 0], kernel.RANGES["f"]
         sums, log_probs = kernel.Sums(total, None, None), panel.with_values(np.empty_like(x))
         kernel.log_probabilities(panel, e.with_values(e.values.copy()), log_probs)
         return {
@@ -67,10 +68,10 @@ def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
             "only where shifted: largest": panel.maxima,
         }
 
-    rows = of(logits, classes, 1)
+    rows = of(logits, classes, in_rows=True)
     columns = {}
     if classes * 4 <= FEW_BYTES:  # more always are rows
-        columns = of(np.ascontiguousarray(logits.T), samples, 0)
+        columns = of(np.ascontiguousarray(logits.T), samples, in_rows=False)
     with np.errstate(all="ignore"):
         for name, call in columns.items():
             yield f"columns: {name}", seconds(call, rounds) / logits.size * 1e9
@@ -97,7 +98,7 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     grads = reduction.unit_backward("mean", divisor, plan.dtype)
     (block,) = plan.blocks
     panel, result = (plan.panel(array.reshape(-1), plan.inner, block) for array in (logits, out))
-    spare = plan.own(np.empty(logits.size, plan.dtype), len(target))
+    spare = plan.panel_in(np.empty(logits.size, plan.dtype), len(target))
     loss = np.ones(len(target), plan.dtype)
     fused = losses.cross_entropy_value_and_grad
 

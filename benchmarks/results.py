@@ -155,7 +155,7 @@ def table(cell: Cell) -> Iterator[str]:
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    from losses._core.blocks import worker_count
+    from losses._core.schedule import worker_count
 
     return worker_count(-1)
 

@@ -220,8 +220,8 @@ MUTANTS = [
         "result_dtype",
         'return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")',
         "return array.dtype",
-        "laws/test_arrays.py::"
-        "test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
+        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
+        "differentiated_array",
     ),
     Mutant(
         "a gradient has the dtype of the computation",
@@ -540,9 +540,9 @@ MUTANTS = [
     ),
     Mutant(
         "warnings escape from several workers",
-        "run",
-        'with np.errstate(all="ignore"):\n                kernel = new_kernel()\n',
-        "with np.errstate():\n                kernel = new_kernel()\n",
+        "_share",
+        'with np.errstate(all="ignore"):\n            kernel = job.new_kernel()\n',
+        "with np.errstate():\n            kernel = job.new_kernel()\n",
         "laws/test_determinism.py::test_no_worker_warns",
     ),
     Mutant(
@@ -689,13 +689,6 @@ MUTANTS = [
         "if np.count_nonzero(wrong):",
         "if False:",
         "rooms/test_nll.py::test_a_weight_of_0_at_an_infinite_loss_counts_0",
-    ),
-    Mutant(
-        "beside 0 * inf a product of 0 and a negative number is 0, else -0",
-        "times",
-        "wrong &= (weight == 0)",
-        "wrong = (weight == 0)",
-        "rooms/test_pairs.py::test_0_times_inf_changes_no_sign_of_another_0",
     ),
     Mutant(
         "an infinite weight makes nan of a loss of 0",
@@ -892,38 +885,38 @@ MUTANTS = [
     Mutant(
         "the layout of the panels depends on the number of samples",
         "_plan",
-        "axis = int(rows or classes * dtype.itemsize > FEW_BYTES)",
-        "axis = int((rows or classes * dtype.itemsize > FEW_BYTES) and prod(shape) > classes)",
-        "laws/test_determinism.py::"
-        "test_a_sample_alone_is_the_sample_in_any_batch_at_any_position_in_any_layout",
+        "rows = rows or classes * dtype.itemsize > FEW_BYTES",
+        "rows = (rows or classes * dtype.itemsize > FEW_BYTES) and prod(shape) > classes",
+        "laws/test_determinism.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_p"
+        "osition_in_any_layout",
     ),
     Mutant(
         "a row alone is added by another routine",
-        "_add",
+        "add_classes",
         "        if classes * values.itemsize <= LONG_BYTES:\n            # Twice",
         "        if classes * values.itemsize <= LONG_BYTES and samples > 1:\n            # Twice",
-        "laws/test_determinism.py::"
-        "test_a_sample_alone_is_the_sample_in_any_batch_at_any_position_in_any_layout",
+        "laws/test_determinism.py::test_a_sample_alone_is_the_sample_in_any_batch_at_any_p"
+        "osition_in_any_layout",
     ),
     Mutant(
         "a column alone is added in pairs",
-        "_add",
+        "add_classes",
         "elif samples <= TALL * classes:",
         "elif 1 < samples <= TALL * classes:",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "a sum of negative zeros is -0 alone and 0 in a batch",
-        "_add",
+        "add_classes",
         "        sums += 0  # as reduce begins: a sum of nothing but -0 is 0\n",
         "",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "the results of several workers come in reverse order",
-        "run",
-        "results[i] = kernel(blocks[i])",
-        "results[-1 - i] = kernel(blocks[i])",
+        "_share",
+        "results[i] = kernel(",
+        "results[-1 - i] = kernel(",
         "laws/test_determinism.py::test_where_no_thread_can_be_started_the_caller_does_the_work",
     ),
     Mutant(
@@ -988,37 +981,37 @@ MUTANTS = [
     # 23 and the design: threads and settings.
     Mutant(
         "an error in a worker is swallowed",
-        "run",
-        "            errors.append(error)\n",
+        "_share",
+        "        job.errors.append(error)\n",
         "",
         "laws/test_determinism.py::"
         "test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread",
     ),
     Mutant(
         "after an error the other workers go on",
-        "run",
-        "            waiting.clear()  # so that no worker takes another block\n",
+        "_share",
+        "        job.waiting.clear()  # so that no worker takes another block\n",
         "",
         "laws/test_determinism.py::test_a_failed_block_stops_the_other_workers",
     ),
     Mutant(
         "the end of a worker is waited for by join alone",
-        "run",
-        "                for lock in [*at_work]:\n                    lock.acquire()\n",
+        "_end",
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n",
         "",
         "laws/test_concurrency.py::test_no_call_writes_to_out_once_an_interrupt_has_ended_it",
     ),
     Mutant(
         "an interrupt before the first line of the waiting ends it",
         "run",
-        "            share()\n        finally:\n            end()\n",
-        "            share()\n        finally:\n            pass\n",
+        "            _share(job)\n        finally:\n            _end(job, threads)\n",
+        "            _share(job)\n        finally:\n            pass\n",
         "laws/test_concurrency.py::test_an_interrupt_at_any_instruction_leaves_no_worker_at_work",
     ),
     Mutant(
         "a worker that begins after the call works",
-        "run",
-        "                waiting.clear()  # who begins later than this finds nothing to do\n",
+        "_end",
+        "            job.waiting.clear()  # a worker that begins later finds no block\n",
         "",
         "laws/test_concurrency.py::test_an_interrupt_while_workers_are_started_leaves_none_at_work",
     ),
@@ -1618,8 +1611,8 @@ MUTANTS = [
     Mutant(
         "several infinite terms have each all of the gradient",
         "_take_limits",
-        "axis=e.axis) == 1",
-        "axis=e.axis) > 0",
+        "axis=int(e.rows)) == 1",
+        "axis=int(e.rows)) > 0",
         "rooms/test_logsumexp.py::"
         "test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one",
     ),
@@ -2035,11 +2028,11 @@ MUTANTS = [
     ),
     Mutant(
         "after an interrupt a worker goes on",
-        "run",
-        "                waiting.clear()  # who begins later than this finds nothing to do\n"
-        "                for lock in [*at_work]:\n                    lock.acquire()\n",
-        "                for lock in [*at_work]:\n                    lock.acquire()\n"
-        "                waiting.clear()\n",
+        "_end",
+        "            job.waiting.clear()  # a worker that begins later finds no block\n"
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n",
+        "            for lock in [*job.at_work]:\n                lock.acquire()\n"
+        "            job.waiting.clear()\n",
         "laws/test_concurrency.py::"
         "test_after_an_interrupt_while_workers_are_started_none_takes_another_block",
     ),
@@ -2190,14 +2183,18 @@ MUTANTS = [
     Mutant(
         "a curvature has the dtype of the computation",
         "_curvature",
-        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n\n"
-        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
-        "spare: Panel) -> None:\n        mass",
-        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n\n"
-        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, "
-        "spare: Panel) -> None:\n        mass",
-        "laws/test_arrays.py::"
-        "test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
+        "result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))\n"
+        "\n"
+        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: "
+        "Panel) -> None:\n"
+        "        mass",
+        "result = np.empty_like(problem.inputs[-1], plan.dtype)\n"
+        "\n"
+        "    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: "
+        "Panel) -> None:\n"
+        "        mass",
+        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
+        "differentiated_array",
     ),
     Mutant(
         "a tile of inputs is as wide as that of one sample",
@@ -2580,14 +2577,14 @@ MUTANTS = [
     # Panels: sums in one order, copies, blocks and pieces.
     Mutant(
         "a single class of -0 is the sum -0",
-        "_add",
+        "add_classes",
         "values.reshape(-1) + 0  #",
         "values.reshape(-1).copy()  #",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "of few samples the last of an odd number of classes is added at the end",
-        "_add",
+        "add_classes",
         "        if classes % 2:\n"
         "            sums += pairs[-1]\n"
         "        sums = sums + both[samples:]\n",
@@ -2598,7 +2595,7 @@ MUTANTS = [
     ),
     Mutant(
         "the classes in columns are added in one order",
-        "_add",
+        "add_classes",
         "        sums = np.add.reduce(values[0::2], axis=0)\n"
         "        sums += np.add.reduce(values[1::2], axis=0)\n",
         "        sums = np.add.reduce(values, axis=0)\n",
@@ -2606,14 +2603,14 @@ MUTANTS = [
     ),
     Mutant(
         "in rows the last of an odd number of classes is an odd one",
-        "_add",
+        "add_classes",
         "found.real += values[:, -1]",
         "found.imag += values[:, -1]",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
         "as many classes as are few are added as many are",
-        "_add",
+        "add_classes",
         "    if classes * values.itemsize > FEW_BYTES:  # in rows",
         "    if classes * values.itemsize >= FEW_BYTES:  # in rows",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
@@ -2628,8 +2625,8 @@ MUTANTS = [
     Mutant(
         "a copy of some samples has its memory elsewhere",
         "Panel",
-        "else self.values[:, samples]\n        values = np.ascontiguousarray(values)\n",
-        "else self.values[:, samples]\n",
+        "        values = np.ascontiguousarray(values)\n",
+        "",
         "rooms/test_panels.py::test_samples_are_taken_out_and_put_back_with_a_memory_of_their_own",
     ),
     Mutant(
@@ -2668,24 +2665,24 @@ MUTANTS = [
         "rooms/test_panels.py::test_a_sum_of_products_leaves_out_what_has_a_mass_of_0",
     ),
     Mutant(
-        "a piece begins where its shape does",
+        "a block of a block begins where its shape does",
         "cut_block",
         "slice(inner.start + first, inner.stop + first)",
         "slice(inner.start, inner.stop)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
-        "a piece lies in the first index of a leading axis",
+        "a block of a block lies in the first index of a leading axis",
         "cut_block",
         "(*lead, inner + first, *rest)",
         "(*lead, inner, *rest)",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
-        "the pieces of a block are counted from 0",
+        "the blocks of a block are counted from 0",
         "cut_block",
-        "block.start + part.start, block.start + part.stop",
-        "part.start, part.stop",
+        "block.start + small.start, block.start + small.stop",
+        "small.start, small.stop",
         "rooms/test_panels.py::test_pieces_are_the_samples_of_a_block_in_order_each_once",
     ),
     Mutant(
@@ -2715,8 +2712,8 @@ MUTANTS = [
     Mutant(
         "many classes in the middle are rows where they lie",
         "_plan",
-        "direct = class_axis == len(shape) - 1 if axis else within",
-        "direct = True if axis else within",
+        "direct = class_axis == len(shape) - 1 if rows else within",
+        "direct = True if rows else within",
         "laws/test_determinism.py::test_the_place_of_the_class_axis_changes_no_bit_of_a_sample",
     ),
     Mutant(

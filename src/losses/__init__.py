@@ -5,7 +5,7 @@ from ._activations.logsumexp import logsumexp, logsumexp_backward
 from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
 from ._activations.softmax import softmax, softmax_backward
 from ._classwise.nll import nll_loss, nll_loss_backward, nll_loss_value_and_grad
-from ._core.blocks import set_workers
+from ._core.schedule import set_workers
 from ._cross_entropy.cross_entropy import (
     cross_entropy,
     cross_entropy_backward,

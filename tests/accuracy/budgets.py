@@ -38,7 +38,7 @@ def additions(terms):
 
 
 def additions_of_classes(classes, dtype):
-    """Return the roundings of a sum over classes, in the orders of losses._core.panels.
+    """Return the roundings of a sum over classes, in the orders of losses._core.class_sums.
 
     Up to 256 bytes the even classes in order and the odd ones, and both. Up to 8192 bytes einsum:
     vectors of at least 16 bytes, four of them added in pairs, in a chain; then a vector's numbers.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.cases import along_axis, labelled, with_probabilities
 
 import losses
-from losses._core import blocks
+from losses._core import blocks, schedule
 from losses.extra import dask as lazy
 
 # A graph takes ten times as long as what it computes here.
@@ -193,13 +193,13 @@ def test_a_confident_prediction_keeps_its_tails_in_any_chunks(chunks):
 
 @pytest.mark.parametrize("chunks", [(50, 3), (50, 2)])
 def test_workers_are_those_of_the_call_or_of_set_workers_when_it_was_made(monkeypatch, chunks):
-    started, thread = [], blocks.Thread
+    started, thread = [], schedule.Thread
 
     def counted(**options):
         started.append(options)
         return thread(**options)
 
-    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(schedule, "Thread", counted)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
     logits, target = da.ones((50, 3), chunks=chunks), np.zeros(50, int)
     with losses.set_workers(2):

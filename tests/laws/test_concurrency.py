@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from tests.layouts import same_bits
 
 import losses
-from losses._core import blocks
+from losses._core import blocks, schedule
 
 CALLERS = 8
 CALLS = 10_000
@@ -164,14 +165,14 @@ def test_an_interrupt_in_the_middle_leaves_no_worker_behind():
             interrupted.set()
 
     with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, blocks.blocks((1000,), entries=1 << 20, itemsize=8), 3)
+        schedule.run(lambda: kernel, blocks.blocks((1000,), entries=1 << 20, itemsize=8), 3)
     assert threading.active_count() == before
 
 
 def test_after_an_interrupt_while_workers_are_started_none_takes_another_block(monkeypatch):
-    start, interrupted, done = blocks.Thread.start, threading.Event(), []
-    lines = inspect.getsource(blocks).splitlines()
-    waiting = 1 + next(i for i, line in enumerate(lines) if "for lock in [*at_work]" in line)
+    start, interrupted, done = schedule.Thread.start, threading.Event(), []
+    lines = inspect.getsource(schedule).splitlines()
+    waiting = 1 + next(i for i, line in enumerate(lines) if "for lock in [*job.at_work]" in line)
 
     def start_interrupted(thread):
         if done:
@@ -187,20 +188,20 @@ def test_after_an_interrupt_while_workers_are_started_none_takes_another_block(m
         waits = threading.main_thread().ident
         for _ in range(10**6):  # until the main thread waits for this one
             frame = sys._current_frames()[waits]
-            if frame.f_code.co_name == "end" and frame.f_lineno >= waiting:
+            if frame.f_code.co_name == "_end" and frame.f_lineno >= waiting:
                 break
 
-    monkeypatch.setattr(blocks.Thread, "start", start_interrupted)
+    monkeypatch.setattr(schedule.Thread, "start", start_interrupted)
     cut = blocks.blocks((20,), entries=1 << 20, itemsize=8)
     with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, cut, 3)
+        schedule.run(lambda: kernel, cut, 3)
     assert len(done) == 1 < len(cut)
 
 
 @pytest.mark.parametrize("begins", ["before it is interrupted", "later", "never"])
 def test_an_interrupt_while_workers_are_started_leaves_none_at_work(begins, monkeypatch):
     """Whether start() made a thread before it was interrupted, nobody can tell."""
-    before, start = set(threading.enumerate()), blocks.Thread.start
+    before, start = set(threading.enumerate()), schedule.Thread.start
     started, at_work, done = [], [], []
 
     def start_interrupted(thread):
@@ -217,10 +218,10 @@ def test_an_interrupt_while_workers_are_started_leaves_none_at_work(begins, monk
         at_work.remove(block)
         done.append(block)
 
-    monkeypatch.setattr(blocks.Thread, "start", start_interrupted)
+    monkeypatch.setattr(schedule.Thread, "start", start_interrupted)
     cut = blocks.blocks((1000,), entries=1 << 20, itemsize=8)
     with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, cut, 3)
+        schedule.run(lambda: kernel, cut, 3)
     assert not at_work
     assert set(threading.enumerate()) == before
     number = len(done)
@@ -259,9 +260,9 @@ def test_an_interrupt_while_waiting_is_raised_once_no_worker_works(acquired, mon
             asked.wait()
             ended.append(True)
 
-    monkeypatch.setattr(blocks, "Lock", InterruptedLock)
+    monkeypatch.setattr(schedule, "Lock", InterruptedLock)
     with pytest.raises(KeyboardInterrupt):
-        blocks.run(lambda: kernel, blocks.blocks((2,), entries=1 << 20, itemsize=8), 2)
+        schedule.run(lambda: kernel, blocks.blocks((2,), entries=1 << 20, itemsize=8), 2)
     assert len(interrupts) == 1
     assert ended == [True]
 
@@ -284,7 +285,7 @@ def writes_after_an_interrupt():
 
     def interrupt(_, frame):
         nonlocal interrupts
-        if within(frame, blocks.run.__code__) and not within(frame, START):
+        if within(frame, schedule.run.__code__) and not within(frame, START):
             interrupts += 1
             raise KeyboardInterrupt
 
@@ -303,6 +304,7 @@ def writes_after_an_interrupt():
 
 
 START = threading.Thread.start.__code__
+OURS = {blocks.__file__, schedule.__file__}
 JOIN = {
     getattr(threading.Thread, name).__code__
     for name in ("join", "_wait_for_tstate_lock")  # the latter before Python 3.13
@@ -321,17 +323,20 @@ def works_after_an_interrupt_at_any_instruction():
     At each instruction, in turn, of the call and of its waiting for threads; in the main thread,
     as signals are. Python's own Thread.start() is spared.
     """
-    numbers, inside, worked, count = np.arange(20_000.0), [], 0, 0
+    inside, begun, worked, count = [], threading.Event(), 0, 0
 
     def kernel(block):
+        if threading.current_thread() is threading.main_thread():
+            begun.wait()  # the main thread ends its share while the other worker is at work
+            return
         inside.append(block)
-        for _ in range(5):
-            np.sort(-numbers)  # without the interpreter's lock
+        begun.set()
+        time.sleep(0.01)
         inside.remove(block)
 
     def trace(frame, event, _):
         nonlocal count
-        if frame.f_code.co_filename != blocks.__file__ and frame.f_code not in JOIN:
+        if frame.f_code.co_filename not in OURS and frame.f_code not in JOIN:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode" and not within(frame, START):
@@ -340,13 +345,14 @@ def works_after_an_interrupt_at_any_instruction():
                 raise KeyboardInterrupt
         return trace
 
-    cut, last = blocks.blocks((4,), entries=1 << 20, itemsize=8), 0
+    cut, last = blocks.blocks((2,), entries=1 << 20, itemsize=8), 0
     while count <= 0:
         last += 1
         count = last
+        begun.clear()
         sys.settrace(trace)
         with contextlib.suppress(KeyboardInterrupt):
-            blocks.run(lambda: kernel, cut, 2)
+            schedule.run(lambda: kernel, cut, 2)
         sys.settrace(None)
         worked += bool(inside)
         while inside:

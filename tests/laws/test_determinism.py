@@ -19,7 +19,7 @@ from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtyp
 from tests.table import CASES, across
 
 import losses
-from losses._core import blocks, panels
+from losses._core import blocks, panels, schedule
 
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 OF_ENTRIES = [case for case in CASES if all(case.row.arrays.values())]
@@ -267,13 +267,13 @@ def test_logits_below_the_normal_numbers_are_as_good_as_0_in_small_and_in_large_
 @pytest.mark.parametrize("name", CALLS)
 def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
     """Nothing in a result tells whether `set_workers` was heard."""
-    started, thread = [], blocks.Thread
+    started, thread = [], schedule.Thread
 
     def counted(**options):
         started.append(options)
         return thread(**options)
 
-    monkeypatch.setattr(blocks, "Thread", counted)
+    monkeypatch.setattr(schedule, "Thread", counted)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)  # a sample each
     monkeypatch.setattr(panels, "BLOCKS_EACH", 1)
     for workers in (1, 2):
@@ -342,7 +342,7 @@ def test_an_error_in_any_worker_reaches_the_caller_and_leaves_no_thread(workers)
             raise UnluckyError(block.start)
 
     with pytest.raises(UnluckyError, match="501"):
-        blocks.run(lambda: kernel, cut, workers)
+        schedule.run(lambda: kernel, cut, workers)
     assert threading.active_count() == before
 
 
@@ -358,7 +358,7 @@ def test_a_failed_block_stops_the_other_workers():
         done.append(block)
 
     with pytest.raises(UnluckyError):
-        blocks.run(lambda: kernel, cut, 2)
+        schedule.run(lambda: kernel, cut, 2)
     assert len(done) < 500
 
 
@@ -374,9 +374,9 @@ def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(blocks.Thread, "start", refuse)
+    monkeypatch.setattr(schedule.Thread, "start", refuse)
     cut = blocks.blocks((10,), entries=1 << 20, itemsize=8)
-    assert blocks.run(lambda: lambda block: block.start, cut, 3) == list(range(10))
+    assert schedule.run(lambda: lambda block: block.start, cut, 3) == list(range(10))
 
 
 @pytest.mark.parametrize(("shape", "size"), [((2, 3, 2), 3), ((10, 6), 10), ((7,), 3)])
@@ -388,13 +388,13 @@ def test_no_block_is_larger_than_allowed(shape, size, monkeypatch):
 
 
 def test_the_default_number_of_workers_is_scoped_and_checked():
-    assert blocks.worker_count(None) == 1
+    assert schedule.worker_count(None) == 1
     with losses.set_workers(3):
-        assert blocks.worker_count(None) == 3
+        assert schedule.worker_count(None) == 3
         with losses.set_workers(-1):
-            assert blocks.worker_count(None) >= 1
-        assert blocks.worker_count(None) == 3
-    assert blocks.worker_count(None) == 1
+            assert schedule.worker_count(None) >= 1
+        assert schedule.worker_count(None) == 3
+    assert schedule.worker_count(None) == 1
     for wrong, error in ((0, ValueError), (-2, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="workers"), losses.set_workers(wrong):
             pass
@@ -403,18 +403,18 @@ def test_the_default_number_of_workers_is_scoped_and_checked():
 def test_the_default_number_of_workers_is_set_at_once_by_a_statement_too():
     def within():
         losses.set_workers(3)
-        assert blocks.worker_count(None) == 3
+        assert schedule.worker_count(None) == 3
         with losses.set_workers(2):
-            assert blocks.worker_count(None) == 2
+            assert schedule.worker_count(None) == 2
             losses.set_workers(5)
-            assert blocks.worker_count(None) == 5
-        assert blocks.worker_count(None) == 3
+            assert schedule.worker_count(None) == 5
+        assert schedule.worker_count(None) == 3
         with pytest.raises(ValueError, match="workers"):
             losses.set_workers(0)
-        assert blocks.worker_count(None) == 3
+        assert schedule.worker_count(None) == 3
 
     contextvars.Context().run(within)
-    assert blocks.worker_count(None) == 1  # it belongs to the context
+    assert schedule.worker_count(None) == 1  # it belongs to the context
 
 
 def test_each_with_wants_a_default_of_its_own():
@@ -423,7 +423,7 @@ def test_each_with_wants_a_default_of_its_own():
         assert repr(earlier) == "set_workers(2)"
         with earlier, pytest.raises(RuntimeError, match=r"`with set_workers\(2\):`"), earlier:
             pass
-        assert blocks.worker_count(None) == 1
+        assert schedule.worker_count(None) == 1
         losses.set_workers(3)
         with pytest.raises(RuntimeError, match="made earlier"), earlier:
             pass
@@ -446,7 +446,7 @@ def test_a_default_that_is_set_again_and_again_takes_no_memory():
 def test_the_default_number_of_workers_comes_back_after_an_error():
     with pytest.raises(UnluckyError), losses.set_workers(3):
         raise UnluckyError
-    assert blocks.worker_count(None) == 1
+    assert schedule.worker_count(None) == 1
 
 
 @pytest.mark.parametrize("workers", [1, 2])

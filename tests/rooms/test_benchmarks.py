@@ -76,7 +76,7 @@ def test_the_last_release_is_another_package_than_this_one():
     function = last.softmax.__globals__
     assert function["__name__"].startswith(f"{release.PACKAGE}.")
     with last.set_workers(2):
-        assert losses._core.blocks.worker_count(None) == 1
+        assert losses._core.schedule.worker_count(None) == 1
 
 
 def test_the_last_release_is_the_one_below_the_newest_changes():

@@ -9,7 +9,8 @@ from tests.rooms.helpers import INF, NAN, assert_near, assert_same
 
 import losses
 from losses._core import blocks
-from losses._core.panel import FEW_BYTES, LONG_BYTES, TALL, Panel, inner
+from losses._core.class_sums import FEW_BYTES, LONG_BYTES, TALL
+from losses._core.panel import Panel, inner
 
 in_every_precision = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
 axes = pytest.mark.parametrize("axis", [0, 1])
@@ -19,15 +20,15 @@ def panel_of(rows, axis):
     """Return a panel of rows of classes that lie as they do in an array, with more beside it."""
     if axis:
         memory = rows.copy().reshape(-1)
-        return Panel(memory.reshape(rows.shape), memory, rows.shape[1], 1)
+        return Panel(memory.reshape(rows.shape), memory, rows.shape[1], rows=True)
     whole = np.full((rows.shape[1], len(rows) + 3), 7, rows.dtype)
     whole[:, 1:-2] = rows.T
-    return Panel(whole[:, 1:-2], whole.reshape(-1)[1:], len(rows) + 3, 0)
+    return Panel(whole[:, 1:-2], whole.reshape(-1)[1:], len(rows) + 3, rows=False)
 
 
 def rows_of(panel):
     """Return a row of classes for each sample."""
-    return panel.values if panel.axis else panel.values.T
+    return panel.values if panel.rows else panel.values.T
 
 
 def drawn(samples, classes, dtype):

@@ -72,7 +72,7 @@ def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
     """Write exp(x - s) 2**-k to e; return their sums. The spare panel is memory to work in."""
     limits, values, shift = RANGES[x.values.dtype.char], x.values, None
     if values.size > LARGE:
-        first = values[0] if x.axis else values[:, 0]
+        first = values[0] if x.rows else values[:, 0]
         if _is_slow(first[:SEEN], limits):
             np.copyto(spare.values, values)
             np.copyto(spare.values, 0, where=np.abs(values) < limits.smallest)
@@ -100,7 +100,7 @@ def _shift_ahead(x: Panel, first: Array, limits: Range) -> Array | None:
 
     Only where the maximum leaves no doubt about the sum: other samples wait for theirs.
     """
-    classes = x.values.shape[x.axis]
+    classes = x.classes
     low = float(np.log(limits.low / classes)) - 1
     if low <= np.maximum.reduce(first) <= limits.largest:
         return None
@@ -187,7 +187,7 @@ def above_half(log_probs: Panel) -> tuple[Array, Array]:
         first, second = found.nonzero()
     else:  # which takes much longer than this
         first, second = np.divmod(found.reshape(-1).nonzero()[0], found.shape[1])
-    return (first, second) if log_probs.axis else (second, first)
+    return (first, second) if log_probs.rows else (second, first)
 
 
 class Majority(NamedTuple):

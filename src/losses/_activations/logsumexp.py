@@ -8,12 +8,13 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, worker_count
+from .._core.blocks import Block
 from .._core.checks import axis_index, floating, upstream
 from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array
 from .._core.panel import Panel
 from .._core.panels import panels
 from .._core.public import public
+from .._core.schedule import worker_count
 from .exponentials import HALF, Sums, exponentials, logs, majority, multiply_by_share
 
 
@@ -180,7 +181,7 @@ def _take_limits(e: Panel, sums: Sums) -> None:
     if endless.any():
         # There exp(x - s) is 0 but where x is +inf, and there nan.
         infinite = np.isnan(e.values) & e.across(endless)
-        alone = np.count_nonzero(infinite, axis=e.axis) == 1
+        alone = np.count_nonzero(infinite, axis=int(e.rows)) == 1
         e.values[infinite & e.across(alone)] = 1
         sums.total[endless] = 1
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import Block, Kernel, blocks, run, worker_count
+from .blocks import Block, blocks
 from .dtypes import Array, Floating, computation_dtype, result_dtype, scalar_or_array
+from .schedule import Kernel, run, worker_count
 
 
 def times(weight: Array | None, value: Array) -> Array:

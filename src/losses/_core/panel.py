@@ -1,62 +1,70 @@
-"""One panel: some samples with all their classes, and sums over the classes."""
+"""A panel: some samples with all their classes, a 2-D array on which NumPy is fast.
+
+Many classes lie in rows: one contiguous row for each sample. Few classes lie in rows or in columns,
+one contiguous row for each class, as they do in the array that the panel is taken from: NumPy works
+on either where it lies. Results have the same bits in both layouts, see `class_sums.py`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .class_sums import FEW_BYTES, LONG_BYTES, add_classes
 from .dtypes import Array
 
-# Bytes of classes for each sample, measured:
-FEW_BYTES = 256  # up to here even and odd classes are added in order, which serves both layouts
-LONG_BYTES = 8192  # up to here einsum adds a row in chains of at most 128 terms
-TALL = 6  # times as many samples as classes: up to here a copy in columns saves calls
+# Measured:
 SMALL = 4096  # entries of a panel: up to here what saves time in larger ones costs more
-REPEATED = 16  # repeating a number for fewer classes than these is faster than broadcasting
+REPEATED = 16  # for fewer classes than these, repeating a number is faster than broadcasting it
 
 
 class Panel(NamedTuple):
     """Some samples with all their classes, and where their entries lie in memory.
 
-    `values` has shape (samples, classes) if `axis`, that of the classes, is 1, else
-    (classes, samples). `memory` is 1-D and begins with the first entry of `values`; `step` leads
-    from a sample to the next, or from a class to the next if the axis is 0.
+    `values` has shape (samples, classes) in rows, and (classes, samples) in columns. `memory` is
+    1-D and begins with the first entry of `values`. `step` leads from one sample to the next in
+    rows, and from one class to the next in columns.
     """
 
     values: Array
     memory: Array
     step: int
-    axis: int
+    rows: bool
 
     @property
     def samples(self) -> int:
         """The number of samples."""
-        return int(self.values.shape[1 - self.axis])
+        return int(self.values.shape[0 if self.rows else 1])
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return int(self.values.shape[1 if self.rows else 0])
 
     def at(self, classes: Array) -> Array:
-        """Return where one class of each sample lies in the memory."""
-        if self.axis:
+        """Return the place in the memory of one class of each sample."""
+        if self.rows:
             places = np.arange(0, classes.size * self.step, self.step)
             places += classes
             return places
         return self.places(np.arange(classes.size), classes)
 
     def places(self, samples: Array, classes: Array) -> Array:
-        """Return where a class of each of some samples lies in the memory."""
-        if self.axis:
+        """Return the place in the memory of one class of each of some samples."""
+        if self.rows:
             samples, classes = classes, samples
         places = classes * self.step
         places += samples
         return places
 
     def across(self, per_sample: Array) -> Array:
-        """Return numbers, one for each sample or for all, in a shape that broadcasts."""
-        return per_sample[:, None] if self.axis and per_sample.ndim else per_sample
+        """Return a number for each sample, or one for all, in a shape that broadcasts."""
+        return per_sample[:, None] if self.rows and per_sample.ndim else per_sample
 
     def across_classes(self, per_class: Array) -> Array:
-        """Return numbers, one for each class, a panel's or one for all, to be broadcast."""
-        return per_class if self.axis or per_class.ndim != 1 else per_class[:, None]
+        """Return a number for each class, for each entry, or one for all, so that it broadcasts."""
+        return per_class if self.rows or per_class.ndim != 1 else per_class[:, None]
 
     def multiply(self, per_sample: Array) -> None:
         """Multiply by numbers, one for each sample, in place."""
@@ -71,25 +79,25 @@ class Panel(NamedTuple):
         np.divide(self.values, self.spread(per_sample), out=self.values)
 
     def spread(self, per_sample: Array) -> Array:
-        """Return numbers, one for each sample, for each of its classes."""
+        """Return what `across` does, repeated for each class where that is faster."""
         values = self.values
-        if self.axis and self.step < REPEATED and values.size > SMALL:
+        if self.rows and self.step < REPEATED and values.size > SMALL:
             return per_sample.repeat(self.step).reshape(values.shape)
         return self.across(per_sample)
 
     def with_values(self, values: Array) -> Panel:
-        """Return other values, of as many samples and classes, that lie together."""
+        """Return a contiguous panel of other values, in this layout."""
         values = np.ascontiguousarray(values)
-        return Panel(values, values.reshape(-1), values.shape[1], self.axis)
+        return Panel(values, values.reshape(-1), values.shape[1], self.rows)
 
     def add(self) -> Array:
         """Return the sum over the classes of each sample."""
-        return _add(self.values, self.axis)
+        return add_classes(self.values, self.rows)
 
     def set_aside(self, samples: Array, places: Array) -> tuple[Array, Array]:
-        """Return an entry of each of some samples, and the sum over its other classes.
+        """Set one entry of each of some samples to 0, given its place in the memory.
 
-        The entries, at these places in the memory, are 0 then.
+        Return these entries, and the sums over the other classes.
         """
         entries = self.memory[places]
         self.memory[places] = 0
@@ -97,9 +105,9 @@ class Panel(NamedTuple):
         return entries, self.some(samples).add() if few else self.add()[samples]
 
     def largest(self) -> Array:
-        """Return the largest class of each sample, the first of equal ones, or of nan."""
+        """Return the class of the largest entry of each sample: the first of ties, or of nan."""
         found: Array
-        if self._long:
+        if self._fast_along_rows:
             found = self.values.argmax(axis=1)
         else:
             # Faster than argmax: the first of equal maxima, by ranking the classes in reverse.
@@ -116,95 +124,57 @@ class Panel(NamedTuple):
     def maxima(self) -> Array:
         """Return the largest entry of each sample."""
         found: Array
-        if self._long:
-            found = self.memory[self.at(self.largest())]  # faster than the maximum itself
+        if self._fast_along_rows:
+            found = self.memory[self.at(self.largest())]  # faster than np.maximum.reduce
         else:
             found = np.maximum.reduce(self._columns(), axis=0)
         return found
 
     def _columns(self) -> Array:
-        """Return the values with the classes first, a copy of those of rows."""
-        return self.values.T.copy() if self.axis else self.values
+        """Return the values in columns: of rows, a copy."""
+        return self.values.T.copy() if self.rows else self.values
 
     @property
-    def _long(self) -> bool:
-        """Whether NumPy is fast along the rows of the panel."""
-        return bool(self.axis) and self.step * self.values.itemsize > FEW_BYTES
+    def _fast_along_rows(self) -> bool:
+        """Whether the panel has rows so long that NumPy is fast along each."""
+        return self.rows and self.step * self.values.itemsize > FEW_BYTES
 
     def some(self, samples: Array) -> Panel:
         """Return a copy of some samples."""
-        values = self.values[samples] if self.axis else self.values[:, samples]
-        values = np.ascontiguousarray(values)
-        return Panel(values, values.reshape(-1), values.shape[1], self.axis)
+        return self.with_values(self.values[self._index(samples)])
 
     def put(self, samples: Array, panel: Panel) -> None:
-        """Write some samples, given by their positions."""
-        self.values[(samples,) if self.axis else (slice(None), samples)] = panel.values
+        """Overwrite some samples, given by their positions."""
+        self.values[self._index(samples)] = panel.values
 
     def clear(self, samples: Array) -> None:
         """Set the entries of some samples, given as a mask, to 0."""
-        self.values[(samples,) if self.axis else (slice(None), samples)] = 0
+        self.values[self._index(samples)] = 0
 
-
-def _add(values: Array, axis: int) -> Array:
-    """Return the sum over the classes, in an order that depends on their number alone.
-
-    Few classes are the even ones in order plus the odd ones in order.
-    """
-    classes, samples = values.shape[axis], values.shape[1 - axis]
-    sums: Array
-    if classes * values.itemsize > FEW_BYTES:  # in rows
-        if classes * values.itemsize <= LONG_BYTES:
-            # Twice as fast as reduce, which adds longer rows in pairs.
-            sums = np.einsum("ij->i", values)
-        else:
-            sums = np.add.reduce(values, axis=1)
-    elif classes == 1:
-        sums = values.reshape(-1) + 0  # a sum of nothing but -0 is 0
-    elif samples <= TALL * classes:
-        # Copied, so that an even class and the odd one after it are one row.
-        pairs = values.T.copy() if axis else values.copy()
-        both = np.add.reduce(pairs[: classes // 2 * 2].reshape(classes // 2, 2 * samples), axis=0)
-        sums = both[:samples]
-        if classes % 2:
-            sums += pairs[-1]
-        sums = sums + both[samples:]
-    elif axis == 0:
-        sums = np.add.reduce(values[0::2], axis=0)
-        sums += np.add.reduce(values[1::2], axis=0)
-    else:
-        # A complex number is an even class and the odd one that follows it.
-        numbers = values[:, : classes // 2 * 2].view(values.dtype.char.upper()).T
-        found = numbers[0].copy()
-        for number in numbers[1:]:
-            found += number
-        if classes % 2:
-            found.real += values[:, -1]
-        sums = found.real + found.imag
-        sums += 0  # as reduce begins: a sum of nothing but -0 is 0
-    return sums
+    def _index(self, samples: Array) -> Any:
+        """Return the index that selects some samples from the values."""
+        return samples if self.rows else (slice(None), samples)
 
 
 def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
 
-    The mass is one number for all classes or for each, or a panel's values.
+    The mass is one number for all classes, one for each class, or one for each entry.
     """
-    values, axis = panel.values, panel.axis
-    few = values.shape[axis] * values.itemsize <= FEW_BYTES
+    values, rows, classes = panel.values, panel.rows, panel.classes
     wide = panel.across_classes(mass)
     sums: Array
     if not mass.ndim:
         sums = mass * panel.add()
-    elif not few and values.shape[1] * values.itemsize <= LONG_BYTES // 4:
+    elif FEW_BYTES < classes * values.itemsize <= LONG_BYTES // 4:
         # einsum adds products in a quarter as many chains as numbers, each four times as long.
         sums = np.einsum("ij,j->i" if mass.ndim == 1 else "ij,ij->i", values, mass)
     else:
-        sums = _add(np.multiply(values, wide, out=spare), axis)
-    # 0 * inf is nan, and the sum that one mass for all multiplies may overflow before that.
+        sums = add_classes(np.multiply(values, wide, out=spare), rows)
+    # 0 * inf is nan. A mass for all classes is multiplied by a sum, which may overflow before that.
     wrong = np.isnan(sums) if mass.ndim else ~np.isfinite(sums)
     if np.count_nonzero(wrong):
         np.multiply(values, wide, out=spare)
         np.copyto(spare, 0, where=wide == 0)
-        sums[wrong] = _add(spare, axis)[wrong]
+        sums[wrong] = add_classes(spare, rows)[wrong]
     return sums

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, worker_count
+from .._core.blocks import Block
 from .._core.checks import floating, real, vector_for
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.out import gradient_array
 from .._core.panel import Panel
 from .._core.panels import Panels, panels
 from .._core.public import public
+from .._core.schedule import worker_count
 from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
 from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
 from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import blocks, worker_count
+from .._core.blocks import blocks
 from .._core.checks import floating, real, upstream
 from .._core.dtypes import (
     Array,
@@ -21,6 +21,7 @@ from .._core.dtypes import (
 )
 from .._core.products import LinearMap
 from .._core.public import public
+from .._core.schedule import worker_count
 from .._losses.options import Reduction, class_weight, reduction_name, smoothing
 from .._losses.reduction import losses_for, reduce, reduce_backward, unit_backward
 from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for

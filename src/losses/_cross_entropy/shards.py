@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, worker_count
+from .._core.blocks import Block
 from .._core.checks import floating, real, unpacked, upstream, whole_number
 from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array, stand_in
 from .._core.panel import Panel
 from .._core.panels import Panels, panels
 from .._core.public import public
+from .._core.schedule import worker_count
 from .._losses.options import class_axis, class_weight, smoothing
 from .._losses.reduction import part
 from .._losses.sums import LossSums, loss_sums, sums_at_labels

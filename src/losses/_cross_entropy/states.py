@@ -172,7 +172,7 @@ def within(classes: Array, first: int, count: int) -> Array:
 
 def _here(classes: Array, first: int, panel: Panel) -> tuple[Array, Array]:
     """Return which samples' classes a panel holds, and where these lie in its memory."""
-    here = within(classes, first, panel.values.shape[panel.axis])
+    here = within(classes, first, panel.classes)
     samples = np.flatnonzero(here)
     return here, panel.places(samples, classes[samples] - first)
 

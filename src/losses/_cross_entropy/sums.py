@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, worker_count
+from .._core.blocks import Block
 from .._core.checks import real, whole_number
 from .._core.dtypes import Array
 from .._core.panel import Panel
 from .._core.public import public
+from .._core.schedule import worker_count
 from .._losses.options import smoothing
 from .._losses.sums import LossSums, loss_sums, merge_sums, sums_at_labels
 from .._losses.targets import counts

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, run, worker_count
+from .._core.blocks import Block
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.entries import times
 from .._core.out import gradient_array
 from .._core.panels import Panels, panels
+from .._core.schedule import run, worker_count
 from .reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
 from .targets import Labels
 
@@ -51,8 +52,7 @@ class Problem(NamedTuple):
 
     def view(self, array: Array, block: Block) -> Array:
         """Return the entries of a block where they lie in an array, the classes last."""
-        found = self.plan.part(array, block)
-        return found if self.plan.axis else np.moveaxis(found, 0, -1)
+        return np.moveaxis(self.plan.view(array, block), self.plan.class_axis, -1)
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Array | None, Array | None]:
         """Return what the formulas share of a block, its weights, and which samples are absent."""

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 
 from .._activations.log_softmax import log_softmax as _log_softmax
 from .._activations.softmax import softmax as _softmax
-from .._core.blocks import worker_count
 from .._core.checks import axis_index, real, whole_number
 from .._core.dtypes import Array, is_floating, result_dtype, stand_in
 from .._core.public import public
+from .._core.schedule import worker_count
 from .._cross_entropy.shards import merge_shards
 from .._cross_entropy.states import log_softmax_of, softmax_of
 from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
