@@ -103,7 +103,7 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
 
     def reduce() -> None:
         reduction.unit_backward("mean", divisor, plan.dtype)
-        found = reduction.keep(None, block, loss)
+        found = reduction.store_or_sum(None, block, loss)
         reduction.reduce(None, [found], "mean", divisor, plan.dtype)
 
     yield "value and gradient, all of it", seconds(lambda: fused(logits, target, out=out), rounds)

@@ -14,7 +14,7 @@ from .._core.entries import times
 from .._core.panels import Panels, panels
 from .._core.public import public
 from .._losses.options import Reduction, class_axis, reduction_name
-from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward
+from .._losses.reduction import losses_for, part, reduce, reduce_backward, store_or_sum
 from .._losses.targets import Labels, labels_for
 
 
@@ -95,7 +95,7 @@ def nll_loss(
         loss = times(weight, 0 - found.astype(plan.dtype))
         if ignored is not None:
             loss[ignored] = 0
-        return keep(losses, block, loss)
+        return store_or_sum(losses, block, loss)
 
     sums = run(lambda: kernel, plan.blocks, worker_count(None))
     return reduce(losses, sums, reduction, labels.divisor(plan.blocks, reduction), dtype)

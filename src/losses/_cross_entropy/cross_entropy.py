@@ -18,7 +18,14 @@ from .._core.panel import Panel
 from .._core.panels import Panels, panels
 from .._core.public import public
 from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
-from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
+from .._losses.reduction import (
+    losses_for,
+    part,
+    reduce,
+    reduce_backward,
+    store_or_sum,
+    unit_backward,
+)
 from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .kernels import (
     Losses,
@@ -492,7 +499,7 @@ def evaluate(
         grad = None if grads is None else part(grads, block)
         return (losses_of(block, panels, grad, out, spare),)
 
-    finish = partial(keep, losses)
+    finish = partial(store_or_sum, losses)
     sums = plan.run(compute, problem.inputs, grad_logits, problem.workers, finish)
     return reduce(losses, sums, reduction, divisor, dtype)
 

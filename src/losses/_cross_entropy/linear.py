@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import blocks, worker_count
-from .._core.checks import floating, real, upstream
+from .._core.checks import check_grad_output, floating, real
 from .._core.dtypes import (
     Array,
     Floating,
@@ -244,7 +244,7 @@ def linear_cross_entropy_backward(
         workers,
     )
     if reduction == "none":
-        grads = upstream(grad_output, call.samples)  # cast a chunk at a time
+        grads = check_grad_output(grad_output, call.samples)  # cast a chunk at a time
     else:
         dtype = call.problem.layer.dtype
         grads = reduce_backward(grad_output, reduction, call.divisor, call.samples, dtype)

@@ -18,7 +18,7 @@ from .._core.dtypes import Array, cast
 from .._core.panel import Panel
 from .._core.panels import panels
 from .._core.products import LinearMap
-from .._losses.reduction import keep, part, total
+from .._losses.reduction import part, store_or_sum, total
 from .._losses.targets import Labels
 from .kernels import evenly, losses_at_labels, losses_under_probabilities, shares, smoothed
 from .linear_layer import Gradients, LayerGrads, Problem, as_matrix, chosen_grads, sample_count
@@ -98,7 +98,7 @@ def _losses_of_rows(
         return (losses_of(block, views, grad, out, spare),)
 
     to = None if grads is None else logits
-    sums = plan.run(compute, given, to, problem.workers, partial(keep, each))
+    sums = plan.run(compute, given, to, problem.workers, partial(store_or_sum, each))
     if losses is None:
         return sums
     losses[samples] = each

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, worker_count
-from .._core.checks import floating, real, unpacked, upstream, whole_number
+from .._core.checks import check_grad_output, floating, real, unpacked, whole_number
 from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array, stand_in
 from .._core.panel import Panel
 from .._core.panels import Panels, panels
@@ -352,7 +352,7 @@ def cross_entropy_shard_backward(
     _check_same(_state(call, *labels, nothing(plan.samples, call.first, plan.dtype)), state)
     state.check_whole()
     shape = real(grad_output=grad_output).shape and plan.samples
-    grads = cast(upstream(grad_output, shape), plan.dtype)
+    grads = cast(check_grad_output(grad_output, shape), plan.dtype)
     result = np.empty_like(call.logits, result_dtype(call.logits))
 
     def compute(shard: Shard, block: Block, panel: Panel, out: Panel, spare: Panel) -> None:

@@ -17,7 +17,7 @@ from .._core.public import public
 from .._losses.domains import unit_interval
 from .._losses.entrywise import pointwise_loss
 from .._losses.options import Reduction, reduction_name
-from .._losses.reduction import keep, losses_for, reduce, reduce_backward, unit_backward
+from .._losses.reduction import losses_for, reduce, reduce_backward, store_or_sum, unit_backward
 
 
 @public
@@ -288,7 +288,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
         small = exp_minus_abs(x)
         loss, slope = _loss(x, t, w, positive, small), _slope(x, t, w, positive, grad, small)
         grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)
-        return keep(losses, block, loss)
+        return store_or_sum(losses, block, loss)
 
     sums = over_entries(lambda: kernel, logits.shape, dtype)
     loss = reduce(losses, sums, reduction, logits.size, result_dtype(logits))

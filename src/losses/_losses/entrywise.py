@@ -10,7 +10,7 @@ import numpy as np
 from .._core.blocks import Block
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.entries import over_entries, pieces
-from .reduction import keep, losses_for, reduce
+from .reduction import losses_for, reduce, store_or_sum
 
 
 def pointwise_loss(
@@ -26,7 +26,7 @@ def pointwise_loss(
     losses = losses_for(reduction, x.shape, result_dtype(x))
 
     def kernel(block: Block) -> Any:
-        return keep(losses, block, formula(*pieces(arrays, block, dtype)))
+        return store_or_sum(losses, block, formula(*pieces(arrays, block, dtype)))
 
     sums = over_entries(lambda: kernel, x.shape, dtype)
     return reduce(losses, sums, reduction, divisor, result_dtype(x))
