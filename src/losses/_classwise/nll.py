@@ -13,7 +13,7 @@ from .._core.dtypes import Array, Floating, result_dtype
 from .._core.entries import times
 from .._core.panels import Panels, panels
 from .._core.public import public
-from .._losses.options import Reduction, class_axis, reduction_name
+from .._losses.options import Reduction, class_axis, class_options
 from .._losses.reduction import losses_for, part, reduce, reduce_backward, store_or_sum
 from .._losses.targets import Labels, labels_for
 
@@ -191,13 +191,13 @@ def _checked(
     log_probs: ArrayLike,
     target: ArrayLike,
     weight: ArrayLike | None,
-    ignore_index: object,
-    reduction: object,
-    axis: object,
+    ignore_index: int,
+    reduction: Reduction,
+    axis: int | None,
 ) -> tuple[Array, Panels, Labels]:
     """Return the log-probabilities, their panels and the labels once every argument is right."""
-    reduction_name(reduction)
+    options = class_options(weight, ignore_index, axis=axis, reduction=reduction)
     log_probs, target = floating(log_probs=log_probs), real(target=target)
-    axis = class_axis(axis, log_probs, "log_probs")
-    labels = labels_for(log_probs, axis, target, weight, ignore_index, "log_probs")
-    return log_probs, panels(log_probs, axis), labels
+    place = class_axis(options.axis, log_probs, "log_probs")
+    labels = labels_for(log_probs, place, target, options, "log_probs")
+    return log_probs, panels(log_probs, place), labels

@@ -117,6 +117,14 @@ def position(shape: tuple[int, ...], samples: Samples) -> tuple[Any, ...]:
     return tuple(np.unravel_index(samples, shape))
 
 
+def one_axis(array: Array, kept: int) -> Array:
+    """Return an array with all axes but the last `kept` as one, unless that would be a copy."""
+    if array.ndim <= kept or array.flags.c_contiguous:
+        merged = array.ndim - kept
+        return array.reshape(prod(array.shape[:merged]), *array.shape[merged:])
+    return array
+
+
 def run(new_kernel: Callable[[], Kernel], blocks: Sequence[Block], workers: int) -> list[Any]:
     """Return kernel(block) for each block; every worker has a kernel, and buffers, of its own."""
     workers = min(workers, len(blocks))
