@@ -85,35 +85,40 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     """A small call of cross_entropy_value_and_grad and its parts: nanoseconds each."""
     import losses
     from losses._activations import exponentials as kernel
-    from losses._cross_entropy import cross_entropy as function
-    from losses._cross_entropy.kernels import at_labels
+    from losses._cross_entropy.kernels import loss_kernel
+    from losses._cross_entropy.problem import problem_for
     from losses._losses import reduction
+    from losses._losses.options import class_options
 
     rng = np.random.default_rng(0)
     logits = rng.standard_normal(SMALL, np.float32)
     target, out = rng.integers(0, SMALL[1], SMALL[0]), np.empty_like(logits)
-    given = logits, target, None, -100, 0.0, None, None
-    problem = function.checked(*given)
-    plan, divisor = problem.plan, problem.divisor("mean")
+    problem = problem_for(logits, target, class_options(reduction="mean"))
+    plan, divisor = problem.plan, problem.divisor()
     grads = reduction.unit_backward("mean", divisor, plan.dtype)
     (block,) = plan.blocks
+    mass = problem.target.mass(block, [])
     panel, result = (plan.panel(array.reshape(-1), plan.inner, block) for array in (logits, out))
     spare = plan.panel_in(np.empty(logits.size, plan.dtype), len(target))
     loss = np.ones(len(target), plan.dtype)
     fused = losses.cross_entropy_value_and_grad
 
+    def checks() -> None:
+        options = class_options(None, -100, 0.0, None, None, "mean")
+        problem_for(logits, target, options)
+
     def reduce() -> None:
         reduction.unit_backward("mean", divisor, plan.dtype)
-        found = reduction.keep(None, block, loss)
+        found = reduction.store_or_sum(None, block, loss)
         reduction.reduce(None, [found], "mean", divisor, plan.dtype)
 
     yield "value and gradient, all of it", seconds(lambda: fused(logits, target, out=out), rounds)
     yield "value alone", seconds(lambda: losses.cross_entropy(logits, target), rounds)
-    yield "its checks", seconds(lambda: function.checked(*given), rounds)
+    yield "its checks", seconds(checks, rounds)
     with np.errstate(all="ignore"):
         yield (
             "its kernel, on its panel",
-            seconds(lambda: at_labels(panel, target, None, grads, result, spare), rounds),
+            seconds(lambda: loss_kernel(panel, mass, grads, result, spare), rounds),
         )
         yield (
             "of the kernel: the exponentials",

@@ -19,12 +19,8 @@ from ._cross_entropy.linear import (
     linear_cross_entropy_backward,
     linear_cross_entropy_value_and_grad,
 )
-from ._cross_entropy.shards import (
-    ShardState,
-    cross_entropy_shard,
-    cross_entropy_shard_backward,
-    merge_shards,
-)
+from ._cross_entropy.shard_state import ShardState, merge_shards
+from ._cross_entropy.shards import cross_entropy_shard, cross_entropy_shard_backward
 from ._cross_entropy.sums import Evaluator, cross_entropy_sums
 from ._entrywise.absolute_error import l1_loss, l1_loss_backward, l1_loss_value_and_grad
 from ._entrywise.binary_cross_entropy import (

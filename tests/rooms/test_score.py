@@ -41,10 +41,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(params=[1, 200, 1 << 20], ids="a piece of {} bytes".format)
+@pytest.fixture(params=[1, 200, 1 << 20], ids="a chunk of {} bytes".format)
 def small(request, monkeypatch):
-    """Make pieces small, and their copies smaller, so that a few numbers are several of each."""
-    monkeypatch.setattr(task, "PIECE", request.param)
+    """Make chunks small, and their copies smaller, so that a few numbers are several of each."""
+    monkeypatch.setattr(task, "CHUNK_BYTES", request.param)
     monkeypatch.setattr(files, "NEAR", request.param // 3)
 
 
@@ -474,7 +474,7 @@ def test_a_run_that_stops_half_way_leaves_no_half_file(
             assert len(os.listdir()) == 3 + (before is not None)  # the temporary one
             raise raised
 
-    monkeypatch.setattr(task, "PIECE", 1)
+    monkeypatch.setattr(task, "CHUNK_BYTES", 1)
     monkeypatch.setattr(command, "progress", lambda _: contextlib.nullcontext(advance))
     done = run(capsys, "logits.npy", "target.npy", "--out", "losses.npy")
     assert done == (status, "", f"python -m losses score: {line}\n")
@@ -569,7 +569,7 @@ def test_a_terminal_shows_progress_if_tqdm_is_there(monkeypatch, terminal):
 
     save(logits=np.zeros((5, 3)), target=np.zeros(5, int))
     monkeypatch.setitem(sys.modules, "tqdm", types.SimpleNamespace(tqdm=Bar))
-    monkeypatch.setattr(task, "PIECE", 2 * 8 * 8)
+    monkeypatch.setattr(task, "CHUNK_BYTES", 2 * 8 * 8)
     monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
     assert command.main(["logits.npy", "target.npy"]) == 0
     assert (drawn[0], drawn[-1], sum(drawn[1:-1])) == (5, "closed", 5) if terminal else not drawn
@@ -593,14 +593,14 @@ def test_any_part_of_an_array_is_read_as_it_is_sliced(monkeypatch, near, order):
 
 
 @pytest.mark.parametrize(
-    ("axis", "near", "calls_of_a_piece"), [(1, 0, 1), (0, 0, 60), (0, 20_000, 12), (0, 1 << 18, 1)]
+    ("axis", "near", "calls_of_a_chunk"), [(1, 0, 1), (0, 0, 60), (0, 20_000, 12), (0, 1 << 18, 1)]
 )
 def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(
-    monkeypatch, axis, near, calls_of_a_piece
+    monkeypatch, axis, near, calls_of_a_chunk
 ):
-    """And by as few calls as may be: one for each piece, or for each run of a piece's entries."""
+    """And by as few calls as may be: one for each chunk, or for each run of a chunk's entries."""
     save(logits=np.zeros((60, 500)), target=np.zeros(60 if axis else 500, int))
-    monkeypatch.setattr(task, "PIECE", 64 * 100 * 8)
+    monkeypatch.setattr(task, "CHUNK_BYTES", 64 * 100 * 8)
     monkeypatch.setattr(files, "NEAR", near)
     calls, read = [], files.Stored._read_into
 
@@ -610,23 +610,23 @@ def test_a_file_is_read_once_for_its_labels_and_once_for_its_losses(
 
     monkeypatch.setattr(files.Stored, "_read_into", counted)
     with files.stored("logits.npy") as logits, files.stored("target.npy") as target:
-        job = task.prepare(task.Options(axis=axis), logits, target)
+        job = task.prepare(logits, target, axis=axis)
         score.score(job, lambda _: None, lambda _: None)
-        pieces = len(list(job.pieces()))
-    assert pieces >= 5
-    assert calls.count("target.npy") == 2 * pieces
-    assert calls.count("logits.npy") == pieces * calls_of_a_piece
+        chunks = len(list(job.chunks()))
+    assert chunks >= 5
+    assert calls.count("target.npy") == 2 * chunks
+    assert calls.count("logits.npy") == chunks * calls_of_a_chunk
 
 
 def meanwhile(monkeypatch, change):
-    """Make a run work on small pieces, and change something after the first."""
+    """Make a run work on small chunks, and change something after the first."""
     calls = itertools.count()
 
     def advance(_):
         if next(calls) == 0:
             change()
 
-    monkeypatch.setattr(task, "PIECE", 1)
+    monkeypatch.setattr(task, "CHUNK_BYTES", 1)
     monkeypatch.setattr(command, "progress", lambda _: contextlib.nullcontext(advance))
 
 
@@ -881,23 +881,23 @@ LARGE = {  # shape, class axis, order
 
 @pytest.mark.parametrize(("dtype", "size"), [("f4", 4), ("f2", 2), ("i1", 8)])
 @pytest.mark.parametrize("probabilities", [None, "f8"])
-def test_no_piece_is_larger_than_allowed_also_when_integers_become_floats(
+def test_no_chunk_is_larger_than_allowed_also_when_integers_become_floats(
     monkeypatch, dtype, size, probabilities
 ):
-    monkeypatch.setattr(task, "PIECE", 5000)
+    monkeypatch.setattr(task, "CHUNK_BYTES", 5000)
     save(logits=np.zeros((300, 20), dtype))
     save(target=np.zeros(300, int) if probabilities is None else np.zeros((300, 20), probabilities))
     with files.stored("logits.npy") as logits, files.stored("target.npy") as target:
-        job = task.prepare(task.Options(), logits, target)
+        job = task.prepare(logits, target)
     size += 0 if probabilities is None else 8
-    counts = [job.logits.like[piece.logits].size for piece in job.pieces()]
+    counts = [job.logits.like[chunk.logits].size for chunk in job.chunks()]
     assert sum(counts) == 300 * 20
     assert 2500 < max(counts) * size <= 5000
 
 
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
 def test_integers_are_not_made_floats_all_at_once(capsys, monkeypatch, kind):
-    monkeypatch.setattr(task, "PIECE", MIB)
+    monkeypatch.setattr(task, "CHUNK_BYTES", MIB)
     logits = np.zeros((3_000, 1_000), np.int8)
     save(logits=logits, target=np.zeros(3_000, int))
     if kind == "probabilities":
@@ -907,12 +907,12 @@ def test_integers_are_not_made_floats_all_at_once(capsys, monkeypatch, kind):
 
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
 @pytest.mark.parametrize(("shape", "axis", "order"), LARGE.values(), ids=LARGE)
-def test_a_file_takes_the_memory_of_a_few_pieces(capsys, monkeypatch, shape, axis, order, kind):
-    monkeypatch.setattr(task, "PIECE", MIB)
+def test_a_file_takes_the_memory_of_a_few_chunks(capsys, monkeypatch, shape, axis, order, kind):
+    monkeypatch.setattr(task, "CHUNK_BYTES", MIB)
     logits = np.zeros(shape, np.float32, order)
     target = logits if kind == "probabilities" else np.zeros(np.delete(shape, axis), int)
     save(logits=logits, target=target)
-    # Copies of a piece, its losses twice, and the blocks of the schedule: see test_memory.py.
+    # Copies of a chunk, its losses twice, and the blocks of the schedule: see test_memory.py.
     assert peak(capsys, "--axis", axis, "--out", "losses.npy") < (1 + 1 + 4) * MIB
 
 

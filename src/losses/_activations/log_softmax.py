@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import floating, upstream
+from .._core.checks import check_grad_output, floating
 from .._core.dtypes import Array
 from .._core.panel import Panel
 from .._core.panels import transform
@@ -113,7 +113,7 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
     array([-1.80485139e-35,  1.80485139e-35])
     """
     log_probs = floating(log_probs=log_probs)
-    grad = upstream(grad_output, log_probs.shape)
+    grad = check_grad_output(grad_output, log_probs.shape)
     return transform(_log_softmax_backward, axis, log_probs, grad)
 
 

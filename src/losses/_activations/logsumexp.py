@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import axis_index, floating, upstream
+from .._core.checks import axis_index, check_grad_output, floating
 from .._core.dtypes import Array, Floating, cast, result_dtype, scalar_or_array
 from .._core.panel import Panel
 from .._core.panels import panels
@@ -161,7 +161,7 @@ def logsumexp_backward(
     x = floating(x=x)
     merged, axes, order = _merge(x, axis)
     plan = panels(merged, _place(axes))
-    grad = cast(upstream(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
+    grad = cast(check_grad_output(grad_output, _summed(x, axes, keepdims)), plan.dtype).reshape(-1)
 
     def compute(block: Block, inputs: Sequence[Panel], out: Panel, spare: Panel) -> None:
         sums = exponentials(inputs[0], out, spare)

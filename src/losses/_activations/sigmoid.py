@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import floating, upstream
+from .._core.checks import check_grad_output, floating
 from .._core.dtypes import Array, Floating
 from .._core.entries import elementwise
 from .._core.public import public
@@ -118,7 +118,7 @@ def sigmoid_backward(grad_output: ArrayLike, probs: ArrayLike, /) -> Floating:
     array([0.25  , 0.1875])
     """
     probs = floating(probs=probs)
-    grad = upstream(grad_output, probs.shape)
+    grad = check_grad_output(grad_output, probs.shape)
     return elementwise(lambda s, g: g * (s * (1 - s)), probs, grad)
 
 
@@ -196,4 +196,4 @@ def log_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike, /) -> Floating:
     array([5.00000000e-01, 1.80485139e-35])
     """
     x = floating(x=x)
-    return elementwise(lambda x, g: g * logistic(-x), x, upstream(grad_output, x.shape))
+    return elementwise(lambda x, g: g * logistic(-x), x, check_grad_output(grad_output, x.shape))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import floating, upstream
+from .._core.checks import check_grad_output, floating
 from .._core.dtypes import Array
 from .._core.panel import Panel
 from .._core.panels import transform
@@ -109,7 +109,7 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
     array([ 1.80485139e-35, -1.80485139e-35])
     """
     probs = floating(probs=probs)
-    grad = upstream(grad_output, probs.shape)
+    grad = check_grad_output(grad_output, probs.shape)
     return transform(_softmax_backward, axis, probs, grad)
 
 

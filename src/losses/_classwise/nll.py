@@ -9,7 +9,7 @@ from .._core.checks import floating, real
 from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.classwise import Classwise, Problem, backward, forward, problem, value_and_grad
-from .._losses.options import Reduction, class_axis, reduction_name
+from .._losses.options import Reduction, class_axis, class_options
 from .._losses.targets import labels_for
 
 
@@ -237,13 +237,13 @@ def _checked(
     log_probs: ArrayLike,
     target: ArrayLike,
     weight: ArrayLike | None,
-    ignore_index: object,
-    reduction: str,
-    axis: object,
+    ignore_index: int,
+    reduction: Reduction,
+    axis: int | None,
 ) -> Problem:
     """Return the problem once every argument is right."""
-    reduction_name(reduction)
+    options = class_options(weight, ignore_index, axis=axis, reduction=reduction)
     log_probs, target = floating(log_probs=log_probs), real(target=target)
-    axis = class_axis(axis, log_probs, "log_probs")
-    labels = labels_for(log_probs, axis, target, weight, ignore_index, "log_probs")
-    return problem(NLL, log_probs, labels, axis, reduction)
+    place = class_axis(options.axis, log_probs, "log_probs")
+    labels = labels_for(log_probs, place, target, options, "log_probs")
+    return problem(NLL, log_probs, labels, place, reduction)

@@ -111,3 +111,11 @@ def position(shape: tuple[int, ...], samples: Samples) -> tuple[Any, ...]:
     if isinstance(samples, slice):
         samples = np.arange(samples.start, samples.stop)
     return tuple(np.unravel_index(samples, shape))
+
+
+def one_axis(array: Array, kept: int) -> Array:
+    """Return an array with all axes but the last `kept` as one, unless that would be a copy."""
+    if array.ndim <= kept or array.flags.c_contiguous:
+        merged = array.ndim - kept
+        return array.reshape(prod(array.shape[:merged]), *array.shape[merged:])
+    return array

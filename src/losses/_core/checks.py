@@ -125,7 +125,7 @@ def fits(like: Array, **argument: ArrayLike) -> Array:
         ) from None
 
 
-def upstream(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
+def check_grad_output(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Return grad_output as an array, of just the shape that the forward function returned."""
     array = real(grad_output=grad_output)
     if array.shape != shape:

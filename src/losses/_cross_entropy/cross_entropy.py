@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from math import prod
-from typing import Any, NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import Block
-from .._core.checks import floating, real, vector_for
+from .._core.checks import vector_for
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.out import gradient_array
-from .._core.panel import Panel
-from .._core.panels import Panels, panels
 from .._core.public import public
-from .._core.schedule import worker_count
-from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
-from .._losses.reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
-from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
-from .kernels import (
-    Losses,
-    Masses,
-    curvature_along,
-    curvature_diagonal,
-    losses_at_labels,
-    losses_under_probabilities,
-    masses_of_labels,
-    masses_of_probabilities,
-)
+from .._losses.options import Reduction, class_options
+from .._losses.reduction import reduce_backward
+from .curvature import curvature, curvature_along, curvature_diagonal
+from .problem import evaluate, problem_for
 
 
 @public
@@ -128,9 +110,9 @@ def cross_entropy(
     >>> losses.cross_entropy([[80.0, 0.0]], [0], reduction="none")
     array([1.80485139e-35])
     """
-    reduction_name(reduction)
-    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    return evaluate(problem, reduction, problem.divisor(reduction))
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    return evaluate(problem, problem.divisor())
 
 
 @public
@@ -200,12 +182,12 @@ def cross_entropy_backward(
     >>> losses.cross_entropy_backward(1.0, [80.0, 0.0], 0)
     array([-1.80485139e-35,  1.80485139e-35])
     """
-    reduction_name(reduction)
-    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    plan, divisor = problem.plan, problem.divisor(reduction)
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    plan, divisor = problem.plan, problem.divisor()
     grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
-    grad_logits = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
-    evaluate(problem, reduction, divisor, grads, grad_logits)
+    grad_logits = np.empty_like(problem.logits, result_dtype(problem.logits))
+    evaluate(problem, divisor, grads, grad_logits)
     return grad_logits
 
 
@@ -270,14 +252,12 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
-    reduction_name(reduction)
-    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    divisor = problem.divisor(reduction)
-    grads = unit_backward(reduction, divisor, problem.plan.dtype)
-    grad_logits = gradient_array(
-        out, problem.inputs[-1], logits=logits, target=target, weight=weight
-    )
-    loss = evaluate(problem, reduction, divisor, grads, grad_logits)
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    divisor = problem.divisor()
+    grads = problem.loss_grads(divisor)
+    grad_logits = gradient_array(out, problem.logits, logits=logits, target=target, weight=weight)
+    loss = evaluate(problem, divisor, grads, grad_logits)
     return loss, grad_logits if out is None else out
 
 
@@ -350,14 +330,9 @@ def cross_entropy_hvp(
     >>> losses.cross_entropy_hvp([[1.0, 0.0, 0.0]], [[1.0, 2.0, 0.5]], [1]).round(3)
     array([[ 0.178, -0.145, -0.032]])
     """
-    reduction_name(reduction)
-    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-    vector = vector_for(vector, logits=problem.inputs[-1])
-
-    def work(panels: Sequence[Panel], scale: Array, out: Panel, spare: Panel) -> None:
-        curvature_along(panels[0], panels[-1], scale, out, spare)
-
-    return _curvature(problem, reduction, [vector], work)
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    return curvature(problem, curvature_along, [vector_for(vector, logits=problem.logits)])
 
 
 @public
@@ -417,103 +392,6 @@ def cross_entropy_hessian_diagonal(
     array([[8.88797034e-02, 1.16739799e-01, 6.02879481e-02],
            [1.80485139e-35, 9.02425694e-36, 9.02425694e-36]])
     """
-    reduction_name(reduction)
-    problem = checked(logits, target, weight, ignore_index, label_smoothing, axis, workers)
-
-    def work(panels: Sequence[Panel], scale: Array, out: Panel, spare: Panel) -> None:
-        curvature_diagonal(panels[-1], scale, out, spare)
-
-    return _curvature(problem, reduction, [], work)
-
-
-class Problem(NamedTuple):
-    """The arguments of cross_entropy, checked."""
-
-    inputs: list[Array]  # the logits, after the probabilities if the target holds them
-    plan: Panels
-    labels: Labels | None
-    weight: Array | None
-    smoothing: float
-    workers: int
-
-    def divisor(self, reduction: Reduction) -> Any:
-        """Return what the mean divides by."""
-        if self.labels is None:
-            return prod(self.plan.samples)
-        return self.labels.divisor(self.plan.blocks, reduction)
-
-    def losses_of(self) -> Losses:
-        """Return the kernel for this kind of target."""
-        if self.labels is None:
-            return losses_under_probabilities(self.plan, self.weight, self.smoothing)
-        return losses_at_labels(self.plan, self.labels, self.smoothing)
-
-    def masses_of(self) -> Masses:
-        """Return the function that sums the mass of each sample."""
-        if self.labels is None:
-            return masses_of_probabilities(self.plan, self.weight, self.smoothing)
-        return masses_of_labels(self.plan, self.labels, self.smoothing)
-
-
-def checked(
-    logits: ArrayLike,
-    target: ArrayLike,
-    weight: ArrayLike | None,
-    ignore_index: int,
-    label_smoothing: float,
-    axis: int | None,
-    workers: int | None,
-) -> Problem:
-    """Return the problem once every argument is right."""
-    epsilon, threads = smoothing(label_smoothing), worker_count(workers)
-    logits, target = floating(logits=logits), real(target=target)
-    axis = class_axis(axis, logits, "logits")
-    plan = panels(logits, axis)
-    epsilon = epsilon if plan.classes else 0.0  # without a class there is nothing to share
-    if is_probabilities(target, logits):
-        check_probabilities(target, ignore_index)
-        weights = class_weight(weight, plan.classes)
-        return Problem([target, logits], plan, None, weights, epsilon, threads)
-    labels = labels_for(logits, axis, target, weight, ignore_index, "logits")
-    return Problem([logits], plan, labels, labels.weight, epsilon, threads)
-
-
-def evaluate(
-    problem: Problem,
-    reduction: Reduction,
-    divisor: Any,
-    grads: Array | None = None,
-    grad_logits: Array | None = None,
-) -> Floating:
-    """Return the loss; given the gradient of each loss, write that of the logits."""
-    plan, dtype = problem.plan, result_dtype(problem.inputs[-1])
-    losses, losses_of = losses_for(reduction, plan.samples, dtype), problem.losses_of()
-
-    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
-        grad = None if grads is None else part(grads, block)
-        return (losses_of(block, panels, grad, out, spare),)
-
-    finish = partial(keep, losses)
-    sums = plan.run(compute, problem.inputs, grad_logits, problem.workers, finish)
-    return reduce(losses, sums, reduction, divisor, dtype)
-
-
-def _curvature(
-    problem: Problem,
-    reduction: Reduction,
-    inputs: list[Array],
-    work: Callable[[Sequence[Panel], Array, Panel, Panel], None],
-) -> Array:
-    """Return what work(panels, scale, out, spare) writes, of inputs and those of the problem."""
-    plan, masses_of = problem.plan, problem.masses_of()
-    grad = unit_backward(reduction, problem.divisor(reduction), plan.dtype)
-    result = np.empty_like(problem.inputs[-1], result_dtype(problem.inputs[-1]))
-
-    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
-        mass, ignored = masses_of(block, panels)
-        work(panels, mass * grad, out, spare)
-        if ignored is not None:
-            out.clear(ignored)
-
-    plan.run(compute, [*inputs, *problem.inputs], result, problem.workers)
-    return result
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    return curvature(problem, curvature_diagonal)

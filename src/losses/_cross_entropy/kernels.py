@@ -1,14 +1,14 @@
-"""Losses of a panel of logits and their gradient: at labels, or under a mass in every class.
+"""Losses of a panel of logits and their gradient, given the masses of its samples.
 
 With e = exp(x) and S = sum(e), shifted or scaled where that is needed (see exponentials.py), the
 log-probability of a class is x - log S and its probability is e / S. Of the one class that may
-have more than half, both are made from the sum R of the others' exponentials.
+have more than half, both are made from the sum R of the others' exponentials. The gradient is made
+of the exponentials in place: it is (p V - v) g under the mass v of a class and V of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,176 +22,31 @@ from .._activations.exponentials import (
     multiply_by_share,
     subtract_log,
 )
-from .._core.blocks import Block
-from .._core.dtypes import Array, cast, wide_dtype
+from .._core.dtypes import Array
 from .._core.entries import times
 from .._core.panel import Panel, inner
-from .._core.panels import Panels
-from .._losses.targets import Labels
-
-# losses(block, panels, grads, out, spare) of a panel, whose gradient it writes to out if grads,
-# the gradients with respect to the losses, are given.
-Losses: TypeAlias = Callable[[Block, Sequence[Panel], Array | None, Panel, Panel], Array]
-
-# masses(block, panels) of a panel: the whole mass of each sample, and which samples are ignored, or
-# None. Such a sample has a mass too.
-Masses: TypeAlias = Callable[[Block, Sequence[Panel]], tuple[Array, Array | None]]
+from .._losses.mass import Mass, ProbabilityMass, SmoothingMass, chosen
 
 
-class Spread(NamedTuple):
-    """A mass for each class, or one for all; the sum over all, and over all but each one."""
+def loss_kernel(logits: Panel, mass: Mass, grads: Array | None, out: Panel, spare: Panel) -> Array:
+    """Return the loss of each sample of a panel.
 
-    mass: Array
-    whole: Any
-    others: Array
-
-
-def losses_at_labels(plan: Panels, labels: Labels, smoothing: float) -> Losses:
-    """Return the kernel for class indices: the panel holds the logits."""
-    # Smoothing leaves a share of the mass at the label and spreads the rest.
-    if smoothing:
-        share, rest = shares(smoothing, plan.classes, plan.dtype)
-        spread = spread_of(plan.classes, labels.weight, rest)
-
-    def losses(
-        block: Block, panels: Sequence[Panel], grads: Array | None, out: Panel, spare: Panel
-    ) -> Array:
-        classes, ignored, weight = labels.of(block)
-        if smoothing:
-            weight = share if weight is None else share * weight
-            loss = at_labels_and_spread(panels[0], classes, weight, spread, grads, out, spare)
-        else:
-            loss = at_labels(panels[0], classes, weight, grads, out, spare)
-        if ignored is not None:
-            loss[ignored] = 0
-            if grads is not None:
-                out.clear(ignored)
-        return loss
-
-    return losses
-
-
-def shares(smoothing: float, classes: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """Return what smoothing leaves to the target and what it gives to each class, eps / C."""
-    with np.errstate(all="ignore"):
-        epsilon = wide_dtype(dtype)(smoothing)
-        share, rest = 1 - epsilon, epsilon / classes
-        return np.asarray(share, dtype), np.asarray(rest, dtype)
-
-
-def spread_of(classes: int, weight: Array | None, rest: Array) -> Spread:
-    """Return what smoothing spreads over some classes, of these weights."""
-    with np.errstate(all="ignore"):
-        mass = evenly(weight, rest)
-        if not mass.ndim:
-            return Spread(mass, classes * mass, np.full(classes, (classes - 1) * mass))
-        whole, most = np.add.reduce(mass), mass.argmax()
-        others = whole - mass
-        # Where one class has more than half the mass, the difference would cancel.
-        rest = mass.copy()
-        rest[most] = 0
-        others[most] = np.add.reduce(rest)
-        return Spread(mass, whole, others)
-
-
-def evenly(weight: Array | None, rest: Array) -> Array:
-    """Return the mass that smoothing gives to each class, or one for all if they weigh the same."""
-    return rest if weight is None else rest * cast(weight, rest.dtype)
-
-
-def smoothed(probs: Panel, weight: Array | None, share: Array, rest: Array) -> Array:
-    """Return the mass of each class in a panel of probabilities, weighted."""
-    mass: Array = probs.values * share
-    mass += rest
-    if weight is not None:
-        mass *= probs.across_classes(weight)
-    return mass
-
-
-def losses_under_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Losses:
-    """Return the kernel for class probabilities: the panels hold them and the logits."""
-    mass_of = _mass_of(plan, weight, smoothing)
-
-    def losses(
-        _: Block, panels: Sequence[Panel], grads: Array | None, out: Panel, spare: Panel
-    ) -> Array:
-        probabilities, logits = panels
-        return under_mass(logits, mass_of(probabilities), grads, out, spare)
-
-    return losses
-
-
-def _mass_of(plan: Panels, weight: Array | None, smoothing: float) -> Callable[[Panel], Array]:
-    """Return the function that makes the mass of each class of a panel of probabilities."""
-    if weight is None and not smoothing:
-        return lambda probabilities: probabilities.values
-    share, rest = shares(smoothing, plan.classes, plan.dtype)
-    weights = None if weight is None else cast(weight, plan.dtype)
-    return lambda probabilities: smoothed(probabilities, weights, share, rest)
-
-
-def masses_of_labels(plan: Panels, labels: Labels, smoothing: float) -> Masses:
-    """Return the function that sums the masses for class indices."""
-    share, rest = shares(smoothing, plan.classes, plan.dtype)
-    whole = spread_of(plan.classes, labels.weight, rest).whole if smoothing else 0
-
-    def masses(block: Block, _: Sequence[Panel]) -> tuple[Array, Array | None]:
-        _labels, ignored, weight = labels.of(block)
-        size = block.stop - block.start
-        mass = np.ones(size, plan.dtype) if weight is None else weight
-        return share * mass + whole, ignored
-
-    return masses
-
-
-def masses_of_probabilities(plan: Panels, weight: Array | None, smoothing: float) -> Masses:
-    """Return the function that sums the masses for class probabilities, the last panel but one."""
-    mass_of = _mass_of(plan, weight, smoothing)
-
-    def masses(_: Block, panels: Sequence[Panel]) -> tuple[Array, None]:
-        return panels[-2].with_values(mass_of(panels[-2])).add(), None
-
-    return masses
-
-
-def probabilities(logits: Panel, out: Panel, spare: Panel) -> tuple[Array, Array]:
-    """Write the probabilities p of a panel; return the most probable classes and their 1 - p."""
-    total = exponentials(logits, out, spare).total
-    top = out.largest()
-    at = out.at(top)
-    out.memory[at], others = out.set_aside(np.arange(top.size), at)
-    out.divide(total)
-    return top, others / total
-
-
-def curvature_along(vector: Panel, logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
-    """Write scale (diag(p) - p p^T) v, for a scale of each sample.
-
-    It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
-    is left of it in the sum, and its own entry is -p times what the others have.
+    Given the gradients with respect to the losses, write that of the logits to `out`. Without them
+    `out` is memory to work in, as `spare` is.
     """
-    top, _ = probabilities(logits, out, spare)
-    shift = vector.memory[vector.at(top)]
-    np.subtract(vector.values, out.across(shift), out=spare.values)
-    spare.subtract(inner(spare, out.values, np.empty_like(out.values)))
-    np.multiply(out.values, spare.values, out=out.values)
-    out.multiply(scale)
+    if mass.spread is not None:
+        loss = _under_mass(logits, mass, mass.spread, grads, out, spare)
+    else:
+        assert mass.labels is not None
+        loss = _at_labels(logits, mass.labels, mass.at_label, grads, out, spare)
+    if mass.ignored is not None:
+        loss[mass.ignored] = 0
+        if grads is not None:
+            out.clear(mass.ignored)
+    return loss
 
 
-def curvature_diagonal(logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
-    """Write scale p (1 - p), for a scale of each sample."""
-    top, rest = probabilities(logits, out, spare)
-    # Only of the most probable class is 1 - p not exact to an ulp as a difference: the others have
-    # half at most.
-    places = out.at(top)
-    top_probs = out.memory[places]
-    np.subtract(1, out.values, out=spare.values)
-    np.multiply(out.values, spare.values, out=out.values)
-    out.memory[places] = top_probs * rest
-    out.multiply(scale)
-
-
-def at_labels(
+def _at_labels(
     logits: Panel,
     labels: Array,
     weight: Array | None,
@@ -199,7 +54,7 @@ def at_labels(
     out: Panel,
     spare: Panel,
 ) -> Array:
-    """Return each sample's loss at its label; write its w (p - [label])."""
+    """Return each sample's loss at its label; write w (p - [label]) g."""
     sums = exponentials(logits, out, spare)
     at = out.at(labels)
     log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
@@ -212,13 +67,11 @@ def at_labels(
         most = majority(out, sure, at[sure])
         log_probs[sure] = most.log_probs
     if grads is not None:
-        # p - 1 of the label is (e - S) / S, or -R / S.
         rest = out.memory[at]
         rest -= sums.total
         if sure.size:
             rest[sure] = 0 - most.others
-        out.memory[at] = rest
-        multiply_by_share(out, sums.total, grads if weight is None else grads * weight)
+        gradient_at_labels(out, sums.total, at, rest, grads if weight is None else grads * weight)
     # 0 - x, not -x: a certain prediction costs 0, not -0.
     return times(weight, 0 - log_probs)
 
@@ -239,9 +92,9 @@ class Costs(NamedTuple):
     def under(self, mass: Array, whole: Array, most_mass: Array) -> Array:
         """Return the sum of v (-log p) of each sample under a mass v.
 
-        `whole` is the sum of v over the classes but the most probable one, of which the mass is
-        `most_mass`, where it has more than half. No term is below 0, but for the last digits in
-        `low`: nothing cancels.
+        `whole` is the sum of v over the classes, without the class that has more than half, if
+        there is one: its mass is `most_mass`. No term is below 0, but for the last digits in `low`:
+        nothing cancels.
         """
         # An infinite mass times `low`, which may be below 0, and terms that are inf make nan.
         whole = np.minimum(whole, np.finfo(whole.dtype).max)
@@ -252,7 +105,7 @@ class Costs(NamedTuple):
         return loss
 
 
-def costs_of(logits: Panel, e: Panel, out: Panel) -> Costs:
+def _costs(logits: Panel, e: Panel, out: Panel) -> Costs:
     """Write the exponentials to e; return the log-probabilities, whose panel is out."""
     sums = exponentials(logits, e, out)
     high, low = logs(sums)
@@ -264,71 +117,83 @@ def costs_of(logits: Panel, e: Panel, out: Panel) -> Costs:
     return Costs(out, low, sums.total, most, classes)
 
 
-def at_labels_and_spread(
+def _under_mass(
     logits: Panel,
-    labels: Array,
-    weight: Array,
-    spread: Spread,
+    mass: Mass,
+    spread: SmoothingMass | ProbabilityMass,
     grads: Array | None,
     out: Panel,
     spare: Panel,
 ) -> Array:
-    """As under_mass, for a mass in every class and a weight more at the label."""
-    costs = costs_of(logits, out, spare)
+    """Return each sample's loss, the sum of v (-log p) under its masses v; write (p V - v) g."""
+    costs = _costs(logits, out, spare)
     most, classes = costs.most, costs.classes
-    label_cost = costs.low - spare.memory[spare.at(labels)]
-    whole, most_mass = np.full_like(costs.low, spread.whole), spread.mass
-    if most.samples.size:
-        here = labels[most.samples] == classes
-        label_cost[most.samples[here]] = 0 - most.log_probs[here]
-        whole[most.samples] = spread.others[classes]
-        most_mass = of(spread.mass, classes)
-    loss = costs.under(spread.mass, whole, most_mass) + times(weight, label_cost)
-    if grads is not None:
-        out.memory[most.places] = 0 - most.others
-        multiply_by_share(out, costs.total, (spread.whole + weight) * grads)
-        rest = out.memory[most.places]
-        subtract_mass(out, spread.mass, grads, spare)
-        out.memory[out.at(labels)] -= weight * grads
+    whole, others, most_mass = spread.beside(logits.samples, most.samples, classes)
+    loss = costs.under(spread.each, others, most_mass)
+    beside = others[most.samples]  # V - v of the class that has more than half
+    at_label: Any = mass.at_label  # a number or an array: smoothing leaves a share at the label
+    label = None
+    if mass.labels is not None:
+        label_cost = costs.low - spare.memory[spare.at(mass.labels)]
         if most.samples.size:
-            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
-            others = whole[most.samples] + np.where(here, 0, of(weight, most.samples))
-            out.memory[most.places] = others * of(grads, most.samples) + rest
+            here = mass.labels[most.samples] == classes
+            label_cost[most.samples[here]] = 0 - most.log_probs[here]
+            beside += np.where(here, 0, chosen(at_label, most.samples))
+        loss += times(at_label, label_cost)
+        whole = whole + at_label
+    if grads is not None:
+        if mass.labels is not None:
+            label = Entries(out.at(mass.labels), at_label * grads)
+        out.memory[most.places] = 0 - most.others
+        top = Entries(most.places, beside * chosen(grads, most.samples))
+        gradient_under_mass(out, costs.total, whole * grads, spread.each, label, top, grads, spare)
     return loss
 
 
-def under_mass(logits: Panel, mass: Array, grads: Array | None, out: Panel, spare: Panel) -> Array:
-    """Return each sample's loss, the sum of v (-log p) under the mass v; write its p V - v."""
-    costs = costs_of(logits, out, spare)
-    most = costs.most
-    masses = spare.with_values(mass)
-    whole = most_mass = masses.add()
-    others = whole
-    if most.samples.size:
-        some = masses.some(most.samples)  # a copy: the masses may be the caller's
-        every, places = np.arange(most.samples.size), some.at(costs.classes)
-        most_mass, rest = some.set_aside(every, places)
-        others = whole.copy()
-        others[most.samples] = rest
-    loss = costs.under(mass, others, most_mass)
-    if grads is not None:
-        out.memory[most.places] = 0 - most.others
-        multiply_by_share(out, costs.total, whole * grads)
-        rest = out.memory[most.places]
-        subtract_mass(out, mass, grads, spare)
-        if most.samples.size:
-            # p V - v of the most probable class is (V - v) - (1 - p) V, each a sum of others.
-            out.memory[most.places] = others[most.samples] * of(grads, most.samples) + rest
-    return loss
+class Entries(NamedTuple):
+    """Entries of a panel, at most one of each sample: where they lie in memory, and a number."""
+
+    places: Array
+    numbers: Array
 
 
-def of(numbers: Array, chosen: Array) -> Array:
-    """Return the chosen ones of some numbers, or the one for all."""
-    found: Array = numbers[chosen] if numbers.ndim else numbers
-    return found
+def gradient_at_labels(
+    e: Panel, total: Array, places: Array, rest: Array, mass_grads: Array
+) -> None:
+    """Make of exponentials the gradient V (p - [label]) g, in place.
+
+    `total` is the sum S, and `rest` is e - S of each label, made of the others' exponentials where
+    it would cancel: p - 1 is that over S.
+    """
+    e.memory[places] = rest
+    multiply_by_share(e, total, mass_grads)
 
 
-def subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:
+def gradient_under_mass(
+    e: Panel,
+    total: Array,
+    mass_grads: Array,
+    each: Array,
+    label: Entries | None,
+    top: Entries,
+    grads: Array,
+    spare: Panel,
+) -> None:
+    """Make of exponentials the gradient (p V - v) g, in place.
+
+    `mass_grads` is V g, `each` the mass that is spread over the classes, and `label` has v g of the
+    mass at a label beside it. p V - v of the class at `top` is (V - v) - (1 - p) V, each a sum over
+    the other classes: e is minus the sum of their exponentials there, and `top` has (V - v) g.
+    """
+    multiply_by_share(e, total, mass_grads)
+    top_share = e.memory[top.places]
+    _subtract_mass(e, each, grads, spare)
+    if label is not None:
+        e.memory[label.places] -= label.numbers
+    e.memory[top.places] = top.numbers + top_share
+
+
+def _subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:
     """Subtract v g."""
     wide = out.across_classes(mass)
     if mass.ndim == 2 or grads.ndim:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.blocks import blocks
-from .._core.checks import floating, real, upstream
-from .._core.dtypes import (
-    Array,
-    Floating,
-    computation_dtype,
-    is_floating,
-    result_dtype,
-    stand_in,
-    widest_dtype,
-)
-from .._core.products import LinearMap
+from .._core.blocks import one_axis
+from .._core.checks import check_grad_output
+from .._core.dtypes import Array, Floating
 from .._core.public import public
-from .._core.schedule import worker_count
-from .._losses.options import Reduction, class_weight, reduction_name, smoothing
+from .._losses.options import Reduction, class_options
 from .._losses.reduction import losses_for, reduce, reduce_backward, unit_backward
-from .._losses.targets import Labels, check_probabilities, is_probabilities, labels_for
 from .linear_chunks import evaluate
-from .linear_layer import Gradients, LayerGrads, Problem
+from .linear_layer import Gradients, LayerProblem, layer_problem_for
 
 
 class LinearGrads(NamedTuple):
@@ -149,19 +136,9 @@ def linear_cross_entropy(
     >>> losses.cross_entropy(inputs @ linear_weight.T, [1, 0]).round(4)
     np.float64(0.5514)
     """
-    return _evaluate(
-        _checked(
-            inputs,
-            linear_weight,
-            target,
-            linear_bias,
-            weight,
-            ignore_index,
-            reduction,
-            label_smoothing,
-            workers,
-        )
-    )
+    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
+    return _evaluate(problem)
 
 
 @public
@@ -233,24 +210,10 @@ def linear_cross_entropy_backward(
     array([[ 0.27,  0.54],
            [-0.27, -0.54]])
     """
-    call = _checked(
-        inputs,
-        linear_weight,
-        target,
-        linear_bias,
-        weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        workers,
-    )
-    if reduction == "none":
-        grads = upstream(grad_output, call.samples)  # cast a chunk at a time
-    else:
-        dtype = call.problem.layer.dtype
-        grads = reduce_backward(grad_output, reduction, call.divisor, call.samples, dtype)
-    found, to = _gradients(call, grads)
-    _evaluate(call, to)
+    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
+    found, to = _gradients(problem, _loss_grads(problem, grad_output))
+    _evaluate(problem, to)
     return found
 
 
@@ -314,122 +277,31 @@ def linear_cross_entropy_value_and_grad(
     >>> loss.round(4), grads.inputs.round(2)
     (np.float64(0.3133), array([[ 0.27, -0.27]]))
     """
-    call = _checked(
-        inputs,
-        linear_weight,
-        target,
-        linear_bias,
-        weight,
-        ignore_index,
-        reduction,
-        label_smoothing,
-        workers,
-    )
-    grads = unit_backward(reduction, call.divisor, call.problem.layer.dtype)
-    found, to = _gradients(call, grads)
-    return _evaluate(call, to), found
+    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
+    grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)
+    found, to = _gradients(problem, grads)
+    return _evaluate(problem, to), found
 
 
-class _Call(NamedTuple):
-    """The arguments, checked: the problem, its reduction and what its results are like."""
-
-    problem: Problem
-    reduction: Reduction
-    divisor: Any
-    samples: tuple[int, ...]
-    dtype: np.dtype[Any]
-    like: LinearGrads  # the differentiated arrays
-
-
-def _checked(
-    inputs: ArrayLike,
-    linear_weight: ArrayLike,
-    target: ArrayLike,
-    linear_bias: ArrayLike | None,
-    weight: ArrayLike | None,
-    ignore_index: int,
-    reduction: Reduction,
-    label_smoothing: float,
-    workers: int | None,
-) -> _Call:
-    reduction_name(reduction)
-    epsilon, threads = smoothing(label_smoothing), worker_count(workers)
-    inputs, linear_weight = floating(inputs=inputs), floating(linear_weight=linear_weight)
-    target = real(target=target)
-    bias = None if linear_bias is None else floating(linear_bias=linear_bias)
-    _check_shapes(inputs, linear_weight, bias, target)
-    classes, samples = len(linear_weight), inputs.shape[:-1]
-    weight = class_weight(weight, classes)
-    epsilon = epsilon if classes else 0.0  # without a class there is nothing to share
-    given = [array for array in (inputs, linear_weight, bias) if array is not None]
-    dtype = widest_dtype(*given)
-    logits = stand_in((*samples, classes), dtype)
-    if is_probabilities(target, logits):
-        check_probabilities(target, ignore_index)
-        counted: Labels | Array = _one_axis(target)
-        divisor: Any = prod(samples)
-    else:
-        name = "inputs @ linear_weight.T"
-        labels = labels_for(logits, len(samples), target, weight, ignore_index, name)
-        divisor = labels.divisor(blocks(samples, 1, 1) if classes else [], reduction)
-        counted = labels._replace(target=_one_axis(labels.target, 0))
-    problem = Problem(
-        LinearMap(_one_axis(inputs), linear_weight, computation_dtype(logits)),
-        bias,
-        counted,
-        weight,
-        epsilon,
-        threads,
-    )
-    like = LinearGrads(inputs, linear_weight, bias)
-    return _Call(problem, reduction, divisor, samples, dtype, like)
-
-
-def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, target: Array) -> None:
-    """Raise ValueError, with all the shapes, unless they fit one another."""
-    samples, classes = inputs.shape[:-1], linear_weight.shape[:1]
-    if (
-        inputs.ndim == 0
-        or linear_weight.ndim != 2
-        or inputs.shape[-1] != linear_weight.shape[1]
-        or (bias is not None and bias.shape != classes)
-        or (
-            target.shape not in (samples, samples + classes)
-            and not (inputs.ndim == 1 and target.shape == (1,) and not is_floating(target.dtype))
-        )
-    ):
-        added = "" if bias is None else f", linear_bias {bias.shape}"
-        column = "; pass target[..., 0]" if target.shape == (*samples, 1) else ""
-        raise ValueError(
-            f"expected inputs (..., D), linear_weight (C, D), linear_bias (C,) and target (...) of "
-            f"class indices or (..., C) of class probabilities, got inputs {inputs.shape}, "
-            f"linear_weight {linear_weight.shape}{added}, target {target.shape}{column}"
-        )
-
-
-def _one_axis(array: Array, kept: int = 1) -> Array:
-    """Return the array with its samples along one axis, unless that would be a copy."""
-    if array.ndim <= kept or array.flags.c_contiguous:
-        cut = array.ndim - kept
-        return array.reshape(prod(array.shape[:cut]), *array.shape[cut:])
-    return array
-
-
-def _evaluate(call: _Call, to: Gradients | None = None) -> Floating:
-    """Return the loss; given where they go, write the gradients of the three arrays."""
-    losses = losses_for(call.reduction, call.samples, call.dtype)
+def _evaluate(problem: LayerProblem, to: Gradients | None = None) -> Floating:
+    """Return the loss; given arrays for them, write the gradients of the three arrays."""
+    reduction = problem.options.reduction
+    losses = losses_for(reduction, problem.samples, problem.dtype)
     flat = None if losses is None else losses.reshape(-1)
-    sums = evaluate(call.problem, flat, to)
-    return reduce(losses, sums, call.reduction, call.divisor, call.dtype)
+    sums = evaluate(problem, flat, to)
+    return reduce(losses, sums, reduction, problem.divisor, problem.dtype)
 
 
-def _gradients(call: _Call, grads: Array) -> tuple[LinearGrads, Gradients]:
-    """Return zeros for the gradients, and the same as the loops want them."""
-    inputs, linear_weight, bias = call.like
+def _gradients(problem: LayerProblem, grads: Array) -> tuple[LinearGrads, Gradients]:
+    """Return zeroed gradients, and flattened views of them for the loops over chunks."""
+    inputs, of_layer = problem.zeros()
+    return LinearGrads(inputs, *of_layer), Gradients(grads, one_axis(inputs, 1), of_layer)
 
-    def zeros(array: Array) -> Array:
-        return np.zeros(array.shape, result_dtype(array))
 
-    found = LinearGrads(zeros(inputs), zeros(linear_weight), None if bias is None else zeros(bias))
-    of_layer = LayerGrads(found.linear_weight, found.linear_bias)
-    return found, Gradients(grads, _one_axis(found.inputs), of_layer)
+def _loss_grads(problem: LayerProblem, grad_output: ArrayLike) -> Array:
+    """Return the gradient with respect to each loss; of single losses it is cast by the chunk."""
+    reduction, dtype = problem.options.reduction, problem.layer.dtype
+    if reduction == "none":
+        return check_grad_output(grad_output, problem.samples)
+    return reduce_backward(grad_output, reduction, problem.divisor, problem.samples, dtype)

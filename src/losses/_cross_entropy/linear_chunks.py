@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .._core.blocks import Block, Samples, slices
-from .._core.dtypes import Array, cast
+from .._core.dtypes import Array
 from .._core.panel import Panel
-from .._core.panels import panels
+from .._core.panels import Finish, panels
 from .._core.products import LinearMap
-from .._losses.reduction import keep, part, total
-from .._losses.targets import Labels
-from .kernels import evenly, losses_at_labels, losses_under_probabilities, shares, smoothed
-from .linear_layer import Gradients, LayerGrads, Problem, as_matrix, chosen_grads, sample_count
-from .states import Shard, State, gradient_of, loss_of, merge, state_of
+from .._losses.mass import Mass
+from .._losses.reduction import part, store_or_sum, total
+from .kernels import loss_kernel
+from .linear_layer import (
+    Gradients,
+    LayerGrads,
+    LayerProblem,
+    chosen_grads,
+    sample_count,
+)
+from .states import State, gradient_of, loss_of, merge, state_of
 
 WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the classes
 # Measured, see docs/speed.md: with fewer samples in that memory it is faster to cut the classes
@@ -36,7 +42,7 @@ SUM_BYTES = 8 * 1024 * 1024  # of sums in a wider dtype than that of their gradi
 KEPT_SAMPLES = 1 << 17  # whose states wait for a third pass, rather than be made again
 
 
-def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
     if not (problem.size and problem.classes):  # nothing to add to the zeros that all these are
         return []
@@ -47,7 +53,7 @@ def evaluate(problem: Problem, losses: Array | None, grads: Gradients | None) ->
         return _by_shards(problem, losses, grads)
 
 
-def _rows(problem: Problem) -> int:
+def _rows(problem: LayerProblem) -> int:
     """Return how many samples a chunk has with all their classes, or 0 if these are too many."""
     rows = problem.room // max(1, problem.classes) - WORK_ROWS
     itemsize = problem.layer.dtype.itemsize
@@ -59,13 +65,14 @@ def _rows(problem: Problem) -> int:
 
 
 def _by_rows(
-    problem: Problem, size: int, losses: Array | None, grads: Gradients | None
+    problem: LayerProblem, size: int, losses: Array | None, grads: Gradients | None
 ) -> list[Any]:
+    """Work on chunks of `size` samples with all their classes."""
     layer, classes = problem.layer, slice(0, problem.classes)
     memory = np.empty(size * problem.classes, layer.dtype)
     wide = None if grads is None else grads.layer.wide(layer.dtype)
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.samples(size)):
+    for turn, samples in enumerate(problem.target.counted(size)):
         logits = problem.logits(samples, classes, memory)
         sums += _losses_of_rows(problem, samples, logits, losses, grads)
         if grads and wide:
@@ -77,44 +84,55 @@ def _by_rows(
 
 
 def _losses_of_rows(
-    problem: Problem, samples: Samples, logits: Array, losses: Array | None, grads: Gradients | None
+    problem: LayerProblem,
+    samples: Samples,
+    logits: Array,
+    losses: Array | None,
+    grads: Gradients | None,
 ) -> list[Any]:
-    """Return the sums of losses of a chunk, which becomes its gradient if grads are given.
+    """Fill the losses of a chunk or return their sums; given grads, turn it into its gradient."""
+    dtype = problem.layer.dtype
+    of_losses = None if grads is None else chosen_grads(grads.losses, samples, dtype)
+    each = None if losses is None else np.empty(len(logits), dtype)
 
-    There are none if the losses are kept one by one.
-    """
-    plan, classes = panels(logits, 1), slice(0, problem.classes)
-    given = [*problem.probabilities(samples, classes), logits]
-    if isinstance(problem.target, Labels):
-        losses_of = losses_at_labels(plan, problem.target.some(samples), problem.smoothing)
-    else:
-        losses_of = losses_under_probabilities(plan, problem.weight, problem.smoothing)
-    chosen = None if grads is None else chosen_grads(grads.losses, samples, plan.dtype)
-    each = None if losses is None else np.empty(len(logits), plan.dtype)
+    def work(block: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> tuple[Array]:
+        grad = None if of_losses is None else part(of_losses, block)
+        return (loss_kernel(panel, mass, grad, out, spare),)
 
-    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
-        problem.add_bias(views[-1], classes)
-        grad = None if chosen is None else part(chosen, block)
-        return (losses_of(block, views, grad, out, spare),)
-
-    to = None if grads is None else logits
-    sums = plan.run(compute, given, to, problem.workers, partial(keep, each))
+    in_place, finish = grads is not None, partial(store_or_sum, each)
+    classes = slice(0, problem.classes)
+    sums = _over_panels(problem, samples, classes, logits, work, finish, in_place=in_place)
     if losses is None:
         return sums
     losses[samples] = each
     return []
 
 
-class _Labelled(NamedTuple):
-    """Some samples, their labels and the weights of these, or None if they have probabilities."""
+def _over_panels(
+    problem: LayerProblem,
+    samples: Samples,
+    classes: slice,
+    logits: Array,
+    work: Callable[[Block, Panel, Mass, Panel, Panel], Any],
+    finish: Finish | None = None,
+    *,
+    in_place: bool,
+) -> list[Any]:
+    """Add the bias to the logits of some samples and classes, and work on them by the panel."""
+    target = problem.target.chunk(samples, classes)
 
-    samples: Samples
-    size: int
-    labels: Array | None
-    weight: Array | None
+    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
+        panel, *given = views
+        problem.add_bias(panel, classes)
+        return work(block, panel, target.mass(block, given), out, spare)
+
+    plan, output = panels(logits, 1), logits if in_place else None
+    inputs = [logits, *target.inputs]
+    return plan.run(compute, inputs, output, problem.options.workers, finish)
 
 
-def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+    """Work on chunks of some classes, which are the shards of their samples."""
     layer, dtype = problem.layer, problem.layer.dtype
     feature_bytes = dtype.itemsize * max(1, problem.features)
     count = min(SHARD_SAMPLES, problem.size)
@@ -125,9 +143,8 @@ def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) 
     memory = np.empty(count * min(size, problem.classes), dtype)
     states: list[State] = []
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.samples(count)):
-        some = _labelled(problem, samples)
-        state = _state(problem, some, shards, memory)
+    for turn, samples in enumerate(problem.target.counted(count)):
+        state = _state(problem, samples, shards, memory)
         each = loss_of(state)
         if losses is None:
             sums.append(total(each))
@@ -135,16 +152,7 @@ def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) 
             losses[samples] = each
         if grads is None:
             continue
-        to, where = grads.inputs, samples
-        if to.dtype != dtype and len(shards) > 1:  # a sum over the shards, rounded once
-            to, where = np.empty((some.size, problem.features), dtype), slice(0, some.size)
-        for classes in shards:
-            grad_logits = _gradient(problem, some, state, grads.losses, classes, memory)
-            layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
-            if not problem.narrow:
-                _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=not turn)
-        if to is not grads.inputs:
-            grads.inputs[samples] = to
+        _add_gradients(problem, samples, state, shards, grads, memory, fresh=not turn)
         if problem.narrow and problem.size <= KEPT_SAMPLES:
             states.append(state)
     if problem.narrow and grads is not None:
@@ -152,8 +160,33 @@ def _by_shards(problem: Problem, losses: Array | None, grads: Gradients | None) 
     return sums
 
 
+def _add_gradients(
+    problem: LayerProblem,
+    samples: Samples,
+    state: State,
+    shards: Sequence[slice],
+    grads: Gradients,
+    memory: Array,
+    *,
+    fresh: bool,
+) -> None:
+    """Write the gradient of some samples' inputs; add to those of the layer, unless narrow."""
+    layer, dtype = problem.layer, problem.layer.dtype
+    to, where = grads.inputs, samples
+    if to.dtype != dtype and len(shards) > 1:  # a sum over the shards, rounded once
+        count = sample_count(samples)
+        to, where = np.empty((count, problem.features), dtype), slice(0, count)
+    for classes in shards:
+        grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
+        layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
+        if not problem.narrow:
+            _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=fresh)
+    if to is not grads.inputs:
+        grads.inputs[samples] = to
+
+
 def _by_shards_wide(
-    problem: Problem,
+    problem: LayerProblem,
     count: int,
     shards: Sequence[slice],
     states: Sequence[State],
@@ -166,81 +199,47 @@ def _by_shards_wide(
     for classes in slices(0, problem.classes, min(shards[0].stop, size)):
         narrow = grads.layer.of(classes)
         wide = narrow.wide(dtype)
-        for turn, samples in enumerate(problem.samples(count)):
-            some = _labelled(problem, samples)
-            state = states[turn] if states else _state(problem, some, shards, memory)
-            grad_logits = _gradient(problem, some, state, grads.losses, classes, memory)
+        for turn, samples in enumerate(problem.target.counted(count)):
+            state = states[turn] if states else _state(problem, samples, shards, memory)
+            grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
             _add(layer, grad_logits, samples, wide, fresh=not turn)
         narrow.take(wide)
 
 
-def _labelled(problem: Problem, samples: Samples) -> _Labelled:
-    size, target = sample_count(samples), problem.target
-    if not isinstance(target, Labels):
-        return _Labelled(samples, size, None, None)
-    labels, _, weight = target.some(samples).of(Block((), 0, size))
-    if problem.smoothing:
-        share, _ = shares(problem.smoothing, problem.classes, problem.layer.dtype)
-        weight = np.full(size, share) if weight is None else share * weight
-    return _Labelled(samples, size, labels, weight)
-
-
-def _state(problem: Problem, some: _Labelled, shards: Sequence[slice], memory: Array) -> State:
+def _state(
+    problem: LayerProblem, samples: Samples, shards: Sequence[slice], memory: Array
+) -> State:
     """Return the state of some samples after all their classes."""
 
-    def of_panel(panel: Panel, shard: Shard, _: Block, out: Panel, spare: Panel) -> State:
-        return state_of(panel, shard, out, spare)
-
     def of(classes: slice) -> State:
-        found = _over_panels(problem, some, classes, memory, of_panel, in_place=False)
+        def work(_: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> State:
+            return state_of(panel, mass, classes.start, out, spare)
+
+        logits = problem.logits(samples, classes, memory)
+        found = _over_panels(problem, samples, classes, logits, work, in_place=False)
         return State(*map(np.concatenate, zip(*found, strict=True)))
 
     return reduce(merge, map(of, shards))
 
 
 def _gradient(
-    problem: Problem, some: _Labelled, state: State, grads: Array, classes: slice, memory: Array
-) -> Array:
-    """Return the gradient of the logits of some samples and classes, in the memory given."""
-    grads = chosen_grads(grads, some.samples, problem.layer.dtype)
-
-    def of_panel(panel: Panel, shard: Shard, block: Block, out: Panel, spare: Panel) -> None:
-        gradient_of(panel, shard, state.of(block), part(grads, block), out, spare)
-
-    _over_panels(problem, some, classes, memory, of_panel, in_place=True)
-    return as_matrix(memory, some.size, classes)
-
-
-def _over_panels(
-    problem: Problem,
-    some: _Labelled,
+    problem: LayerProblem,
+    samples: Samples,
+    state: State,
+    grads: Array,
     classes: slice,
     memory: Array,
-    of_panel: Callable[[Panel, Shard, Block, Panel, Panel], Any],
-    *,
-    in_place: bool,
-) -> list[Any]:
-    """Make the logits of some samples and classes and work on them, panel by panel."""
-    logits = problem.logits(some.samples, classes, memory)
-    plan = panels(logits, 1)
-    weight = None if problem.weight is None else cast(problem.weight[classes], plan.dtype)
-    share, rest = shares(problem.smoothing, problem.classes, plan.dtype)
-    spread = evenly(weight, rest) if problem.smoothing else None
+) -> Array:
+    """Return the gradient of the logits of some samples and classes, in the memory given."""
+    grads = chosen_grads(grads, samples, problem.layer.dtype)
+    logits = problem.logits(samples, classes, memory)
 
-    def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
-        problem.add_bias(views[-1], classes)
-        labels, label_weight, mass = some.labels, some.weight, spread
-        if labels is None:
-            mass = smoothed(views[0], weight, share, rest)
-        else:
-            labels = labels[block.start : block.stop]
-        if label_weight is not None:
-            label_weight = label_weight[block.start : block.stop]
-        shard = Shard(classes.start, labels, label_weight, mass)
-        return of_panel(views[-1], shard, block, out, spare)
+    def work(block: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> None:
+        here = state.of(block)
+        gradient_of(panel, mass, classes.start, here, part(grads, block), out, spare)
 
-    given = [*problem.probabilities(some.samples, classes), logits]
-    return plan.run(compute, given, logits if in_place else None, problem.workers)
+    _over_panels(problem, samples, classes, logits, work, in_place=True)
+    return logits
 
 
 def _add(

@@ -1,18 +1,28 @@
-"""A linear layer, the targets of its outputs, and the chunks of logits that it makes of them."""
+"""A linear layer with the targets of its outputs, checked, and its logits a chunk at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._core.blocks import Samples, position, slices
-from .._core.dtypes import Array, cast
+from .._core.blocks import Samples, blocks, one_axis, position
+from .._core.checks import floating, real
+from .._core.dtypes import (
+    Array,
+    cast,
+    computation_dtype,
+    is_floating,
+    result_dtype,
+    stand_in,
+    widest_dtype,
+)
 from .._core.panel import Panel
 from .._core.products import LinearMap
-from .._losses.targets import Labels
+from .._losses.options import Options
+from .._losses.targets import Target, target_for
 
 # The logits, and the copies and sums of what BLAS or the gradients' dtypes need, if any.
 MEMORY_BYTES = 52 * 1024 * 1024
@@ -45,27 +55,28 @@ class LayerGrads(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """The gradient of each loss, or one for all, and where those that follow go, zeros at first."""
+    """The gradient of each loss, or one for all, and zeroed arrays for those that follow."""
 
     losses: Array
     inputs: Array  # (N, D)
     layer: LayerGrads
 
 
-class Problem(NamedTuple):
-    """A linear layer, the targets of its outputs, and what these count."""
+class LayerProblem(NamedTuple):
+    """The arguments of linear_cross_entropy, checked."""
 
     layer: LinearMap
     bias: Array | None
-    target: Labels | Array  # class indices, or probabilities (..., C)
-    weight: Array | None
-    smoothing: float
-    workers: int
+    target: Target
+    options: Options
+    divisor: Any  # of the mean
+    samples: tuple[int, ...]  # the shape of the samples
+    dtype: np.dtype[Any]  # of the loss
 
     @property
     def size(self) -> int:
         """The number of samples."""
-        return prod(self.layer.inputs.shape[:-1])
+        return prod(self.samples)
 
     @property
     def classes(self) -> int:
@@ -85,29 +96,13 @@ class Problem(NamedTuple):
 
     @property
     def room(self) -> int:
-        """How many logits a chunk may have, with what must be copied beside them.
+        """The most logits in a chunk, given what must be copied beside them.
 
         It depends on the arguments alone, so that each function makes the same logits.
         """
-        ignored, entry = False, self.layer.dtype.itemsize
-        if isinstance(self.target, Labels):
-            ignored = self.target.any_ignored
-        elif self.target.ndim > 2:
-            entry += self.target.itemsize
-        copies = ignored or self.narrow or not self.layer.in_place
+        entry = self.layer.dtype.itemsize + self.target.copied_bytes
+        copies = self.target.any_ignored or self.narrow or not self.layer.in_place
         return (MEMORY_BYTES - (COPIES_BYTES if copies else 0)) // entry
-
-    def samples(self, size: int) -> Iterator[Samples]:
-        """Yield the samples that count, so many at a time."""
-        if isinstance(self.target, Labels):
-            return self.target.counted(size)
-        return slices(0, self.size, size)
-
-    def probabilities(self, samples: Samples, classes: slice) -> list[Array]:
-        """Return those of some samples and classes, if that is what the target holds."""
-        if isinstance(self.target, Labels):
-            return []
-        return [self.target[(*position(self.target.shape[:-1], samples), classes)]]
 
     def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
         """Return the logits of some samples and classes, without the bias."""
@@ -116,19 +111,64 @@ class Problem(NamedTuple):
         return logits
 
     def add_bias(self, panel: Panel, classes: slice) -> None:
-        """Add the bias to a panel of logits, which is in the cache then."""
+        """Add the bias to a panel of logits, while the panel is in the cache."""
         if self.bias is not None:
             values = panel.values
             values += panel.across_classes(cast(self.bias[classes], values.dtype))
 
+    def zeros(self) -> tuple[Array, LayerGrads]:
+        """Return zeros for the gradients of the inputs and of the layer."""
+        inputs, weight = self.layer.inputs, self.layer.weight
+        bias = None if self.bias is None else _zeros(self.bias.shape, self.bias)
+        of_inputs = _zeros((*self.samples, self.features), inputs)
+        return of_inputs, LayerGrads(_zeros(weight.shape, weight), bias)
 
-# ---- all the classes of some samples -------------------------------------------------------------
+
+def _zeros(shape: tuple[int, ...], like: Array) -> Array:
+    return np.zeros(shape, result_dtype(like))
 
 
-# ---- some classes of some samples ----------------------------------------------------------------
+def layer_problem_for(
+    inputs: ArrayLike,
+    linear_weight: ArrayLike,
+    target: ArrayLike,
+    linear_bias: ArrayLike | None,
+    options: Options,
+) -> LayerProblem:
+    """Return the problem once every argument is right."""
+    inputs, linear_weight = floating(inputs=inputs), floating(linear_weight=linear_weight)
+    target = real(target=target)
+    bias = None if linear_bias is None else floating(linear_bias=linear_bias)
+    _check_shapes(inputs, linear_weight, bias, target)
+    classes, samples = len(linear_weight), inputs.shape[:-1]
+    dtype = widest_dtype(*(a for a in (inputs, linear_weight, bias) if a is not None))
+    logits = stand_in((*samples, classes), dtype)
+    found = target_for(logits, len(samples), target, options, "inputs @ linear_weight.T")
+    divisor = found.divisor(blocks(samples, 1, 1) if classes else [], options.reduction)
+    layer = LinearMap(one_axis(inputs, 1), linear_weight, computation_dtype(logits))
+    return LayerProblem(layer, bias, found.flat(), options, divisor, samples, dtype)
 
 
-# ---- for both ------------------------------------------------------------------------------------
+def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, target: Array) -> None:
+    """Raise ValueError, with all the shapes, unless they fit one another."""
+    samples, classes = inputs.shape[:-1], linear_weight.shape[:1]
+    if (
+        inputs.ndim == 0
+        or linear_weight.ndim != 2
+        or inputs.shape[-1] != linear_weight.shape[1]
+        or (bias is not None and bias.shape != classes)
+        or (
+            target.shape not in (samples, samples + classes)
+            and not (inputs.ndim == 1 and target.shape == (1,) and not is_floating(target.dtype))
+        )
+    ):
+        added = "" if bias is None else f", linear_bias {bias.shape}"
+        column = "; pass target[..., 0]" if target.shape == (*samples, 1) else ""
+        raise ValueError(
+            f"expected inputs (..., D), linear_weight (C, D), linear_bias (C,) and target (...) of "
+            f"class indices or (..., C) of class probabilities, got inputs {inputs.shape}, "
+            f"linear_weight {linear_weight.shape}{added}, target {target.shape}{column}"
+        )
 
 
 def chosen_grads(grads: Array, samples: Samples, dtype: np.dtype[Any]) -> Array:
@@ -143,4 +183,5 @@ def as_matrix(memory: Array, samples: int, classes: slice) -> Array:
 
 
 def sample_count(samples: Samples) -> int:
+    """Return the number of some samples."""
     return samples.stop - samples.start if isinstance(samples, slice) else samples.size

@@ -18,19 +18,8 @@ from .._core.blocks import Block
 from .._core.dtypes import Array
 from .._core.entries import times
 from .._core.panel import Panel, inner
-
-
-class Shard(NamedTuple):
-    """What the target asks of some classes: a label of a weight, a mass for each class, or both.
-
-    `first` is the index of the first of these classes; `mass` is one number for each of them, or a
-    panel. A label may lie in another shard, and counts nothing here.
-    """
-
-    first: int
-    labels: Array | None
-    weight: Array | None
-    mass: Array | None
+from .._losses.mass import Mass, chosen
+from .kernels import Entries, gradient_at_labels, gradient_under_mass
 
 
 class State(NamedTuple):
@@ -38,11 +27,11 @@ class State(NamedTuple):
 
     maximum: Array
     top: Array  # the class of the maximum
-    others: Array  # q, or nan where every logit is -inf, which merge leaves out
+    others: Array  # q, or nan where every logit is -inf: merge leaves such classes out
     label_logit: Array  # -inf if the label is another class
-    label_mass: Array  # the weight of the label, 0 if it is another class
-    mass: Array  # V, the sum of the masses v
-    other_mass: Array  # that of the classes other than the top
+    label_mass: Array  # the mass at the label, 0 if the label is another class
+    mass: Array  # the sum of the masses v that are spread over the classes
+    other_mass: Array  # the same, over the classes other than the top
     cost: Array  # the sum of v (x - m), or of v x where m is -inf
 
     def of(self, block: Block) -> State:
@@ -65,33 +54,37 @@ def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State
     return State(**arrays)
 
 
-def state_of(logits: Panel, shard: Shard, out: Panel, spare: Panel) -> State:
-    """Return the state of a panel; out and spare are memory to work in."""
+def state_of(logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel) -> State:
+    """Return the state of a panel, given the first of its classes.
+
+    A label may lie in another shard, and counts nothing here. `out` and `spare` are memory to work
+    in.
+    """
     label_logit = np.full(logits.samples, -np.inf, logits.values.dtype)
     label_mass = np.zeros_like(label_logit)
-    if shard.labels is not None:
-        here, at = _here(shard.labels, shard.first, logits)
+    if mass.labels is not None:
+        here, at = _here(mass.labels, first, logits)
         label_logit[here] = logits.memory[at]
-        label_mass[here] = 1 if shard.weight is None else shard.weight[here]
+        label_mass[here] = 1 if mass.at_label is None else chosen(mass.at_label, here)
     top = logits.largest()
     maxima = logits.memory[logits.at(top)]
     np.subtract(logits.values, logits.across(_finite(maxima)), out=spare.values)
-    mass = other_mass = cost = np.zeros_like(maxima)
-    if shard.mass is not None:
-        np.copyto(out.values, out.across_classes(shard.mass))
+    whole = other_mass = cost = np.zeros_like(maxima)
+    if mass.spread is not None:
+        np.copyto(out.values, out.across_classes(mass.spread.each))
         at = out.at(top)
         top_mass = out.memory[at]
         out.memory[at] = 0
         other_mass = out.add()
-        mass = top_mass + other_mass
-        cost = inner(spare, shard.mass, out.values)
+        whole = top_mass + other_mass
+        cost = inner(spare, mass.spread.each, out.values)
     np.exp(spare.values, out=out.values)
     at = out.at(top)
     own, others = out.set_aside(np.arange(top.size), at)
     # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
     others += 0 * own
     others[np.isneginf(maxima)] = np.nan
-    return State(maxima, shard.first + top, others, label_logit, label_mass, mass, other_mass, cost)
+    return State(maxima, first + top, others, label_logit, label_mass, whole, other_mass, cost)
 
 
 def merge(a: State, b: State) -> State:
@@ -126,30 +119,27 @@ def loss_of(state: State) -> Array:
 
 
 def gradient_of(
-    logits: Panel, shard: Shard, state: State, grads: Array, out: Panel, spare: Panel
+    logits: Panel, mass: Mass, first: int, state: State, grads: Array, out: Panel, spare: Panel
 ) -> None:
-    """Write the gradient of a panel, given the state of all the classes."""
+    """Write the gradient of a panel, given the first of its classes and the state of all."""
     q = state.others
     np.subtract(logits.values, out.across(state.maximum), out=out.values)
     np.exp(out.values, out=out.values)
-    scale = (state.mass + state.label_mass) * grads / (1 + q)
-    other_mass = state.other_mass
-    if shard.labels is not None:
-        here, at = _here(shard.labels, shard.first, out)
-        label_exps = out.memory[at]
-        other_mass = other_mass + np.where(shard.labels == state.top, 0, state.label_mass)
-    out.multiply(scale)
-    if shard.mass is None:
-        # p - 1 of the label is minus the others' share: both e - 1 and -q are at most 0.
-        out.memory[at] = ((label_exps - 1) - q[here]) * scale[here]
-        return
-    np.multiply(out.across_classes(shard.mass), out.across(grads), out=spare.values)
-    np.subtract(out.values, spare.values, out=out.values)
-    if shard.labels is not None:
-        out.memory[at] -= (state.label_mass * grads)[here]
-    # p V - v of the largest class is (V - v) - (1 - p) V, each a sum over the others.
-    here, at = _here(state.top, shard.first, out)
-    out.memory[at] = (other_mass * grads - q * scale)[here]
+    mass_grads = (state.mass + state.label_mass) * grads
+    label, other_mass = None, state.other_mass
+    if mass.labels is not None:
+        here, at = _here(mass.labels, first, out)
+        if mass.spread is None:
+            # e - S of a label: both e - 1 and -q are at most 0.
+            gradient_at_labels(out, 1 + q, at, (out.memory[at] - 1) - q[here], mass_grads)
+            return
+        label = Entries(at, (state.label_mass * grads)[here])
+        other_mass = other_mass + np.where(mass.labels == state.top, 0, state.label_mass)
+    assert mass.spread is not None
+    here, at = _here(state.top, first, out)
+    out.memory[at] = -q[here]
+    top = Entries(at, (other_mass * grads)[here])
+    gradient_under_mass(out, 1 + q, mass_grads, mass.spread.each, label, top, grads, spare)
 
 
 def softmax_of(logits: Panel, state: State, out: Panel) -> None:

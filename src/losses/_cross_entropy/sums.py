@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import real, whole_number
 from .._core.dtypes import Array
 from .._core.panel import Panel
 from .._core.public import public
-from .._core.schedule import worker_count
-from .._losses.options import smoothing
-from .._losses.sums import LossSums, loss_sums, merge_sums, sums_at_labels
-from .._losses.targets import counts
-from .cross_entropy import Problem, checked
+from .._losses.options import class_options
+from .._losses.sums import LossSums, loss_sums, merge_sums
+from .kernels import loss_kernel
+from .problem import Problem, problem_for
 
 
 @public
@@ -85,35 +83,31 @@ def cross_entropy_sums(
     >>> sums.mean.round(2), sums.counted, sums.ignored, sums.correct
     (np.float64(0.46), 1, 1, 1)
     """
-    return sums_of(
-        checked(logits, target, weight, ignore_index, label_smoothing, axis, workers), None
-    )
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+    return sums_of(problem_for(logits, target, options))
 
 
-def sums_of(problem: Problem, losses: Array | None) -> LossSums:
+def sums_of(problem: Problem, losses: Array | None = None) -> LossSums:
     """Return the sums; given an array for them, fill in the losses of the samples too."""
-    plan, labels, losses_of = problem.plan, problem.labels, problem.losses_of()
+    logits, target, plan, options = problem
+    if not plan.classes:  # no block either: every sample is ignored, or has no probability
+        size = prod(plan.samples)
+        return LossSums(ignored=size) if target.labelled else loss_sums(np.zeros(size, plan.dtype))
 
     def compute(
         block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
     ) -> tuple[Array, ...]:
-        top = () if labels is None else (panels[-1].largest(),)
-        return (losses_of(block, panels, None, out, spare), *top)
+        panel, *given = panels
+        top = (panel.largest(),) if target.labelled else ()
+        return (loss_kernel(panel, target.mass(block, given), None, out, spare), *top)
 
     def finish(block: Block, each: Array, *top: Array) -> LossSums:
         if losses is not None:
             losses.reshape(-1)[block.start : block.stop] = each
-        if labels is None:
-            return loss_sums(each)
-        classes, ignored, weight = labels.of(block)
-        return sums_at_labels(each, counts(classes, ignored, weight), classes == top[0], ignored)
+        return target.sums(block, each, *top)
 
-    if not plan.classes:  # nor any blocks: every sample is ignored, or has a loss of 0
-        size = prod(plan.samples)
-        return (
-            LossSums(ignored=size) if labels is not None else loss_sums(np.zeros(size, plan.dtype))
-        )
-    return merge_sums(*plan.run(compute, problem.inputs, None, problem.workers, finish))
+    inputs = [logits, *target.inputs]
+    return merge_sums(*plan.run(compute, inputs, None, options.workers, finish))
 
 
 class Evaluator:
@@ -170,18 +164,13 @@ class Evaluator:
     ) -> None:
         self.sums = LossSums()
         self._lock = Lock()
-        self._options: dict[str, Any] = {
-            "weight": None if weight is None else real(weight=weight).copy(),
-            "ignore_index": whole_number(ignore_index=ignore_index),
-            "label_smoothing": smoothing(label_smoothing),
-            "axis": None if axis is None else whole_number(axis=axis),
-            "workers": worker_count(workers),
-        }
+        options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+        self._options = options.with_own_weight()
 
     @public
     def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
         """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
-        batch = cross_entropy_sums(logits, target, **self._options)
+        batch = sums_of(problem_for(logits, target, self._options))
         with self._lock:
             self.sums = merge_sums(self.sums, batch)
 

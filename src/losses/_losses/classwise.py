@@ -24,7 +24,7 @@ from .._core.entries import times
 from .._core.out import gradient_array
 from .._core.panels import Panels, panels
 from .._core.schedule import run, worker_count
-from .reduction import keep, losses_for, part, reduce, reduce_backward, unit_backward
+from .reduction import losses_for, part, reduce, reduce_backward, store_or_sum, unit_backward
 from .targets import Labels
 
 
@@ -126,7 +126,7 @@ def _evaluate(
             if not fresh:
                 problem.view(result, block)[...] = 0
             _write(problem, block, found, grads, result)
-        return keep(losses, block, each)
+        return store_or_sum(losses, block, each)
 
     sums = run(lambda: kernel, plan.blocks, worker_count(None))
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)

@@ -35,7 +35,7 @@ from .._core.dtypes import (
 from .._core.entries import over_entries, pieces, times
 from .._core.out import gradient_array
 from .options import reduction_name
-from .reduction import keep, losses_for, reduce, reduce_backward, total, unit_backward
+from .reduction import losses_for, reduce, reduce_backward, store_or_sum, total, unit_backward
 
 
 class Entrywise(NamedTuple):
@@ -310,7 +310,7 @@ def _evaluate(
         each = weights.times(problem.of.loss(*shared))
         if grads is not None:
             _write(problem, block, shared, weights, grads, results)
-        return keep(losses, block, each)
+        return store_or_sum(losses, block, each)
 
     sums = over_entries(kernel, problem.shape, problem.dtype)
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)

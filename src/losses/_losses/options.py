@@ -1,20 +1,60 @@
-"""The checks of options that losses share."""
+"""The options that losses share, and their checks."""
 
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import axis_index, real
+from .._core.checks import axis_index, real, whole_number
 from .._core.dtypes import Array, is_floating
+from .._core.schedule import worker_count
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
 
 REDUCTIONS = ("none", "mean", "sum")
+
+
+class Options(NamedTuple):
+    """The options of a loss over classes, as far as they can be checked without its arrays.
+
+    A loss without one of the options has its default here.
+    """
+
+    weight: Array | None
+    ignore_index: int
+    label_smoothing: float
+    axis: int | None  # as given: class_axis counts it from the front
+    workers: int
+    reduction: Reduction
+
+    def with_own_weight(self) -> Options:
+        """Return the options with a copy of the weight, which the caller may change."""
+        return self if self.weight is None else self._replace(weight=self.weight.copy())
+
+
+def class_options(
+    weight: ArrayLike | None = None,
+    ignore_index: object = -100,
+    label_smoothing: object = 0.0,
+    axis: object = None,
+    workers: object = None,
+    reduction: Reduction = "none",
+) -> Options:
+    """Return the options of a loss over classes once each is right by itself."""
+    reduction_name(reduction)
+    return Options(
+        None if weight is None else real(weight=weight),
+        # In a small call the checks of what nearly always comes are to cost nothing.
+        ignore_index if type(ignore_index) is int else whole_number(ignore_index=ignore_index),
+        smoothing(label_smoothing),
+        None if axis is None else whole_number(axis=axis),
+        worker_count(workers),
+        reduction,
+    )
 
 
 def reduction_name(reduction: object) -> None:
@@ -32,21 +72,19 @@ def class_axis(axis: object, logits: Array, name: str) -> int:
     return axis_index(axis, logits.ndim)
 
 
-def class_weight(weight: ArrayLike | None, classes: int) -> Array | None:
-    """Return the weight of each class, or None; it is cast where it is used."""
-    if weight is None:
-        return None
-    array = real(weight=weight)
-    if array.shape != (classes,):
+def check_class_weight(weight: Array | None, classes: int) -> None:
+    """Raise ValueError unless there is a weight for each class, or none."""
+    if weight is not None and weight.shape != (classes,):
         raise ValueError(
             f"weight: expected one entry for each of the {classes} classes, shape ({classes},), "
-            f"got shape {array.shape}"
+            f"got shape {weight.shape}"
         )
-    return array
 
 
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
+    if type(label_smoothing) is float and 0 <= label_smoothing <= 1:
+        return label_smoothing
     if isinstance(label_smoothing, np.generic) and is_floating(label_smoothing.dtype):
         label_smoothing = label_smoothing.item()  # a number of bfloat16 is no Real
     if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import upstream
+from .._core.checks import check_grad_output
 from .._core.dtypes import Array, Floating, cast, scalar_or_array, wide_dtype
 
 
@@ -23,8 +23,8 @@ def losses_for(reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     return np.zeros(shape, dtype) if reduction == "none" else None
 
 
-def keep(losses: Array | None, block: Block, loss: Array) -> Any:
-    """Keep the losses of one block; return their sum where they are not kept one by one."""
+def store_or_sum(losses: Array | None, block: Block, loss: Array) -> Any:
+    """Store the losses of one block; where there is no array for them, return their sum."""
     if losses is None:
         return total(loss)
     losses.reshape(-1)[block.start : block.stop] = loss
@@ -53,7 +53,7 @@ def reduce_backward(
     dtype: np.dtype[Any],
 ) -> Array:
     """Return the gradient with respect to each loss: an array for none, else one for all, 0-D."""
-    grad = upstream(grad_output, shape if reduction == "none" else ())
+    grad = check_grad_output(grad_output, shape if reduction == "none" else ())
     return _share(grad, divisor, dtype) if reduction == "mean" else cast(grad, dtype)
 
 

@@ -1,26 +1,28 @@
-"""Targets of a classification: class indices, class probabilities, ignored samples, smoothing."""
+"""Targets of a loss over classes: class indices and class probabilities, behind one interface.
+
+Both have the arrays whose panels a kernel needs beside the logits (`inputs`), the masses of a
+block (`mass`), what a mean divides by (`divisor`), the sums of a block's losses (`sums`), the
+samples that count (`counted`), and what a loop over chunks needs: one axis of samples (`flat`),
+some samples and classes (`chunk`), and the bytes that the copy of an entry takes (`copied_bytes`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._core.blocks import Block, Samples, position, slices
-from .._core.checks import whole_number
-from .._core.dtypes import Array, computation_dtype, is_floating
-from .._core.values import CHUNK, chunks, distinct, extremes, found_in_chunks, value_at
-from .options import class_weight
+from .._core.blocks import Block, Samples, one_axis, position, slices
+from .._core.dtypes import Array, cast, computation_dtype
+from .._core.panel import Panel
+from .._core.values import CHUNK
+from .mass import Mass, ProbabilityMass, SmoothingMass, shares, smoothed, smoothing_mass
+from .options import Options, check_class_weight
 from .reduction import total
-
-# The unsigned dtype of the same bits, and the largest number of the dtype itself.
-UNSIGNED = {
-    np.dtype(f"{kind}{size}"): (f"u{size}", int(np.iinfo(f"{kind}{size}").max))
-    for kind in "iu"
-    for size in (1, 2, 4, 8)
-}
+from .sums import LossSums, loss_sums, sums_at_labels
+from .target_checks import all_inside, holds_probabilities, label_shape, outside
 
 
 class Labels(NamedTuple):
@@ -31,6 +33,23 @@ class Labels(NamedTuple):
     any_ignored: bool
     weight: Array | None
     dtype: np.dtype[Any]  # of the computation
+    share: Array | None = None  # what smoothing leaves at the label; None is all of it
+    smoothing: SmoothingMass | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the target holds class indices."""
+        return True
+
+    @property
+    def inputs(self) -> list[Array]:
+        """The arrays whose panels `mass` takes: none."""
+        return []
+
+    @property
+    def copied_bytes(self) -> int:
+        """The bytes that an entry of a chunk takes beside its logit: none."""
+        return 0
 
     def of(self, block: Block) -> tuple[Array, Array | None, Array | None]:
         """Return one block's labels, which samples are ignored (or None) and their weights.
@@ -46,24 +65,12 @@ class Labels(NamedTuple):
         weight = None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)
         return labels, ignored, weight
 
-    def counted(self, size: int) -> Iterator[Samples]:
-        """Yield the samples that are not ignored, so many at a time, by their position."""
-        if not self.any_ignored:
-            yield from slices(0, self.target.size, size)
-            return
-        waiting = np.empty(0, np.intp)
-        for chunk in slices(0, self.target.size, CHUNK):
-            found = np.flatnonzero(self.target.flat[chunk] != self.ignore_index)
-            waiting = np.concatenate([waiting, found + chunk.start])
-            while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):
-                some, waiting = waiting[:size], waiting[size:]
-                together = some[-1] - some[0] == some.size - 1
-                yield slice(int(some[0]), int(some[-1]) + 1) if together else some
-
-    def some(self, samples: Samples) -> Labels:
-        """Return the labels of some samples, none of them ignored."""
-        chosen = self.target[position(self.target.shape, samples)]
-        return self._replace(target=chosen, any_ignored=False)
+    def mass(self, block: Block, _: Sequence[Panel] = ()) -> Mass:
+        """Return the masses of one block."""
+        labels, ignored, weight = self.of(block)
+        if self.share is not None:
+            weight = self.share if weight is None else self.share * weight
+        return Mass(labels, weight, self.smoothing, ignored)
 
     def divisor(self, blocks: Sequence[Block], reduction: str) -> Any:
         """Return what the mean divides by: the weights of the samples that count, summed."""
@@ -80,179 +87,168 @@ class Labels(NamedTuple):
             # Where every weight is 0 the mean is nan, also under smoothing, whose sum is not 0.
             return total(np.asarray(sums)) if seen else np.nan
 
+    def sums(self, block: Block, losses: Array, top: Array) -> LossSums:
+        """Return the sums of one block's losses, given the class of each largest logit."""
+        labels, ignored, weight = self.of(block)
+        return sums_at_labels(losses, counts(labels, ignored, weight), labels == top, ignored)
+
+    def counted(self, size: int) -> Iterator[Samples]:
+        """Yield the samples that are not ignored, at most `size` at a time, by their position."""
+        if not self.any_ignored:
+            yield from slices(0, self.target.size, size)
+            return
+        waiting = np.empty(0, np.intp)
+        for chunk in slices(0, self.target.size, CHUNK):
+            found = np.flatnonzero(self.target.flat[chunk] != self.ignore_index)
+            waiting = np.concatenate([waiting, found + chunk.start])
+            while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):
+                some, waiting = waiting[:size], waiting[size:]
+                together = some[-1] - some[0] == some.size - 1
+                yield slice(int(some[0]), int(some[-1]) + 1) if together else some
+
+    def flat(self) -> Labels:
+        """Return the labels along one axis, unless that would be a copy."""
+        return self._replace(target=one_axis(self.target, 0))
+
+    def chunk(self, samples: Samples, classes: slice) -> Labels:
+        """Return the labels of some samples, none of them ignored, beside some classes' masses.
+
+        The labels and their weights are those among all classes.
+        """
+        target = self.target[position(self.target.shape, samples)]
+        smoothing = None if self.smoothing is None else self.smoothing.of(classes)
+        return self._replace(target=target, any_ignored=False, smoothing=smoothing)
+
+
+class Probabilities(NamedTuple):
+    """Class probabilities, one for each logit, known to be finite and not negative."""
+
+    target: Array
+    weight: Array | None  # in the dtype of the computation
+    share: Array | None  # what smoothing leaves of a probability; None is all, without weights
+    rest: Array | None  # what smoothing gives to each class
+    size: int  # the number of samples
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the target holds class indices."""
+        return False
+
+    @property
+    def any_ignored(self) -> bool:
+        """Whether any sample is ignored."""
+        return False
+
+    @property
+    def inputs(self) -> list[Array]:
+        """The arrays whose panels `mass` takes: the probabilities."""
+        return [self.target]
+
+    @property
+    def copied_bytes(self) -> int:
+        """The bytes of an entry in a chunk, which is a copy if the samples have several axes."""
+        return self.target.itemsize if self.target.ndim > 2 else 0
+
+    def mass(self, _: Block, panels: Sequence[Panel]) -> Mass:
+        """Return the masses of one block, given the panel of its probabilities."""
+        (panel,) = panels
+        if self.share is not None and self.rest is not None:
+            panel = smoothed(panel, self.weight, self.share, self.rest)
+        return Mass(spread=ProbabilityMass(panel))
+
+    def divisor(self, _: Sequence[Block], reduction: str) -> int | None:
+        """Return what the mean divides by: the number of samples."""
+        return self.size if reduction == "mean" else None
+
+    def sums(self, _: Block, losses: Array) -> LossSums:
+        """Return the sums of one block's losses."""
+        return loss_sums(losses)
+
+    def counted(self, size: int) -> Iterator[Samples]:
+        """Yield the samples, at most `size` at a time, by their position."""
+        return slices(0, self.size, size)
+
+    def flat(self) -> Probabilities:
+        """Return the samples along one axis, unless that would be a copy; the last one is kept."""
+        return self._replace(target=one_axis(self.target, 1))
+
+    def chunk(self, samples: Samples, classes: slice) -> Probabilities:
+        """Return the probabilities of some samples and classes, of which the axis is the last."""
+        target = self.target[(*position(self.target.shape[:-1], samples), classes)]
+        weight = None if self.weight is None else self.weight[classes]
+        return self._replace(target=target, weight=weight, size=len(target))
+
+
+Target: TypeAlias = Labels | Probabilities
+
+
+def target_for(
+    scores: Array, axis: int, target: Array, options: Options, name: str = "logits"
+) -> Target:
+    """Return the labels or the class probabilities of scores (called `name`), checked."""
+    if not holds_probabilities(target, scores, options.ignore_index):
+        return labels_for(scores, axis, target, options, name)
+    classes = scores.shape[axis]
+    check_class_weight(options.weight, classes)
+    return known_probabilities(target, axis, options, classes, computation_dtype(scores))
+
+
+def labels_for(scores: Array, axis: int, target: Array, options: Options, name: str) -> Labels:
+    """Return the labels of scores (called `name` in messages), checked."""
+    target, any_ignored = _checked_labels(scores, axis, target, options.ignore_index, name)
+    classes = scores.shape[axis]
+    check_class_weight(options.weight, classes)
+    return known_labels(target, any_ignored, options, classes, computation_dtype(scores))
+
+
+def marked_labels(scores: Array, axis: int, target: Array, ignore: int, name: str) -> Array:
+    """Return the labels of scores, checked, as a new array with -1 where they are ignored."""
+    target, any_ignored = _checked_labels(scores, axis, target, ignore, name)
+    label = target.astype(np.intp)
+    if any_ignored:
+        label[target == ignore] = -1
+    return label
+
+
+def _checked_labels(
+    scores: Array, axis: int, target: Array, ignore: int, name: str
+) -> tuple[Array, bool]:
+    """Return the labels in their shape, and whether any is ignored."""
+    samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
+    target = target if target.shape == samples else target.reshape(samples)
+    found = outside(target, classes, ignore)
+    all_inside(found, target, classes, ignore)
+    return target, found.any_ignored
+
+
+def known_labels(
+    target: Array, any_ignored: bool, options: Options, classes: int, dtype: np.dtype[Any]
+) -> Labels:
+    """Return labels that are known to be right, with what the options make of them."""
+    share = smoothing = None
+    if options.label_smoothing and classes:
+        share, rest = shares(options.label_smoothing, classes, dtype)
+        smoothing = smoothing_mass(classes, options.weight, rest)
+    ignore, weight = options.ignore_index, options.weight
+    return Labels(target, ignore, any_ignored, weight, dtype, share, smoothing)
+
+
+def known_probabilities(
+    target: Array, axis: int, options: Options, classes: int, dtype: np.dtype[Any]
+) -> Probabilities:
+    """Return probabilities that are known to be right, with what the options make of them.
+
+    `classes` is the number of all classes, of which the target may hold some.
+    """
+    size = prod(target.shape[:axis] + target.shape[axis + 1 :])
+    if options.weight is None and not options.label_smoothing:
+        return Probabilities(target, None, None, None, size)
+    share, rest = shares(options.label_smoothing, classes, dtype)
+    weight = None if options.weight is None else cast(options.weight, dtype)
+    return Probabilities(target, weight, share, rest, size)
+
 
 def counts(labels: Array, ignored: Array | None, weight: Array | None) -> Array:
     """Return what each sample counts in the mean: its weight, 0 if it is ignored."""
     weight = np.ones(labels.size) if weight is None else weight
     return weight if ignored is None else np.where(ignored, 0, weight)
-
-
-def is_probabilities(target: Array, logits: Array) -> bool:
-    """Return whether a target holds class probabilities rather than class indices."""
-    if not is_floating(target.dtype) or target.ndim != logits.ndim:
-        return False
-    if target.shape != logits.shape:
-        raise ValueError(
-            f"target: expected class probabilities of the shape of logits, {logits.shape}, "
-            f"got {target.shape}"
-        )
-    return True
-
-
-def not_a_class(ignore_index: object) -> None:
-    """Raise ValueError if ignore_index names a class where the target holds probabilities."""
-    if whole_number(ignore_index=ignore_index) >= 0:
-        raise ValueError(
-            f"ignore_index: expected a negative number with class probabilities, of which none "
-            f"can be ignored, got {ignore_index}"
-        )
-
-
-class ImprobableError(ValueError):
-    """Class probabilities that are negative, nan or infinite."""
-
-
-def check_probabilities(target: Array, ignore_index: object) -> None:
-    """Raise ValueError if ignore_index names a class, or where probabilities are none."""
-    not_a_class(ignore_index)
-    if not target.size:
-        return
-    low, high = extremes(target)
-    if low >= 0 and np.isfinite(high):
-        return
-    number, first = found_in_chunks(improbable(chunk) for _, chunk in chunks(target))
-    raise ImprobableError(f"target: {improbable_message(number, value_at(target, first))}")
-
-
-def improbable(target: Array) -> Array:
-    """Return which class probabilities are negative, nan or infinite."""
-    wrong: Array = ~((target >= 0) & np.isfinite(target))
-    return wrong
-
-
-def improbable_message(number: int, first: str) -> str:
-    """Return what is wrong with so many class probabilities, of which the first is told."""
-    return (
-        f"{number} class probabilities that are negative, nan or infinite, the first at {first}; "
-        f"logits want a softmax first"
-    )
-
-
-def labels_for(
-    scores: Array,
-    axis: int,
-    target: Array,
-    weight: ArrayLike | None,
-    ignore_index: object,
-    name: str,
-) -> Labels:
-    """Return the labels of scores (called `name` in messages), checked, with their weights."""
-    ignore = whole_number(ignore_index=ignore_index)
-    samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
-    weights = class_weight(weight, classes)
-    target = target if target.shape == samples else target.reshape(samples)
-    found = outside(target, classes, ignore)
-    all_inside(found, target, classes, ignore)
-    return Labels(target, ignore, found.any_ignored, weights, computation_dtype(scores))
-
-
-def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int, ...]:
-    """Return the shape of the labels of scores, once the target's shape and dtype are right."""
-    samples = scores.shape[:axis] + scores.shape[axis + 1 :]
-    if target.dtype.kind == "b" and target.shape == scores.shape:
-        raise ValueError(_wrong_shape(target, scores, samples, name))
-    if target.dtype.kind not in "iu":
-        missing = ""
-        if is_floating(target.dtype):  # nan may be there unread: in a file, in Dask's chunks
-            missing = ", missing ones (nan) by np.nan_to_num(target, nan=ignore_index).astype(int)"
-        raise TypeError(
-            f"target: expected integer class indices of shape {samples} for {name} of shape "
-            f"{scores.shape}, got dtype {target.dtype} and shape {target.shape}; class indices "
-            f"held as floats become integers by target.astype(int){missing}, and class "
-            f"probabilities, to a cross entropy, have the shape of the logits"
-        )
-    if target.shape != samples and not (scores.ndim == 1 and target.shape == (1,)):
-        raise ValueError(_wrong_shape(target, scores, samples, name))
-    return samples
-
-
-def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: str) -> str:
-    if target.shape == scores.shape:
-        binary = ""
-        if scores.ndim == 1 and name == "logits":
-            binary = "; of a label 0 or 1 for each logit call binary_cross_entropy_with_logits"
-        return (
-            f"target: expected class indices of shape {samples} for {name} of shape "
-            f"{scores.shape}, got {target.dtype} of shape {target.shape}; of a one-hot target pass "
-            f"the argmax over the classes, or, to a cross entropy, class probabilities of a "
-            f"floating dtype{binary}"
-        )
-    message = (
-        f"target: expected shape {samples} for {name} of shape {scores.shape}, got {target.shape}"
-    )
-    for axis in range(1, scores.ndim):
-        kept = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
-        if target.shape == kept and scores.shape[:axis] + scores.shape[axis + 1 :] == samples:
-            return f"{message}; pass target[{':, ' * axis}0]"
-    fitting = [
-        axis - scores.ndim if axis == scores.ndim - 1 else axis
-        for axis in range(scores.ndim)
-        if target.shape == scores.shape[:axis] + scores.shape[axis + 1 :]
-    ]
-    return f"{message}; with axis={fitting[-1]} it would fit" if fitting else message
-
-
-class Outside(NamedTuple):
-    """How many labels are out of range, where the first lies in C order, if any is ignored."""
-
-    number: int = 0
-    first: int = 0
-    any_ignored: bool = False
-
-
-def outside(target: Array, classes: int, ignore: int) -> Outside:
-    """Return which labels are neither classes nor ignored."""
-    if not target.size:
-        return Outside()
-    if target.dtype not in UNSIGNED or 0 <= ignore < classes:
-        return _outside_each(target, classes, ignore)
-    # As an unsigned number a negative label is larger than any that its dtype holds, though not
-    # larger than any class: int8 has -1 as 255, where there may be 300 classes.
-    unsigned, largest = UNSIGNED[target.dtype]
-    found = int(np.maximum.reduce(distinct(target).view(unsigned), axis=None))
-    in_range = found <= min(classes - 1, largest)
-    return Outside() if in_range else _outside_each(target, classes, ignore)
-
-
-def _outside_each(target: Array, classes: int, ignore: int) -> Outside:
-    ignored = False
-
-    def wrong(labels: Array) -> Array:
-        nonlocal ignored
-        skipped = labels == ignore
-        ignored = ignored or bool(skipped.any())
-        outside: Array = ((labels < 0) | (labels >= classes)) & ~skipped
-        return outside
-
-    number, first = found_in_chunks(wrong(labels) for _, labels in chunks(target))
-    return Outside(number, first, ignored)
-
-
-def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None:
-    """Raise IndexError where a label was found out of range."""
-    if found.number:
-        raise IndexError(
-            f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
-            f"{value_at(target, found.first)}; only {ignore} is ignored"
-            f"{_padding(target.flat[found.first], ignore)}"
-        )
-
-
-def _padding(label: Any, ignore: int) -> str:
-    """Return which label marks padding, if one that is out of range looks like that."""
-    value, bits = int(label), 8 * label.itemsize
-    if (value - ignore) % 2**bits == 0:
-        return f"; as {label.dtype} it wraps to {value}: pass ignore_index={value}"
-    if value in (-1, 255):
-        return f"; pass ignore_index={value} if it marks padding"
-    return ""

@@ -18,13 +18,13 @@ from .._losses.options import REDUCTIONS
 from .files import RefusedError, Stored, may_write, stored, unchanged, whole_file
 from .progress import progress
 from .score import Scored, score
-from .task import Options, Task, prepare
+from .task import Task, prepare
 
 PROGRAM = "python -m losses score"
 
 DESCRIPTION = """\
 Score logits in a file: print their cross entropy, its perplexity, how many samples count and how
-many are ignored, the top-1 accuracy and the throughput. The files are read piece by piece, so that
+many are ignored, the top-1 accuracy and the throughput. The files are read chunk by chunk, so that
 those larger than the memory do as well; logits whose class axis is the last of an array in C order
 are read fastest."""
 
@@ -117,7 +117,7 @@ def _print(lines: list[str]) -> int:
 
 def _fail(message: str, status: int) -> int:
     """Print why the command ends, if that can be, and return its exit status."""
-    # What a terminal would obey, as may be in the name of a file, is shown instead.
+    # The name of a file may hold characters that a terminal obeys: they are shown instead.
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     _written(f"{PROGRAM}: {shown}", sys.stderr)
     return status
@@ -141,12 +141,13 @@ def _found(given: argparse.Namespace) -> dict[str, Any]:
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
     paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
-    options = Options(None, given.ignore_index, given.label_smoothing, given.axis, given.workers)
+    names = ("ignore_index", "label_smoothing", "axis", "workers")
+    options = {name: getattr(given, name) for name in names}
     with contextlib.ExitStack() as stack:
         inputs = [stack.enter_context(stored(path)) for path in paths]
         if given.out is not None:
             may_write(given.out, paths)
-        task = prepare(options, *inputs)
+        task = prepare(*inputs, **options)
         before = time.perf_counter()
         scored = _score(task, inputs, given.out)
     return _summary(task, given.reduction, scored, time.perf_counter() - before)

@@ -1,4 +1,4 @@
-"""Arrays in .npy files: read piece by piece, or written whole or not at all."""
+"""Arrays in .npy files: read a chunk at a time, or written whole or not at all."""
 
 from __future__ import annotations
 

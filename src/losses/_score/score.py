@@ -1,4 +1,4 @@
-"""Cross entropy of logits in a file, piece by piece: the sums, and each loss as it comes."""
+"""Cross entropy of logits in a file, chunk by chunk: the sums, and each loss as it comes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .._core.dtypes import Array
+from .._cross_entropy.problem import problem_for
 from .._cross_entropy.sums import sums_of
 from .._losses.sums import LossSums, merge_sums
-from .._losses.targets import ImprobableError, improbable, improbable_message
+from .._losses.target_checks import ImprobableError, improbable, improbable_message
 from .files import RefusedError
 from .task import Found, Task
 
@@ -24,20 +25,20 @@ class Scored(NamedTuple):
 
 
 def score(task: Task, write: Callable[[Array], object], advance: Callable[[int], object]) -> Scored:
-    """Return what the samples sum to; each piece's losses are given to write.
+    """Return the sums over the samples; write gets the losses of each chunk.
 
     NaN in samples that count, and class probabilities that are none, are errors at the end of the
     files, so that all of them are counted.
     """
     sums, nan_losses, infinite_losses = LossSums(), 0, 0
     nan_logits, no_probabilities = Found(), Found()
-    for piece in task.pieces():
-        logits, target = task.logits.read(piece.logits), task.target.read(piece.target)
+    for chunk in task.chunks():
+        logits, target = task.logits.read(chunk.logits), task.target.read(chunk.target)
         losses = np.zeros([n for i, n in enumerate(logits.shape) if i != task.axis], task.dtype)
         try:
-            problem = task.options.problem(logits, target)
+            problem = problem_for(logits, target, task.options)
         except ImprobableError:
-            no_probabilities = no_probabilities.and_in(improbable(target), piece.target)
+            no_probabilities = no_probabilities.and_in(improbable(target), chunk.target)
         except IndexError:  # the labels were classes when all of them were checked
             raise task.target.changed() from None
         else:
@@ -46,11 +47,11 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
         if wrong.any():  # and only then: the loss of a sample that counts and holds NaN is nan
             nan_losses += int(np.count_nonzero(wrong))
             rows = np.expand_dims(wrong, task.axis)
-            nan_logits = nan_logits.and_in(np.isnan(logits) & rows, piece.logits)
+            nan_logits = nan_logits.and_in(np.isnan(logits) & rows, chunk.logits)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
         advance(losses.size)
-        del logits, target  # before the next piece, which takes their memory
+        del logits, target  # before the next chunk, which takes their memory
     if no_probabilities.number:
         number, first = no_probabilities
         entry = task.target.read(tuple(slice(i, i + 1) for i in first)).item()

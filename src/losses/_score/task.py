@@ -1,4 +1,4 @@
-"""Logits and targets in files: checked against each other and the options, and cut into pieces."""
+"""Logits and targets in files: checked against each other and the options, and cut into chunks."""
 
 from __future__ import annotations
 
@@ -11,33 +11,18 @@ import numpy as np
 from .._core.blocks import cut
 from .._core.checks import floating, real
 from .._core.dtypes import Array, result_dtype, stand_in
-from .._cross_entropy.cross_entropy import Problem, checked
-from .._losses.options import class_axis
-from .._losses.targets import Outside, all_inside, outside
+from .._cross_entropy.problem import problem_for
+from .._losses.options import Options, class_axis, class_options
+from .._losses.target_checks import Outside, all_inside, outside
 from .files import RefusedError, Stored
 
-PIECE = 1 << 25  # bytes of the files that are worked on at a time
+CHUNK_BYTES = 1 << 25  # of the files, that are worked on at a time
 
-
-class Options(NamedTuple):
-    """The options of cross_entropy, in its order."""
-
-    weight: Array | None = None
-    ignore_index: int = -100
-    label_smoothing: float = 0.0
-    axis: int | None = None
-    workers: int | None = None
-
-    def problem(self, logits: Array, target: Array) -> Problem:
-        """Return the problem of some samples, checked."""
-        return checked(logits, target, *self)
-
-
-# In what a message of cross_entropy says to pass.
+# An option of cross_entropy in a message that says what to pass.
 OPTION = re.compile(rf"\b({'|'.join(Options._fields)})=")
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Some samples: the first in C order, and where they lie in the logits and in the target."""
 
     start: int
@@ -61,13 +46,13 @@ class Task(NamedTuple):
         """The size of both arrays."""
         return self.logits.like.nbytes + self.target.like.nbytes
 
-    def pieces(self) -> Iterator[Piece]:
-        """Yield the samples piece by piece, in C order."""
-        for block in cut(self.samples, max(1, PIECE // self._sample_bytes())):
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the samples chunk by chunk, in C order."""
+        for block in cut(self.samples, max(1, CHUNK_BYTES // self._sample_bytes())):
             at = tuple(i if isinstance(i, slice) else slice(i, i + 1) for i in block.at)
             at += (slice(None),) * (len(self.samples) - len(at))
             logits = (*at[: self.axis], slice(None), *at[self.axis :])
-            yield Piece(block.start, logits, at if self.labelled else logits)
+            yield Chunk(block.start, logits, at if self.labelled else logits)
 
     def _sample_bytes(self) -> int:
         logits, target = self.logits.like, self.target.like
@@ -86,23 +71,23 @@ class Found(NamedTuple):
     first: tuple[int, ...] = ()
 
     def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
-        """Return those found so far and in a part of the array, given which are wrong there."""
+        """Return what is found so far and in a chunk of the array, given what is wrong there."""
         if not wrong.any():
             return self
         local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
-        # Where the classes come before the samples a later piece may have the earlier position.
+        # A later chunk may have the earlier position, where the classes come before the samples.
         first = min(self.first, first) if self.number else first
         return Found(self.number + int(np.count_nonzero(wrong)), first)
 
 
-def prepare(options: Options, logits: Stored, target: Stored, weight: Stored | None = None) -> Task:
+def prepare(logits: Stored, target: Stored, weight: Stored | None = None, **options: Any) -> Task:
     """Return the task once every argument is right; of the logits nothing is read."""
     try:
         like = None if weight is None else weight.like
-        task = _fitting(logits, target, options._replace(weight=like))
+        task = _fitting(logits, target, class_options(like, **options))
         if weight is not None:
-            task = task._replace(options=options._replace(weight=_weights(weight)))
+            task = task._replace(options=task.options._replace(weight=_weights(weight)))
         if task.labelled:
             _check_labels(task)
     except (IndexError, TypeError, ValueError) as error:
@@ -121,12 +106,12 @@ def _flag(option: str) -> str:
 def _fitting(logits: Stored, target: Stored, options: Options) -> Task:
     """Return the task if shapes, dtypes and options are right."""
     scores, given = real(logits=logits.like), real(target=target.like)
-    # For the shapes alone: integers would be made floats, all at once.
+    # Stand-ins, of which no entry is read: integers would be made floats, all at once.
     like = stand_in(scores.shape, floating(logits=np.empty(0, scores.dtype)).dtype)
-    # Of no classes no label is right; then there is little to read.
-    problem = options.problem(like, given if scores.size else target.read())
-    labelled, samples = problem.labels is not None, problem.plan.samples
-    axis = class_axis(options.axis, scores, "logits")
+    # Without classes no label is right; then there is little to read.
+    problem = problem_for(like, given if scores.size else target.read(), options)
+    axis, samples = class_axis(options.axis, scores, "logits"), problem.plan.samples
+    labelled = problem.target.labelled
     return Task(logits, target, options, axis, samples, labelled, result_dtype(like))
 
 
@@ -145,12 +130,12 @@ def _check_labels(task: Task) -> None:
     """Raise IndexError, about the whole of the file, where labels are out of range."""
     classes, ignore = task.logits.like.shape[task.axis], task.options.ignore_index
     count, first, label = 0, 0, np.empty((), task.target.like.dtype)
-    for piece in task.pieces():
-        part = task.target.read(piece.target)
-        found = outside(part, classes, ignore)
+    for chunk in task.chunks():
+        labels = task.target.read(chunk.target)
+        found = outside(labels, classes, ignore)
         if found.number and not count:
-            first, label = piece.start + found.first, part.reshape(-1)[found.first]
+            first, label = chunk.start + found.first, labels.reshape(-1)[found.first]
         count += found.number
-    # Of all the labels a message shows the first of those only.
+    # A message shows the first wrong label and no other: it may stand for all of them.
     target = np.broadcast_to(label, task.target.like.shape)
     all_inside(Outside(count, first), target, classes, ignore)

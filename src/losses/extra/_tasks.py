@@ -1,6 +1,7 @@
 """What each task of a Dask graph computes: of one chunk of an array, in NumPy.
 
-A chunk of the first array says in its `block_info` where it lies in the whole.
+A task that must know where its chunk lies in the whole array has a `block_info`, in which Dask says
+so. Targets are checked by tasks of their own, once each; the others trust them.
 """
 
 from __future__ import annotations
@@ -18,35 +19,40 @@ from .._core.blocks import Block
 from .._core.dtypes import Array, cast, computation_dtype, is_floating, stand_in
 from .._core.panel import Panel
 from .._core.panels import panels
-from .._cross_entropy.cross_entropy import Problem, checked, evaluate
-from .._cross_entropy.shards import ShardState, cross_entropy_shard, cross_entropy_shard_backward
-from .._cross_entropy.states import Shard, State, merge, nothing, state_of, within
-from .._losses.reduction import unit_backward
+from .._cross_entropy.problem import Problem, evaluate
+from .._cross_entropy.shard_problem import ShardProblem, known_shard, shard_gradient, shard_state
+from .._cross_entropy.shard_state import ShardState
+from .._cross_entropy.states import State, merge, nothing, state_of, within
+from .._losses.mass import Mass
+from .._losses.options import Options
+from .._losses.reduction import reduce_backward
 from .._losses.sums import LossSums, loss_sums, merge_sums
-from .._losses.targets import ImprobableError, labels_for
+from .._losses.target_checks import ImprobableError, check_probabilities
+from .._losses.targets import known_labels, known_probabilities, marked_labels
 
 
-class Options(NamedTuple):
+class Known(NamedTuple):
     """What every task knows."""
 
-    axis: int
-    classes: int
+    axis: int  # of the classes
+    classes: int  # in all chunks
     dtype: np.dtype[Any]  # of the result
-    weight: Array | None
-    ignore_index: int
-    label_smoothing: float
-    workers: int
     name: str  # of the scores, in messages
+    options: Options
+
+    @property
+    def wide(self) -> np.dtype[Any]:
+        """The dtype of the computation."""
+        return computation_dtype(np.empty(0, self.dtype))
 
 
-def state_of_scores(options: Options, scores: Array, block_info: Any = None) -> State:
-    """Return the state of some classes for softmax: no target asks anything of them."""
-    plan = panels(scores, options.axis)
-    shard = Shard(_place(block_info)[options.axis], None, None, None)
-    found = nothing((prod(plan.samples),), shard.first, plan.dtype)
+def state_of_scores(known: Known, scores: Array, block_info: Any = None) -> State:
+    """Return the state of some classes for softmax, which has no target: no mass."""
+    plan, first = panels(scores, known.axis), _place(block_info)[known.axis]
+    found = nothing((prod(plan.samples),), first, plan.dtype)
 
     def compute(block: Block, views: Any, out: Panel, spare: Panel) -> None:
-        found.put(block, state_of(views[0], shard, out, spare))
+        found.put(block, state_of(views[0], Mass(), first, out, spare))
 
     plan.run(compute, [scores], None, 1)
     return found
@@ -57,10 +63,10 @@ def merge_states(*states: State) -> State:
         return reduce(merge, states)
 
 
-def of_state(write: Callable[..., None], options: Options, scores: Array, state: State) -> Array:
+def of_state(write: Callable[..., None], known: Known, scores: Array, state: State) -> Array:
     """Return the probabilities of some classes, or their logarithms."""
-    plan = panels(scores, options.axis)
-    result = np.empty_like(scores, options.dtype)
+    plan = panels(scores, known.axis)
+    result = np.empty_like(scores, known.dtype)
 
     def compute(block: Block, views: Any, out: Panel, _: Panel) -> None:
         write(views[0], state.of(block), out)
@@ -69,19 +75,28 @@ def of_state(write: Callable[..., None], options: Options, scores: Array, state:
     return result
 
 
-def nll_of_chunk(
-    options: Options, log_probs: Array, target: Array, block_info: Any = None
-) -> Array:
+def target_of_chunk(known: Known, target: Array, block_info: Any = None) -> Array:
+    """Return a chunk of the target, checked: of labels, -1 where they are ignored."""
+    axis = known.axis
+    with _located(axis, block_info):
+        if is_floating(target.dtype):
+            check_probabilities(target)
+            return target
+        labels = target.squeeze(axis)
+        shape = (*labels.shape[:axis], known.classes, *labels.shape[axis:])
+        ignore, scores = known.options.ignore_index, stand_in(shape, known.dtype)
+        return np.expand_dims(marked_labels(scores, axis, labels, ignore, known.name), axis)
+
+
+def nll_of_chunk(known: Known, log_probs: Array, target: Array, block_info: Any = None) -> Array:
     """Return the loss of each sample whose label is one of these classes, else 0."""
-    first, axis = _place(block_info)[options.axis], options.axis
-    with _located(options, block_info):
-        label = _label(options, target)
+    axis, first = known.axis, _place(block_info)[known.axis]
+    label = target.squeeze(axis)
     here = within(label, first, log_probs.shape[axis])
-    weight = _weight(options, first, log_probs)
     loss = nll_loss(
         _wide(log_probs),
         np.where(here, label - first, -1),
-        weight=weight,
+        weight=_of_classes(known.options, first, log_probs.shape[axis]).weight,
         ignore_index=-1,
         reduction="none",
         axis=axis,
@@ -89,84 +104,71 @@ def nll_of_chunk(
     return np.expand_dims(loss, axis)
 
 
-def added(*parts: Array) -> Array:
-    return reduce(np.add, parts)
+def added(*losses: Array) -> Array:
+    return reduce(np.add, losses)
 
 
-def losses_of_chunk(
-    options: Options, logits: Array, target: Array, block_info: Any = None
-) -> Array:
-    problem = _problem(options, logits, target, block_info)
-    return np.expand_dims(evaluate(problem, "none", None), options.axis)
+def losses_of_chunk(known: Known, logits: Array, target: Array) -> Array:
+    return np.expand_dims(evaluate(_problem(known, logits, target), None), known.axis)
 
 
-def both_of_chunk(
-    options: Options, logits: Array, target: Array, divisor: Any, block_info: Any = None
-) -> tuple[Array, Array]:
+def both_of_chunk(known: Known, logits: Array, target: Array, grads: Array) -> tuple[Array, Array]:
     """Return the losses and the gradient of whole classes, in one pass."""
-    problem = _problem(options, logits, target, block_info)
-    dtype = problem.plan.dtype
-    grad = np.empty_like(logits, dtype)
-    losses = evaluate(problem, "none", None, unit_backward("mean", divisor, dtype), grad)
-    return np.expand_dims(losses, options.axis), cast(grad, options.dtype)
+    problem = _problem(known, logits, target)
+    grad_logits = np.empty_like(problem.logits)
+    losses = evaluate(problem, None, _per_sample(known, grads), grad_logits)
+    return np.expand_dims(losses, known.axis), cast(grad_logits, known.dtype)
 
 
-def first(_: Options, both: tuple[Array, Array]) -> Array:
+def first(_: Known, both: tuple[Array, Array]) -> Array:
     return both[0]
 
 
-def second(_: Options, both: tuple[Array, Array]) -> Array:
+def second(_: Known, both: tuple[Array, Array]) -> Array:
     return both[1]
 
 
 def state_of_chunk(
-    options: Options, logits: Array, target: Array, block_info: Any = None
+    known: Known, logits: Array, target: Array, block_info: Any = None
 ) -> ShardState:
-    target, given = _arguments(options, logits, target, block_info)
-    with _located(options, block_info):
-        return cross_entropy_shard(_wide(logits), target, **given)
+    return shard_state(_shard(known, logits, target, block_info))
 
 
-def losses_of_state(options: Options, state: ShardState) -> Array:
-    return np.expand_dims(state.losses, options.axis)
+def losses_of_state(known: Known, state: ShardState) -> Array:
+    return np.expand_dims(state.losses, known.axis)
 
 
 def gradient_of_chunk(
-    options: Options,
+    known: Known,
     logits: Array,
     target: Array,
     state: ShardState,
-    divisor: Any,
+    grads: Array,
     block_info: Any = None,
 ) -> Array:
-    target, given = _arguments(options, logits, target, block_info)
-    wide = _wide(logits)
-    grad = unit_backward("mean", divisor, wide.dtype)
-    return cast(cross_entropy_shard_backward(grad, state, wide, target, **given), options.dtype)
+    shard = _shard(known, logits, target, block_info)
+    return cast(shard_gradient(shard, state, _per_sample(known, grads)), known.dtype)
 
 
-def weights_of_chunk(options: Options, target: Array, block_info: Any = None) -> Array:
+def weights_of_chunk(known: Known, label: Array) -> Array:
     """Return what each sample counts in the mean, with the class axis."""
-    with _located(options, block_info):
-        label = np.expand_dims(_label(options, target), options.axis)
-    dtype = computation_dtype(np.empty(0, options.dtype))
-    if options.weight is None:
-        return (label >= 0).astype(dtype)
+    if known.options.weight is None:
+        return (label >= 0).astype(known.wide)
     # The last one, 0, is that of label -1.
-    of_label: Array = np.append(cast(options.weight, dtype), dtype.type(0))[label]
+    of_label: Array = np.append(cast(known.options.weight, known.wide), known.wide.type(0))[label]
     return of_label
 
 
-def sums_of(_: Options, losses: Array, weight: Array | None = None) -> LossSums:
+def sums_of(_: Known, losses: Array, weight: Array | None = None) -> LossSums:
     return loss_sums(losses, weight=weight)
 
 
-def mean_of(options: Options, *sums: LossSums) -> Any:
-    return cast(np.asarray(merge_sums(*sums).mean), options.dtype)[()]
+def mean_of(known: Known, *sums: LossSums) -> Any:
+    return cast(np.asarray(merge_sums(*sums).mean), known.dtype)[()]
 
 
-def total_of(options: Options, *sums: LossSums) -> Any:
-    return cast(np.asarray(merge_sums(*sums).sum), options.dtype)[()]
+def total_of(known: Known, *sums: LossSums) -> Any:
+    return cast(np.asarray(merge_sums(*sums).sum), known.dtype)[()]
 
 
 def divisor_of(*sums: LossSums) -> Any:
@@ -174,8 +176,13 @@ def divisor_of(*sums: LossSums) -> Any:
     return merge_sums(*sums).denominator
 
 
-def rounded(options: Options, losses: Array) -> Array:
-    return cast(losses, options.dtype)
+def share_of(known: Known, grad_output: Array, divisor: Any) -> Array:
+    """Return what each loss receives of the gradient with respect to their mean."""
+    return reduce_backward(grad_output, "mean", divisor, (), known.wide)
+
+
+def rounded(known: Known, losses: Array) -> Array:
+    return cast(losses, known.dtype)
 
 
 # ---- what they share ----------------------------------------------------------------------------
@@ -187,14 +194,14 @@ def _place(block_info: Any) -> tuple[int, ...]:
 
 
 @contextmanager
-def _located(options: Options, block_info: Any) -> Iterator[None]:
+def _located(axis: int, block_info: Any) -> Iterator[None]:
     """Say of a label out of range, or of what is no class probability, which chunk it is in."""
     try:
         yield
     except (IndexError, ImprobableError) as error:
         place = _place(block_info)
         if isinstance(error, IndexError):
-            place = (*place[: options.axis], *place[options.axis + 1 :])
+            place = (*place[:axis], *place[axis + 1 :])
         raise type(error)(f"{error}; counted from {place}, where its chunk begins") from None
 
 
@@ -203,51 +210,33 @@ def _wide(array: Array) -> Array:
     return cast(array, computation_dtype(array))
 
 
-def _label(options: Options, target: Array) -> Array:
-    """Return the labels of a chunk, checked, without the class axis, -1 where ignored."""
-    target = target.squeeze(options.axis)
-    shape = (*target.shape[: options.axis], options.classes, *target.shape[options.axis :])
-    scores = stand_in(shape, options.dtype)
-    labels_for(scores, options.axis, target, None, options.ignore_index, options.name)
-    return np.where(target == options.ignore_index, -1, target.astype(np.intp))
+def _per_sample(known: Known, grads: Array) -> Array:
+    """Return the gradients with respect to the losses of a chunk, or the one for all."""
+    grads = cast(np.asarray(grads), known.wide)
+    return grads.squeeze(known.axis) if grads.ndim else grads
 
 
-def _target(options: Options, target: Array) -> Array:
-    """Return the target of a chunk as cross_entropy takes it."""
-    return target if is_floating(target.dtype) else target.squeeze(options.axis)
+def _problem(known: Known, logits: Array, target: Array) -> Problem:
+    """Return the cross entropy of a chunk of whole classes, one loss for each sample."""
+    wide, axis, classes = _wide(logits), known.axis, known.classes
+    options = known.options._replace(ignore_index=-1, reduction="none")
+    if is_floating(target.dtype):
+        probabilities = known_probabilities(target, axis, options, classes, wide.dtype)
+        return Problem(wide, probabilities, panels(wide, axis), options)
+    label = target.squeeze(axis)
+    labels = known_labels(label, bool((label < 0).any()), options, classes, wide.dtype)
+    return Problem(wide, labels, panels(wide, axis), options)
 
 
-def _problem(options: Options, logits: Array, target: Array, block_info: Any) -> Problem:
-    """Return the cross entropy of a chunk of whole classes."""
-    with _located(options, block_info):
-        return checked(
-            _wide(logits),
-            _target(options, target),
-            options.weight,
-            options.ignore_index,
-            options.label_smoothing,
-            options.axis,
-            options.workers,
-        )
+def _shard(known: Known, logits: Array, target: Array, block_info: Any) -> ShardProblem:
+    """Return the cross entropy of a chunk of some classes."""
+    axis, first = known.axis, _place(block_info)[known.axis]
+    options = _of_classes(known.options, first, logits.shape[axis])
+    target = target if is_floating(target.dtype) else target.squeeze(axis)
+    return known_shard(_wide(logits), axis, target, first, known.classes, options)
 
 
-def _arguments(
-    options: Options, scores: Array, target: Array, block_info: Any
-) -> tuple[Array, dict[str, Any]]:
-    """Return the target of a chunk of some classes, and the options of its cross entropy."""
-    first = _place(block_info)[options.axis]
-    return _target(options, target), {
-        "first_class": first,
-        "classes": options.classes,
-        "weight": _weight(options, first, scores),
-        "ignore_index": options.ignore_index,
-        "label_smoothing": options.label_smoothing,
-        "axis": options.axis,
-        "workers": options.workers,
-    }
-
-
-def _weight(options: Options, first: int, scores: Array) -> Array | None:
-    """Return the weights of the classes of a chunk."""
-    stop = first + scores.shape[options.axis]
-    return None if options.weight is None else options.weight[first:stop]
+def _of_classes(options: Options, first: int, count: int) -> Options:
+    """Return the options of a chunk of some classes, with their weights."""
+    weight = options.weight
+    return options._replace(weight=None if weight is None else weight[first : first + count])

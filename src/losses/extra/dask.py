@@ -7,9 +7,10 @@ Each task has one chunk of the logits. Between classes in several chunks go stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from math import prod
+from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
@@ -17,22 +18,19 @@ from numpy.typing import ArrayLike
 
 from .._activations.log_softmax import log_softmax as _log_softmax
 from .._activations.softmax import softmax as _softmax
-from .._core.checks import axis_index, real, whole_number
-from .._core.dtypes import Array, is_floating, result_dtype, stand_in
+from .._core.checks import axis_index
+from .._core.dtypes import Array, result_dtype
 from .._core.public import public
-from .._core.schedule import worker_count
-from .._cross_entropy.shards import merge_shards
+from .._cross_entropy.shard_state import merge_shards
 from .._cross_entropy.states import log_softmax_of, softmax_of
-from .._losses.options import Reduction, class_axis, class_weight, reduction_name, smoothing
+from .._losses.options import Reduction, check_class_weight, class_axis, class_options
 from .._losses.sums import merge_sums
-from .._losses.targets import is_probabilities, label_shape, not_a_class
+from .._losses.target_checks import is_probabilities, label_shape, not_a_class
 from . import _tasks as tasks
-from ._tasks import Options
+from ._graphs import DaskArray, lazy, lazy_floating, like, map_chunks, per_sample, tree
+from ._tasks import Known
 
 __all__ = ["cross_entropy", "cross_entropy_value_and_grad", "log_softmax", "nll_loss", "softmax"]
-
-DaskArray: TypeAlias = Any  # dask.array.Array, which has no types
-Chunk: TypeAlias = Any  # of an array; or, of states and sums, one of these
 
 
 @public
@@ -172,11 +170,11 @@ def nll_loss(
     >>> nll_loss(log_probs, [1, 2], reduction="none").compute().round(4)
     array([7.001 , 4.3266])
     """
-    reduction_name(reduction)
-    call = _checked("log_probs", log_probs, target, weight, ignore_index, axis)
-    parts = _per_sample(tasks.nll_of_chunk, call.options, call.scores, call.target)
+    options = (weight, ignore_index, 0.0, axis, None, reduction)
+    call = _checked("log_probs", log_probs, target, *options)
+    losses = per_sample(tasks.nll_of_chunk, call.known, call.scores, call.target)
     # All but one chunk of classes give 0.
-    return _reduced(call, _tree(parts, tasks.added, tasks.added, call.options.axis), reduction)
+    return _reduced(call, tree(losses, tasks.added, tasks.added, call.known.axis))
 
 
 @public
@@ -239,13 +237,13 @@ def cross_entropy(
     >>> cross_entropy(logits, [1, 2]).compute().round(4)
     np.float64(5.6638)
     """
-    reduction_name(reduction)
-    call = _checked("logits", logits, target, weight, ignore_index, axis, label_smoothing, workers)
+    options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
+    call = _checked("logits", logits, target, *options)
     if call.whole:
-        each = _per_sample(tasks.losses_of_chunk, call.options, call.scores, call.target)
+        each = per_sample(tasks.losses_of_chunk, call.known, call.scores, call.target)
     else:
-        each = _per_sample(tasks.losses_of_state, call.options, _merged(call))
-    return _reduced(call, each, reduction)
+        each = per_sample(tasks.losses_of_state, call.known, _merged(call))
+    return _reduced(call, each)
 
 
 @public
@@ -306,17 +304,17 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
-    reduction_name(reduction)
-    call = _checked("logits", logits, target, weight, ignore_index, axis, label_smoothing, workers)
-    options, divisor = call.options, _divisor(call, reduction)
+    options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
+    call = _checked("logits", logits, target, *options)
+    known, grads = call.known, _loss_grads(call)
     if call.whole:
-        both = _map(tasks.both_of_chunk, options, call.scores, call.target, divisor)
-        each, grad = _per_sample(tasks.first, options, both), _map(tasks.second, options, both)
+        both = map_chunks(tasks.both_of_chunk, known, call.scores, call.target, grads)
+        each, grad = per_sample(tasks.first, known, both), map_chunks(tasks.second, known, both)
     else:
         state = _merged(call)
-        each = _per_sample(tasks.losses_of_state, options, state)
-        grad = _map(tasks.gradient_of_chunk, options, call.scores, call.target, state, divisor)
-    return _reduced(call, each, reduction), grad[0] if call.single else grad
+        each = per_sample(tasks.losses_of_state, known, state)
+        grad = map_chunks(tasks.gradient_of_chunk, known, call.scores, call.target, state, grads)
+    return _reduced(call, each), grad[0] if call.single else grad
 
 
 # ---- the arguments -------------------------------------------------------------------------------
@@ -326,169 +324,107 @@ class _Call(NamedTuple):
     """The arguments, checked as far as they are known before anything is computed."""
 
     scores: DaskArray
-    target: DaskArray  # cut as the scores; labels have a class axis of length 1
-    labels: bool
-    single: bool  # whether the scores came without a dimension of samples, as one
-    options: Options
+    target: DaskArray  # cut as the scores, and checked when computed; labels have a class axis of 1
+    labelled: bool
+    samples: tuple[int, ...]  # the shape of the losses
+    known: Known
 
     @property
     def whole(self) -> bool:
         """Whether the classes are one chunk."""
-        return bool(self.scores.numblocks[self.options.axis] == 1)
+        return bool(self.scores.numblocks[self.known.axis] == 1)
+
+    @property
+    def single(self) -> bool:
+        """Whether the scores came without an axis of samples, as one sample."""
+        return not self.samples
 
 
 def _checked(
-    name: str,
-    scores: DaskArray,
-    target: DaskArray,
-    weight: ArrayLike | None,
-    ignore_index: int,
-    axis: int | None,
-    label_smoothing: float = 0.0,
-    workers: int | None = None,
+    name: str, scores: DaskArray, target: DaskArray, weight: ArrayLike | None, *options: Any
 ) -> _Call:
-    epsilon, threads = smoothing(label_smoothing), worker_count(workers)
-    scores, target = _known(**{name: scores}), _known(target=target)
-    like, target_like = _like(**{name: scores}), _like(target=target)
-    axis = class_axis(axis, like, name)
-    ignore = whole_number(ignore_index=ignore_index)
-    labels = name == "log_probs" or not is_probabilities(target_like, like)
-    if labels:
-        label_shape(like, axis, target_like, name)
-    else:
-        not_a_class(ignore)
+    """Return the call, given what else class_options takes."""
     if isinstance(weight, da.Array):
         raise TypeError(
             "weight: expected an array in memory, which every task has, got a Dask array"
         )
-    weights = class_weight(weight, like.shape[axis])
-    weights = None if weights is None else weights.copy()  # the caller may change it, the graph not
-    scores = _floating(scores)
-    single = like.ndim == 1
-    if single:
+    chosen = class_options(weight, *options).with_own_weight()
+    scores, target = lazy(**{name: scores}), lazy(target=target)
+    scores_like, target_like = like(**{name: scores}), like(target=target)
+    axis = class_axis(chosen.axis, scores_like, name)
+    labelled = name == "log_probs" or not is_probabilities(target_like, scores_like)
+    if labelled:
+        label_shape(scores_like, axis, target_like, name)
+    else:
+        not_a_class(chosen.ignore_index)
+    classes = scores_like.shape[axis]
+    check_class_weight(chosen.weight, classes)
+    scores = lazy_floating(scores)
+    samples = scores.shape[:axis] + scores.shape[axis + 1 :]
+    if scores.ndim == 1:
         scores, axis = scores[None], 1
-        target = target.reshape(1) if labels else target[None]
-    chunks = list(scores.chunks)
-    if labels:
-        target, chunks[axis] = target[(*(slice(None),) * axis, None)], (1,)
-    classes, dtype = scores.shape[axis], result_dtype(scores)
-    options = Options(axis, classes, dtype, weights, ignore, epsilon, threads, name)
-    return _Call(scores, target.rechunk(tuple(chunks)), labels, single, options)
+        target = target.reshape(1) if labelled else target[None]
+    known = Known(axis, classes, result_dtype(scores), name, chosen)
+    target = _with_class_axis(target, scores, axis) if labelled else target.rechunk(scores.chunks)
+    dtype = np.dtype(np.intp) if labelled else target.dtype
+    target = map_chunks(tasks.target_of_chunk, known, target, dtype=dtype)
+    return _Call(scores, target, labelled, samples, known)
 
 
-def _known(**argument: DaskArray) -> DaskArray:
-    """Return the one named argument as a Dask array whose chunks have known sizes."""
-    ((name, value),) = argument.items()
-    array = value if isinstance(value, da.Array) else da.asarray(real(**argument))
-    if any(np.isnan(size) for sizes in array.chunks for size in sizes):
-        raise ValueError(
-            f"{name}: expected chunks of known sizes, got {array.chunks}; "
-            f"{name}.compute_chunk_sizes() finds them"
-        )
-    return array
-
-
-def _like(**argument: DaskArray) -> Array:
-    """Return an array of the shape and dtype of the one named argument, in no memory."""
-    ((name, array),) = argument.items()
-    real(**{name: array._meta})  # a masked array tells here that it is one
-    return stand_in(array.shape, real(**{name: np.empty(0, array.dtype)}).dtype)
-
-
-def _floating(array: DaskArray) -> DaskArray:
-    return array if is_floating(array.dtype) else array.astype(np.float64)
+def _with_class_axis(array: DaskArray, scores: DaskArray, axis: int) -> DaskArray:
+    """Return an array of the samples with a class axis of length 1, cut as the scores are."""
+    chunks = (*scores.chunks[:axis], (1,), *scores.chunks[axis + 1 :])
+    return array[(*(slice(None),) * axis, None)].rechunk(chunks)
 
 
 # ---- graphs --------------------------------------------------------------------------------------
-
-
-def _map(work: Callable[..., Chunk], options: Options, *arrays: DaskArray) -> DaskArray:
-    """Return work(options, *chunks), chunk by chunk."""
-    meta = np.empty((0,) * arrays[0].ndim, options.dtype)
-    return da.map_blocks(partial(work, options), *arrays, meta=meta)
-
-
-def _per_sample(work: Callable[..., Chunk], options: Options, *arrays: DaskArray) -> DaskArray:
-    """Return work(options, *chunks), of which each has one class."""
-    chunks = list(arrays[0].chunks)
-    chunks[options.axis] = (1,) * len(chunks[options.axis])
-    meta = np.empty((0,) * len(chunks), options.dtype)
-    return da.map_blocks(partial(work, options), *arrays, chunks=tuple(chunks), meta=meta)
-
-
-def _tree(
-    states: DaskArray, merged: Callable[..., Chunk], last: Callable[..., Chunk], axis: int | None
-) -> DaskArray:
-    """Merge states along an axis, or along all of them to one number, as a tree."""
-    ndim = 0 if axis is None else states.ndim
-    return da.reduction(
-        states,
-        chunk=_as_it_is,
-        combine=partial(_of_many, merged),
-        aggregate=partial(_of_many, last),
-        axis=tuple(range(states.ndim)) if axis is None else (axis,),
-        keepdims=axis is not None,
-        concatenate=False,
-        name=merged.__name__,
-        dtype=states.dtype,
-        meta=np.empty((0,) * ndim, states.dtype),
-    )
-
-
-def _as_it_is(chunk: Chunk, **_: Any) -> Chunk:
-    return chunk
-
-
-def _of_many(merged: Callable[..., Chunk], parts: list[Any], **_: Any) -> Chunk:
-    return merged(*_flat(parts))
-
-
-def _flat(parts: list[Any]) -> Iterator[Chunk]:
-    for one in parts:
-        if isinstance(one, list):
-            yield from _flat(one)
-        else:
-            yield one
 
 
 def _along_axis(
     x: DaskArray, axis: int, whole: Callable[..., Array], of_state: Callable[..., None]
 ) -> DaskArray:
     """Return softmax or its logarithm, of whole chunks or given the state of all the classes."""
-    x = _known(x=x)
-    place = axis_index(axis, _like(x=x).ndim)
-    x = _floating(x)
+    x = lazy(x=x)
+    place = axis_index(axis, like(x=x).ndim)
+    x = lazy_floating(x)
     dtype = result_dtype(x)
     if not x.ndim or x.numblocks[place] == 1:
         return da.map_blocks(partial(whole, axis=axis), x, meta=np.empty((0,) * x.ndim, dtype))
-    options = Options(place, x.shape[place], dtype, None, -1, 0.0, 1, "x")
-    states = _per_sample(tasks.state_of_scores, options, x)
-    state = _tree(states, tasks.merge_states, tasks.merge_states, place)
-    return _map(partial(tasks.of_state, of_state), options, x, state)
+    known = Known(place, x.shape[place], dtype, "x", class_options())
+    states = per_sample(tasks.state_of_scores, known, x)
+    state = tree(states, tasks.merge_states, tasks.merge_states, place)
+    return map_chunks(partial(tasks.of_state, of_state), known, x, state)
 
 
 def _merged(call: _Call) -> DaskArray:
     """Return the state of all the classes of each chunk of samples."""
-    states = _per_sample(tasks.state_of_chunk, call.options, call.scores, call.target)
-    return _tree(states, merge_shards, merge_shards, call.options.axis)
+    states = per_sample(tasks.state_of_chunk, call.known, call.scores, call.target)
+    return tree(states, merge_shards, merge_shards, call.known.axis)
 
 
-def _reduced(call: _Call, losses: DaskArray, reduction: Reduction) -> DaskArray:
+def _reduced(call: _Call, losses: DaskArray) -> DaskArray:
     """Return the losses, or their mean or sum, in the dtype of the result."""
+    known, reduction = call.known, call.known.options.reduction
     if reduction == "none":
-        each = da.squeeze(_map(tasks.rounded, call.options, losses), call.options.axis)
+        each = da.squeeze(map_chunks(tasks.rounded, known, losses), known.axis)
         return each[0] if call.single else each
-    weights = [_map(tasks.weights_of_chunk, call.options, call.target)] if call.labels else []
-    last = partial(tasks.mean_of if reduction == "mean" else tasks.total_of, call.options)
-    return _tree(_map(tasks.sums_of, call.options, losses, *weights), merge_sums, last, None)
+    weights = [map_chunks(tasks.weights_of_chunk, known, call.target)] if call.labelled else []
+    last = partial(tasks.mean_of if reduction == "mean" else tasks.total_of, known)
+    return tree(map_chunks(tasks.sums_of, known, losses, *weights), merge_sums, last, None)
 
 
-def _divisor(call: _Call, reduction: Reduction) -> DaskArray:
-    """Return what the gradient is divided by."""
-    if reduction != "mean":
-        return da.ones(())
-    if not call.labels:
-        return da.full((), float(call.target.size // max(1, call.options.classes)))
-    weights = _map(tasks.weights_of_chunk, call.options, call.target)
-    sums = _map(tasks.sums_of, call.options, weights, weights)
-    return _tree(sums, merge_sums, tasks.divisor_of, None)
+def _loss_grads(call: _Call) -> DaskArray:
+    """Return the gradient with respect to each loss."""
+    known, given = call.known, da.ones(())
+    if known.options.reduction != "mean":
+        return given
+    return map_chunks(tasks.share_of, known, given, _divisor(call), dtype=known.wide)
+
+
+def _divisor(call: _Call) -> DaskArray:
+    """Return what the mean divides by."""
+    if not call.labelled:
+        return da.full((), float(prod(call.samples)))
+    weights = map_chunks(tasks.weights_of_chunk, call.known, call.target)
+    sums = map_chunks(tasks.sums_of, call.known, weights, weights)
+    return tree(sums, merge_sums, tasks.divisor_of, None)
