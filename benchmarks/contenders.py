@@ -283,7 +283,7 @@ def _textbook_call(problem: Problem, given: Arrays) -> Call:
         loss, to_logits = cross_entropy(parts, grad, given._replace(logits=x @ weight.T))
         return (loss, to_logits @ weight, to_logits.T @ x) if grad else loss
 
-    return {
+    calls: dict[str, Call] = {
         "nll_loss": lambda: -x[_entries(target)].mean(),
         "nll_loss_backward": nll_backward,
         "binary_cross_entropy": lambda: -(target * np.log(x) + (1 - target) * np.log1p(-x)).mean(),
@@ -305,7 +305,11 @@ def _textbook_call(problem: Problem, given: Arrays) -> Call:
         "mse_loss_hessian_diagonal": lambda: np.full_like(x, 2 / size),
         "l1_loss": lambda: np.abs(x - target).mean(),
         "l1_loss_backward": lambda: g * np.sign(x - target) / size,
-    }[problem.operation]
+    }
+    if problem.operation in calls:
+        return calls[problem.operation]
+    forward, backward = calls[problem.function], calls[f"{problem.function}_backward"]
+    return lambda: (forward(), backward())  # the textbook's value and gradient share nothing
 
 
 def textbook(problem: Problem, given: Arrays, threads: int) -> Call:

@@ -176,7 +176,7 @@ def _small() -> list[str]:
     return [
         *forward,
         *(f"{name}_backward" for name in forward if name not in SUMS),
-        *(f"{name}_value_and_grad" for name in (BINARY[1], LINEAR)),
+        *(f"{name}_value_and_grad" for name in (*BINARY, *REGRESSION, "nll_loss", LINEAR)),
         *(f"{name}_hvp" for name in twice),
         *(f"{name}_hessian_diagonal" for name in twice),
     ]
