@@ -6,6 +6,7 @@ come as another object that holds the same numbers.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays, from_dtype
 from tests.dtypes import BFLOAT16, FLOAT8, NARROW, end, is_floating, rounded
 from tests.layouts import LAYOUTS
+
+import losses
 
 Arguments = dict[str, Any]
 
@@ -449,11 +452,16 @@ def memory_of(value: Any) -> np.ndarray:
 
 @st.composite
 def calls(draw: st.DrawFn, name: str) -> Arguments:
-    """Draw the arguments of a call that a function must answer; grad_output is the first."""
+    """Draw the arguments of a call that a function must answer.
+
+    The grad_output of a backward is the first, and that of a value and gradient the last but out.
+    """
     arguments = draw(arguments_of(name))
     if name.endswith("_backward"):
         shape = value_shape(arguments)
         arguments = {"grad_output": draw(reals(shape)), **arguments}
+    elif "grad_output" in inspect.signature(getattr(losses, name)).parameters:
+        arguments["grad_output"] = draw(st.none() | reals(value_shape(arguments)))
     if draw(st.sampled_from([False, False, True])):
         arguments = draw(overlapping(arguments))
     for argument, value in arguments.items():

@@ -67,6 +67,11 @@ class Case:
         backward = getattr(losses, f"{self.name}_backward")
         return backward(grad_output, point, *call.rest, **call.options)
 
+    def value_and_grad(self, call: Call, **options: Any) -> Any:
+        """Return the value and the gradient in one pass."""
+        both = getattr(losses, f"{self.name}_value_and_grad")
+        return both(call.first, *call.rest, **call.options, **options)
+
 
 @dataclass(frozen=True)
 class LinearCase(Case):
@@ -101,6 +106,12 @@ class LinearCase(Case):
         """Return the gradient of <grad_output, f> at the call."""
         arrays, options = self.arguments(call)
         return losses.linear_cross_entropy_backward(grad_output, *arrays, **options)[self.place]
+
+    def value_and_grad(self, call: Call, **options: Any) -> Any:
+        """Return the value and the gradient in one pass."""
+        arrays, others = self.arguments(call)
+        value, grads = losses.linear_cross_entropy_value_and_grad(*arrays, **others, **options)
+        return value, grads[self.place]
 
 
 def reals(shape: Any, low: float, high: float) -> st.SearchStrategy[np.ndarray]:

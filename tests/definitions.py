@@ -26,9 +26,11 @@ def expected(name: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
             found = parts(DEFINITIONS[name](**arguments))
         else:
             loss = name.removesuffix("_value_and_grad")
-            value = DEFINITIONS[loss](**arguments)
-            ones = np.ones(value.low.shape)
-            found = (value, *parts(DEFINITIONS[f"{loss}_backward"](ones, **arguments)))
+            others = {key: arguments[key] for key in arguments if key != "grad_output"}
+            value = DEFINITIONS[loss](**others)
+            grads = arguments.get("grad_output")
+            grads = np.ones(value.low.shape) if grads is None else grads
+            found = (value, *parts(DEFINITIONS[f"{loss}_backward"](grads, **others)))
         dtypes = result_dtypes(name, arguments)
         return tuple(part.to(dtype) for part, dtype in zip(found, dtypes, strict=True))
 

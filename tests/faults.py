@@ -71,11 +71,14 @@ RAGGED = [[[1.0], [1.0, 2.0]], [np.zeros(2), np.zeros(3)], [1.0, [2.0]], [[], [1
 
 def of_arrays(arguments: Arguments) -> Iterator[Fault]:
     """Yield what no array of numbers is."""
+    # Of a backward grad_output is the first argument, and not optional.
+    optional_grad = ["grad_output"] if next(iter(arguments)) != "grad_output" else []
     for argument in (key for key in ARRAYS if key in arguments):
         value = arguments[argument]
         shape = () if value is None else value.shape
         no_numbers = [np.zeros(shape, dtype) for dtype in NO_NUMBERS]
-        nothing = [] if argument in (*WEIGHTS, "linear_bias") else [None]
+        optional = argument in (*WEIGHTS, "linear_bias", *optional_grad)
+        nothing = [] if optional else [None]
         masked = [np.ma.array(np.ones(shape), mask=mask) for mask in (False, True)]
         wrong = [*no_numbers, *NO_ARRAYS, *nothing, *masked, np.ma.masked]
         yield from one_of(argument, wrong, TypeError)
@@ -298,7 +301,7 @@ def of_out(arguments: Arguments) -> Iterator[Fault]:
         np.ma.array(fresh),
     ]
     yield from one_of("out", objects, TypeError)
-    for argument in ("logits", "target", *WEIGHTS):
+    for argument in ("logits", "target", "grad_output", *WEIGHTS):
         value = arguments.get(argument)
         if value is not None and value.size and fresh.size:
             yield Fault(sharing(argument, value, fresh), (ValueError,), ("out",))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.cases import CASES, reals
+from tests.layouts import same_bits
 
 import losses
 
@@ -69,3 +70,23 @@ def test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit(name, data):
     assert np.array_equal(loss, value, equal_nan=True)
     expected = case.backward(np.ones_like(value), call)
     assert np.array_equal(gradient, expected, equal_nan=True)
+
+
+# What the law above says of gradients of ones, of any.
+OF_ANY_GRADIENT = [case for case in CASES if case.name.endswith("cross_entropy")]
+OF_ANY_GRADIENT = [case for case in OF_ANY_GRADIENT if not case.name.startswith("binary")]
+
+
+@pytest.mark.parametrize("case", OF_ANY_GRADIENT, ids=str)
+@given(st.data())
+def test_the_gradient_beside_a_value_is_the_backward_of_grad_output_and_the_value_is_the_same(
+    case, data
+):
+    call = data.draw(case.calls)
+    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    call = call.at(call.first.astype(dtype))
+    value = case.forward(call)
+    grad_output = data.draw(reals(np.shape(value), -2, 2))
+    loss, gradient = case.value_and_grad(call, grad_output=grad_output)
+    assert same_bits(loss, value)
+    assert same_bits(gradient, case.backward(grad_output, call))

@@ -126,12 +126,17 @@ def test_each_second_derivative_lives_with_its_forward_and_has_its_options(name,
 
 
 @pytest.mark.parametrize("fused", FUSED, ids=named)
-def test_each_fused_pair_lives_with_its_forward_and_has_its_options_and_out(fused):
+def test_each_fused_pair_lives_with_its_forward_and_has_its_options_and_its_own(fused):
     forward = getattr(losses, fused.__name__.removesuffix("_value_and_grad"))
     assert inspect.getmodule(fused) is inspect.getmodule(forward)
-    # The layer's gradients are three arrays, each as large as its own: there is no one out.
-    out = {} if forward is losses.linear_cross_entropy else {"out": None}
-    assert options(fused) == {**options(forward), **out}
+    own = {"grad_output": None, "out": None}
+    if forward is losses.linear_cross_entropy:
+        # The layer's gradients are three arrays, each as large as its own: there is no one out.
+        del own["out"]
+    if forward is losses.binary_cross_entropy_with_logits:
+        del own["grad_output"]
+    assert options(fused) == {**options(forward), **own}
+    assert [*inspect.signature(fused).parameters][-len(own) :] == [*own]
 
 
 def test_an_option_has_one_default_in_the_whole_library():
@@ -164,6 +169,8 @@ def test_arrays_come_before_the_slash(function):
         "grad_output",
         "vector",
     }
+    if function in FUSED:
+        arrays.remove("grad_output")  # optional there
     for name in arrays & kinds.keys():
         assert kinds[name] is inspect.Parameter.POSITIONAL_ONLY
 
