@@ -1304,8 +1304,8 @@ MUTANTS = [
     Mutant(
         "out may overlap the weight",
         "cross_entropy_value_and_grad",
-        "logits=logits, target=target, weight=weight",
-        "logits=logits, target=target",
+        '"weight": weight, ',
+        "",
         "rooms/test_out.py::test_out_may_not_overlap_another_argument",
     ),
     Mutant(
@@ -1531,7 +1531,72 @@ MUTANTS = [
         "MEMORY_BYTES = 1 << 40",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
+    # 31: grad_output beside a value.
+    Mutant(
+        "the gradient beside a value is that of ones whatever grad_output",
+        "cross_entropy_value_and_grad",
+        "problem.loss_grads(divisor, grad_output)",
+        "problem.loss_grads(divisor)",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "grad_output multiplies the loss beside the gradient",
+        "cross_entropy_value_and_grad",
+        "return loss, grad_logits",
+        "return loss * np.asarray(1 if grad_output is None else grad_output, "
+        "loss.dtype), grad_logits",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "a mean beside its gradient is of grad_output undivided",
+        "Problem",
+        "reduce_backward(grad_output, reduction, divisor",
+        "reduce_backward(grad_output, reduction, divisor * 0 + 1",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "the gradients of a layer beside its loss are those of ones whatever grad_output",
+        "linear_cross_entropy_value_and_grad",
+        "grads = _loss_grads(problem, grad_output)",
+        "grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "out may overlap grad_output",
+        "cross_entropy_value_and_grad",
+        ', "grad_output": grad_output}',
+        "}",
+        "rooms/test_out.py::test_out_may_not_overlap_grad_output",
+    ),
+    Mutant(
+        "Dask's mean forgets grad_output",
+        "_loss_grads",
+        "map_chunks(tasks.share_of, known, given,",
+        "map_chunks(tasks.share_of, known, da.ones(()),",
+        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
+    ),
+    Mutant(
+        "grad_output of one sample of Dask's multiplies the gradient of another",
+        "_per_sample",
+        "grads.squeeze(known.axis)",
+        "grads.squeeze(known.axis)[::-1]",
+        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
+    ),
+    Mutant(
+        "grad_output of any shape goes with Dask's losses",
+        "_loss_grads",
+        "check_grad_output(like(grad_output=given), shape)",
+        "check_grad_output(like(grad_output=given), given.shape)",
+        "extra/test_dask.py::test_grad_output_of_another_shape_is_refused_at_once",
+    ),
     # What merges: sums over samples, states over classes, and Dask's trees of both.
+    Mutant(
+        "each task of Dask's checks the labels of its chunk",
+        "_problem",
+        "    label = target.squeeze(axis)\n",
+        "    label = marked_labels(logits, axis, target.squeeze(axis), -1, known.name)\n",
+        "extra/test_dask.py::test_the_labels_of_a_chunk_are_checked_once",
+    ),
     Mutant(
         "a difference of huge maxima is infinite, times a mass of 0",
         "merge",

@@ -13,6 +13,7 @@ from tests.cases import along_axis, labelled, with_probabilities
 
 import losses
 from losses._core import blocks, schedule
+from losses._losses import targets
 from losses.extra import dask as lazy
 
 # A graph takes ten times as long as what it computes here.
@@ -151,6 +152,56 @@ def test_every_option_is_that_of_numpy(kind, weight, smoothing, reduction, chunk
     # A dozen ulp, as in cross_entropy_shard, of terms p V - v with V up to 31.
     for found, right in zip(computed(*lazily), expected, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-14, atol=31e-15)
+
+
+@pytest.mark.parametrize("chunks", [(4, 7), (12, 10), (5, 30)])
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_grad_output_multiplies_the_gradient_and_not_the_loss(dtype, reduction, chunks):
+    rng = np.random.default_rng(0)
+    logits, target = rng.standard_normal((12, 30)).astype(dtype), rng.integers(-1, 30, 12)
+    options = {"ignore_index": -1, "reduction": reduction}
+    grad_output = rng.standard_normal(12) if reduction == "none" else np.float64(-3.7)
+    lazily = da.from_array(logits, chunks=chunks)
+    for grads in (grad_output, da.from_array(np.asarray(grad_output), chunks=5)):
+        both = lazy.cross_entropy_value_and_grad(lazily, target, grad_output=grads, **options)
+        loss, grad = computed(*both)
+        alone, expected = (
+            lazy.cross_entropy(lazily, target, **options).compute(),
+            losses.cross_entropy_backward(grad_output, logits, target, **options),
+        )
+        np.testing.assert_array_equal(loss, alone)
+        if chunks[1] == 30:
+            np.testing.assert_array_equal(grad, expected)
+        # A dozen ulp, as in every option, and where float16 rounds another number, one of its own.
+        rtol = 1e-14 + (np.finfo(dtype).eps if dtype == np.float16 else 0)
+        np.testing.assert_allclose(grad, expected, rtol=rtol, atol=31e-15)
+        assert grad.dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,)])
+@pytest.mark.parametrize(("reduction", "wrong"), [("none", (2,)), ("mean", (4,)), ("sum", (1,))])
+def test_grad_output_of_another_shape_is_refused_at_once(shape, reduction, wrong):
+    logits, target = da.ones(shape, chunks=2), np.zeros(shape[:-1], int)
+    with pytest.raises(ValueError, match=r"^grad_output: expected the shape"):
+        lazy.cross_entropy_value_and_grad(
+            logits, target, reduction=reduction, grad_output=da.ones(wrong)
+        )
+
+
+@pytest.mark.parametrize("chunks", [(4, 7), (5, 30)])
+def test_the_labels_of_a_chunk_are_checked_once(monkeypatch, chunks):
+    checked, outside = [], targets.outside
+
+    def counted(labels, *others):
+        checked.append(labels.size)
+        return outside(labels, *others)
+
+    monkeypatch.setattr(targets, "outside", counted)
+    logits, target = da.ones((12, 30), chunks=chunks), np.arange(12)
+    lazily = lazy.cross_entropy_value_and_grad(logits, target, weight=np.ones(30))
+    dask.compute(*lazily, scheduler="sync")
+    assert sorted(checked) == sorted(logits.chunks[0])
 
 
 @pytest.mark.parametrize("chunks", [(100, 2), (100, 1)])
@@ -519,6 +570,9 @@ def test_a_graph_does_not_change_with_the_arrays_it_was_made_of(chunks):
             lazy.cross_entropy(cut, target, weight=weight, ignore_index=ignore_index),
             lazy.cross_entropy(cut, probs, weight=weight),
             lazy.cross_entropy_value_and_grad(cut, target, weight=weight)[1],
+            lazy.cross_entropy_value_and_grad(
+                cut, target, reduction="none", grad_output=logits[:, 0]
+            )[1],
             lazy.nll_loss(cut, target, weight=weight),
             lazy.log_softmax(cut),
         ]

@@ -364,8 +364,13 @@ def test_options_are_checked_as_those_of_cross_entropy(option, wrong, error):
 
 
 def test_grad_output_has_the_shape_of_the_losses():
+    layer, options = (np.ones((2, 3)), EYE, [0, 1]), {"reduction": "none"}
     with pytest.raises(ValueError, match=r"grad_output: .*\(2,\), got \(\)"):
-        losses.linear_cross_entropy_backward(1.0, np.ones((2, 3)), EYE, [0, 1], reduction="none")
+        losses.linear_cross_entropy_backward(1.0, *layer, **options)
+    with pytest.raises(ValueError, match=r"grad_output: .*\(2,\), got \(\)"):
+        losses.linear_cross_entropy_value_and_grad(*layer, grad_output=1.0, **options)
+    with pytest.raises(ValueError, match=r"grad_output: .*\(\), got \(2,\)"):
+        losses.linear_cross_entropy_value_and_grad(*layer, grad_output=np.ones(2))
 
 
 def test_states_for_another_pass_are_made_again_where_they_would_be_too_many():

@@ -86,6 +86,15 @@ def test_out_may_not_overlap_another_argument(name, argument):
     assert (out == 1).all()
 
 
+@pytest.mark.parametrize("name", takes("out", "grad_output"))
+def test_out_may_not_overlap_grad_output(name):
+    out = np.ones(SHAPE)
+    options = {"reduction": "none", "grad_output": out[:, 1], "out": out}
+    with pytest.raises(ValueError, match=r"\bout\b.*\bgrad_output\b"):
+        call(name, **options)
+    assert (out == 1).all()
+
+
 @every
 def test_out_may_be_a_row_with_a_new_axis(name):
     logits, out = (array[np.newaxis, 0] for array in (CALLS[name]["logits"], fresh()))
@@ -108,6 +117,18 @@ def test_a_wrong_call_writes_nothing(name, wrong, error):
     out = fresh()
     with pytest.raises(error):
         call(name, **wrong, out=out)
+    assert (out == 7).all()
+
+
+@pytest.mark.parametrize("name", takes("out", "grad_output"))
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_a_wrong_grad_output_writes_nothing(name, reduction):
+    out, right = fresh(), np.shape(call(name, reduction=reduction)[0])
+    for shape in {(), (1,), (2,), (3,), SHAPE} - {right}:
+        with pytest.raises(ValueError, match=r"\bgrad_output\b.*\bshape\b"):
+            call(name, reduction=reduction, grad_output=np.ones(shape), out=out)
+    with pytest.raises(TypeError, match=r"\bgrad_output\b"):
+        call(name, reduction=reduction, grad_output="1", out=out)
     assert (out == 7).all()
 
 

@@ -203,13 +203,14 @@ def cross_entropy_value_and_grad(
     label_smoothing: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
+    grad_output: ArrayLike | None = None,
     out: Array | None = None,
 ) -> tuple[Floating, Array]:
     r"""Cross entropy and its gradient with respect to the logits, in one pass.
 
     .. math::
-        \big( \ell, \; \partial \ell / \partial x \big), \quad \text{or} \quad
-        \Big( \ell, \; \partial \sum_i \ell_i / \partial x \Big) \text{ for 'none'}
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial x} \Big), \quad \text{or} \quad
+        \Big( \ell, \; \frac{\partial}{\partial x} \sum_i g_i \, \ell_i \Big) \text{ for 'none'}
 
     Parameters
     ----------
@@ -217,6 +218,10 @@ def cross_entropy_value_and_grad(
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
         As in `cross_entropy`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient :math:`g` with respect to the loss, as in `cross_entropy_backward`; by default
+        1. It multiplies the gradient and not the loss: the scale of a loss or, for ``'none'``, a
+        weight for each sample, with any divisor in it, or a mask of booleans.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient. It may be `logits` itself, which is then overwritten, but may not
         share memory with an input otherwise, nor map the same part of a file (which only
@@ -228,14 +233,15 @@ def cross_entropy_value_and_grad(
     loss : NumPy scalar, or ndarray for ``reduction='none'``
         As from `cross_entropy`, bit for bit.
     grad_logits : ndarray, the shape and dtype of `logits`
-        As from `cross_entropy_backward` with a `grad_output` of ones, bit for bit; it is `out`
-        where that was given.
+        As from `cross_entropy_backward` with the same `grad_output`, or with ones, bit for bit; it
+        is `out` where that was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`, and if `out` has the wrong shape or dtype, is read-only, or overlaps
-        an input without being `logits`; nothing is written then.
+        As `cross_entropy`, and if `grad_output` has another shape than stated, or `out` has the
+        wrong shape or dtype, is read-only, or overlaps an input without being `logits`; nothing is
+        written then.
 
     See Also
     --------
@@ -247,16 +253,28 @@ def cross_entropy_value_and_grad(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import losses
     >>> loss, grad_logits = losses.cross_entropy_value_and_grad([[1.0, 2.0, 0.5]], [1])
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
+
+    A weight for each sample, and a mean over these weights:
+
+    >>> logits, target, weight = [[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, 0], [3.0, 1.0]
+    >>> each, grad_logits = losses.cross_entropy_value_and_grad(
+    ...     logits, target, reduction="none", grad_output=np.divide(weight, np.sum(weight))
+    ... )
+    >>> np.average(each, weights=weight).round(2), grad_logits.round(2)
+    (np.float64(0.62), array([[ 0.17, -0.28,  0.11],
+           [-0.17,  0.08,  0.08]]))
     """
     options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
     problem = problem_for(logits, target, options)
     divisor = problem.divisor()
-    grads = problem.loss_grads(divisor)
-    grad_logits = gradient_array(out, problem.logits, logits=logits, target=target, weight=weight)
+    grads = problem.loss_grads(divisor, grad_output)
+    given = {"logits": logits, "target": target, "weight": weight, "grad_output": grad_output}
+    grad_logits = gradient_array(out, problem.logits, **given)
     loss = evaluate(problem, divisor, grads, grad_logits)
     return loss, grad_logits if out is None else out
 

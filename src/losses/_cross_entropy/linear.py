@@ -230,13 +230,14 @@ def linear_cross_entropy_value_and_grad(
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
     workers: int | None = None,
+    grad_output: ArrayLike | None = None,
 ) -> tuple[Floating, LinearGrads]:
     r"""Cross entropy of a linear layer's outputs, and its gradients, in one pass.
 
     .. math::
-        \Big( \ell, \; \frac{\partial \ell}{\partial \, \text{inputs}}, \;
-        \frac{\partial \ell}{\partial W}, \; \frac{\partial \ell}{\partial b} \Big),
-        \quad \text{with } \sum_i \ell_i \text{ in the place of } \ell \text{ for 'none'}
+        \Big( \ell, \; g \, \frac{\partial \ell}{\partial \, \text{inputs}}, \;
+        g \, \frac{\partial \ell}{\partial W}, \; g \, \frac{\partial \ell}{\partial b} \Big),
+        \quad \text{the gradients of } \sum_i g_i \, \ell_i \text{ for 'none'}
 
     Parameters
     ----------
@@ -244,18 +245,22 @@ def linear_cross_entropy_value_and_grad(
         As in `linear_cross_entropy`.
     linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
         As in `linear_cross_entropy`.
+    grad_output : array_like, the shape of the loss, optional
+        The gradient :math:`g` with respect to the loss, as in `linear_cross_entropy_backward`; by
+        default 1. It multiplies the gradients and not the loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
         As from `linear_cross_entropy`.
     grads : LinearGrads
-        As from `linear_cross_entropy_backward` with a `grad_output` of ones, bit for bit.
+        As from `linear_cross_entropy_backward` with the same `grad_output`, or with ones, bit for
+        bit.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `linear_cross_entropy`.
+        As `linear_cross_entropy`, and if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -279,7 +284,10 @@ def linear_cross_entropy_value_and_grad(
     """
     options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
     problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
-    grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)
+    if grad_output is None:
+        grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)
+    else:
+        grads = _loss_grads(problem, grad_output)
     found, to = _gradients(problem, grads)
     return _evaluate(problem, to), found
 
@@ -300,7 +308,7 @@ def _gradients(problem: LayerProblem, grads: Array) -> tuple[LinearGrads, Gradie
 
 
 def _loss_grads(problem: LayerProblem, grad_output: ArrayLike) -> Array:
-    """Return the gradient with respect to each loss; of single losses it is cast by the chunk."""
+    """Return the gradient with respect to each loss; that of single losses is cast by the chunk."""
     reduction, dtype = problem.options.reduction, problem.layer.dtype
     if reduction == "none":
         return check_grad_output(grad_output, problem.samples)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from .._activations.log_softmax import log_softmax as _log_softmax
 from .._activations.softmax import softmax as _softmax
-from .._core.checks import axis_index
+from .._core.checks import axis_index, check_grad_output
 from .._core.dtypes import Array, result_dtype
 from .._core.public import public
 from .._cross_entropy.shard_state import merge_shards
@@ -258,6 +258,7 @@ def cross_entropy_value_and_grad(
     label_smoothing: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
+    grad_output: DaskArray | None = None,
 ) -> tuple[DaskArray, DaskArray]:
     r"""Cross entropy of Dask arrays and its gradient with respect to the logits.
 
@@ -269,18 +270,21 @@ def cross_entropy_value_and_grad(
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, axis, workers : optional
         As in `cross_entropy`.
+    grad_output : dask.array.Array, the shape of the loss, optional
+        The gradient with respect to the loss, by default 1, as in
+        `losses.cross_entropy_value_and_grad`; it is cut as the logits are.
 
     Returns
     -------
     loss : dask.array.Array
         As from `cross_entropy`.
     grad_logits : dask.array.Array, the shape, chunks and dtype of `logits`
-        The gradient of the loss, or of its sum for ``reduction='none'``.
+        The gradient of the loss, or of its sum for ``reduction='none'``, times `grad_output`.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`.
+        As `cross_entropy`, and at once if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -306,7 +310,7 @@ def cross_entropy_value_and_grad(
     """
     options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
     call = _checked("logits", logits, target, *options)
-    known, grads = call.known, _loss_grads(call)
+    known, grads = call.known, _loss_grads(call, grad_output)
     if call.whole:
         both = map_chunks(tasks.both_of_chunk, known, call.scores, call.target, grads)
         each, grad = per_sample(tasks.first, known, both), map_chunks(tasks.second, known, both)
@@ -413,12 +417,16 @@ def _reduced(call: _Call, losses: DaskArray) -> DaskArray:
     return tree(map_chunks(tasks.sums_of, known, losses, *weights), merge_sums, last, None)
 
 
-def _loss_grads(call: _Call) -> DaskArray:
-    """Return the gradient with respect to each loss."""
-    known, given = call.known, da.ones(())
-    if known.options.reduction != "mean":
-        return given
-    return map_chunks(tasks.share_of, known, given, _divisor(call), dtype=known.wide)
+def _loss_grads(call: _Call, grad_output: DaskArray | None) -> DaskArray:
+    """Return the gradient with respect to each loss: one number, or one for each sample."""
+    known, reduction = call.known, call.known.options.reduction
+    given = da.ones(()) if grad_output is None else lazy(grad_output=grad_output)
+    if grad_output is not None:
+        shape = call.samples if reduction == "none" else ()
+        check_grad_output(like(grad_output=given), shape)
+    if reduction == "mean":
+        return map_chunks(tasks.share_of, known, given, _divisor(call), dtype=known.wide)
+    return _with_class_axis(given, call.scores, known.axis) if given.ndim else given
 
 
 def _divisor(call: _Call) -> DaskArray:
