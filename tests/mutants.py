@@ -1303,7 +1303,7 @@ MUTANTS = [
         "gradient_array",
         "if _overlap(out, array):",
         "if False:",
-        "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
+        "rooms/test_out.py::test_out_may_not_overlap_the_first_array_without_being_this",
     ),
     Mutant(
         "out may overlap the weight",
@@ -1317,7 +1317,7 @@ MUTANTS = [
         "_same_memory",
         " and a.strides == b.strides",
         "",
-        "rooms/test_out.py::test_out_may_not_overlap_logits_without_being_logits",
+        "rooms/test_out.py::test_out_may_not_overlap_the_first_array_without_being_this",
     ),
     Mutant(
         "an overlap that takes long to decide is none",
@@ -1338,7 +1338,7 @@ MUTANTS = [
         "gradient_array",
         'if name == "logits" and _same_memory(out, array):',
         "if False:",
-        "rooms/test_out.py::test_out_may_be_logits_itself",
+        "rooms/test_out.py::test_out_may_be_the_first_array_itself",
     ),
     Mutant(
         "where out is logits the loss is that of the gradient",
@@ -1349,7 +1349,7 @@ MUTANTS = [
         "        slope = _slope(x, t, w, positive, grad, small)\n"
         "        grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)\n"
         "        loss = _loss(x, t, w, positive, small)\n",
-        "rooms/test_out.py::test_out_may_be_logits_itself",
+        "rooms/test_out.py::test_out_may_be_the_first_array_itself",
     ),
     # linear_cross_entropy: products, chunks and shards.
     Mutant(
@@ -2678,7 +2678,7 @@ MUTANTS = [
         "_Worker",
         "if self.target and any(",
         "if False and any(",
-        "rooms/test_out.py::test_out_may_be_logits_itself",
+        "rooms/test_out.py::test_out_may_be_the_first_array_itself",
     ),
     Mutant(
         "a block of several images is worked on where they lie",

@@ -452,6 +452,7 @@ ROWS = [
         derived=("backward",),
         points=(Points(0, cases.labelled(), "log_probs"),),
         draw=partial(calls.labelled, smoothed=False),
+        example={"log_probs": SCORES - 3, "target": np.array([2, 0]), "weight": WEIGHT},
     ),
     over_classes(
         "cross_entropy",
