@@ -264,7 +264,7 @@ MUTANTS = [
         "computation_dtype_with",
         "return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype",
         "return dtype",
-        "rooms/test_binary_cross_entropy.py::test_a_wider_target_widens_the_computation",
+        "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
     Mutant(
         "wider weights are rounded to the dtype of the predictions",
@@ -1080,21 +1080,21 @@ MUTANTS = [
         "_clamped",
         "np.maximum(np.log(probs), -100)",
         "np.log(probs)",
-        "rooms/test_binary_cross_entropy.py",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "log(1 - p) is not clamped at -100",
         "_clamped",
         "np.maximum(np.log1p(-probs), -100)",
         "np.log1p(-probs)",
-        "rooms/test_binary_cross_entropy.py",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "log(1 - p) is taken of a difference",
         "_clamped",
         "np.log1p(-probs)",
         "np.log(1 - probs)",
-        "rooms/test_binary_cross_entropy.py::test_the_loss_of_a_small_probability_keeps_its_tail",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the variance in the gradient is at least 1e-10",
@@ -1109,22 +1109,23 @@ MUTANTS = [
         "_probabilities",
         "    unit_interval(weight, target=target)\n",
         "",
-        "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
+        "rooms/test_pairs.py::"
+        "test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
     ),
     Mutant(
         "a probability of nan passes",
         "unit_interval",
         "    if low >= 0 and high <= 1:\n        return\n",
         "    if not (low < 0 or high > 1):\n        return\n",
-        "rooms/test_binary_cross_entropy.py::test_probabilities_and_targets_lie_between_0_and_1",
+        "rooms/test_pairs.py::"
+        "test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
     ),
     Mutant(
         "the mean of binary losses divides by the weights",
         "binary_cross_entropy",
         "divisor=probs.size,",
         "divisor=probs.size if weight is None else weight.sum(),",
-        "rooms/test_binary_cross_entropy.py::"
-        "test_a_loss_is_minus_an_expected_log_probability_and_the_mean_is_over_the_entries",
+        "accuracy/test_entrywise.py",
     ),
     # 25: binary cross entropy of logits.
     Mutant(
@@ -1132,28 +1133,28 @@ MUTANTS = [
         "_loss",
         "near, _, whole = _sides(logits, target, pos_weight)",
         "near, _, whole = _sides(logits, target, None)",
-        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "pos_weight is missing from the gradient",
         "_slope",
         "slope, far, _ = _sides(logits, target, pos_weight)",
         "slope, far, _ = _sides(logits, target, None)",
-        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "pos_weight multiplies negatives too",
         "_sides",
         "no, yes = 1 - target, pos_weight * target",
         "no, yes = pos_weight * (1 - target), pos_weight * target",
-        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the weight is missing from the gradient of logits",
         "_slope",
         "    if weight is not None:\n        slope *= weight\n",
         "",
-        "rooms/test_binary_cross_entropy.py::test_of_logits_positives_count_pos_weight_times",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the weight of a binary loss may enlarge its target",
@@ -1168,7 +1169,7 @@ MUTANTS = [
         "_loss",
         "tail = log1p_small(exp_minus_abs(logits) if small is None else small)",
         "tail = np.log(1 + (exp_minus_abs(logits) if small is None else small))",
-        "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the gradient of a binary loss takes 1 - sigmoid(x)",
@@ -1177,7 +1178,7 @@ MUTANTS = [
         "    probs = 1 / (1 + np.exp(-logits))\n"
         "    yes = target if pos_weight is None else pos_weight * target\n"
         "    slope = (1 - target) * probs - yes * (1 - probs)\n",
-        "rooms/test_binary_cross_entropy.py::test_both_sides_keep_their_tails",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "no tail is below the normal numbers",

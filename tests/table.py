@@ -205,6 +205,7 @@ def across(row: Row, dtype: Any) -> calls.Arguments:
             found[name] = np.repeat(domain.beside, size)
         else:
             away = rng.standard_normal(size) * np.geomspace(1e-7, 1e7, size)
+            away[::7] = 0
             found[name] = found[first] + away
     for name in row.array_options:
         found[name] = rng.uniform(0.5, 1, len(found[first]))
