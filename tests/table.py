@@ -205,6 +205,7 @@ def across(row: Row, dtype: Any) -> calls.Arguments:
             found[name] = np.repeat(domain.beside, size)
         else:
             away = rng.standard_normal(size) * np.geomspace(1e-7, 1e7, size)
+            away[::7] = 0
             found[name] = found[first] + away
     for name in row.array_options:
         found[name] = rng.uniform(0.5, 1, len(found[first]))
@@ -452,6 +453,7 @@ ROWS = [
         derived=("backward", "value_and_grad"),
         points=(Points(0, cases.labelled(), "log_probs"),),
         draw=partial(calls.labelled, smoothed=False),
+        example={"log_probs": SCORES - 3, "target": np.array([2, 0]), "weight": WEIGHT},
     ),
     over_classes(
         "cross_entropy",

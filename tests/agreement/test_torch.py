@@ -5,9 +5,11 @@ here are ordinary, where the two agree.
 """
 
 import itertools
+from functools import reduce
 
 import numpy as np
 import pytest
+from tests.table import FUNCTIONS, ROWS
 
 import losses
 
@@ -16,19 +18,11 @@ F = torch.nn.functional
 torch.set_num_threads(1)  # for a few numbers, threads cost more than they bring
 
 THEIRS = {
-    "softmax": torch.softmax,
-    "log_softmax": torch.log_softmax,
-    "logsumexp": torch.logsumexp,
-    "sigmoid": torch.sigmoid,
-    "log_sigmoid": F.logsigmoid,
-    "nll_loss": F.nll_loss,
-    "cross_entropy": F.cross_entropy,
-    "binary_cross_entropy": F.binary_cross_entropy,
-    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
-    "mse_loss": F.mse_loss,
-    "l1_loss": F.l1_loss,
+    row.name: reduce(getattr, row.peer.split(".")[1:], torch)
+    for row in ROWS
+    if row.peer.startswith("torch.")
 }
-FROM_RESULT = {"softmax", "log_softmax", "sigmoid"}  # whose backward takes what they returned
+FROM_RESULT = {row.name for row in ROWS if row.result}  # whose backward takes what they returned
 
 # Each side rounds each term of a loss, or an entry of a gradient, fewer times than this.
 ROUNDINGS = 32
@@ -84,7 +78,7 @@ def assert_agreement(name, first, *rest, **options):
     (wanted,) = torch.autograd.grad(expected, x, tensor(grad_output), retain_graph=True)
     assert_close(gradient, wanted, precision, terms)
 
-    if hasattr(losses, f"{name}_value_and_grad"):
+    if f"{name}_value_and_grad" in FUNCTIONS:
         both = getattr(losses, f"{name}_value_and_grad")(first, *rest, **options)
         assert_close(both[0], expected, precision, terms)
         assert_close(both[1], torch.autograd.grad(expected.sum(), x)[0], precision, terms)

@@ -11,7 +11,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from tests.rooms.helpers import assert_same
+from tests.rooms.helpers import assert_same, takes
 
 import losses
 from losses import __main__ as command_line
@@ -115,18 +115,7 @@ def lazily(logits, target, **options):
 
 
 FUNCTIONS = {
-    **{
-        name: of_array(name)
-        for name in (
-            "nll_loss",
-            "nll_loss_backward",
-            "cross_entropy",
-            "cross_entropy_backward",
-            "cross_entropy_value_and_grad",
-            "cross_entropy_hvp",
-            "cross_entropy_hessian_diagonal",
-        )
-    },
+    **{name: of_array(name) for name in takes("ignore_index")},
     "cross_entropy_sums": sums,
     "Evaluator": evaluator,
     "shards": shards,

@@ -9,8 +9,6 @@ from tests.cases import through_a_layer
 from tests.layouts import LAYOUTS, same_bits
 from tests.linear import WAYS, assert_close, bounds, composed, fused, going
 
-import losses
-
 ways = st.sampled_from(list(WAYS))
 
 
@@ -46,24 +44,6 @@ def test_a_layout_changes_no_more_than_the_rounding_of_the_products(data):
     with going(data.draw(ways)):
         expected, found = fused(layer, target, options), fused(*other)
     assert_close(found, expected, allowed, np.float64)
-
-
-@given(st.data())
-def test_the_pair_is_the_forward_and_the_backward_bit_for_bit(data):
-    layer, target, options = data.draw(problems)
-    dtypes = data.draw(st.lists(st.sampled_from("efd"), min_size=3, max_size=3))
-    layer = [a if a is None else a.astype(code) for a, code in zip(layer, dtypes, strict=True)]
-    inputs, linear_weight, linear_bias = layer
-    with going(data.draw(ways)):
-        found = fused(layer, target, options)
-        options = {**options, "linear_bias": linear_bias}
-        loss = losses.linear_cross_entropy(inputs, linear_weight, target, **options)
-        backward = losses.linear_cross_entropy_backward
-        grads = backward(np.ones_like(loss), inputs, linear_weight, target, **options)
-    assert same_bits(found.loss, loss)
-    for ours, theirs, array in zip(found[1:], grads, layer, strict=True):
-        assert (ours is None) == (theirs is None) == (array is None)
-        assert array is None or (same_bits(ours, theirs) and ours.dtype == array.dtype)
 
 
 @given(st.data())

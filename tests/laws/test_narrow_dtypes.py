@@ -21,7 +21,6 @@ from losses.extra import dask as lazy
 
 rng = np.random.default_rng(0)
 narrow = pytest.mark.parametrize("dtype", NARROW, ids=str)
-SECOND = [name for name in losses.__all__ if name.endswith(("_hvp", "_hessian_diagonal"))]
 
 
 def assert_rounded(found, wide, dtype):
@@ -42,22 +41,6 @@ def test_every_array_of_a_call_may_be_narrow(name, dtype):
     wide = {one: single[one] for one in differentiated(name)}
     others = {k: half[k].astype(np.float32) for k in half if k not in first}
     assert_rounded(call(name, **first, **others), call(name, **wide, **others), dtype)
-
-
-@narrow
-@pytest.mark.parametrize("name", SECOND)
-def test_second_derivatives_are_rounded_once(name, dtype):
-    x, target = rng.standard_normal((3, 4)), np.array([0, 3, 1])
-    if not name.startswith("cross_entropy"):
-        target = rng.uniform(0, 1, (3, 4)).astype(np.float32)
-    vector = [np.cos(x)] if name.endswith("_hvp") else []
-    x = rounded(x, dtype)
-    function = getattr(losses, name)
-    found = function(*(rounded(v, dtype) for v in vector), x, target)
-    wide = function(
-        *(rounded(v, dtype).astype(np.float32) for v in vector), x.astype(np.float32), target
-    )
-    assert_rounded(found, wide, dtype)
 
 
 @narrow

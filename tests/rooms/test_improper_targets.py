@@ -4,7 +4,9 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from tests.rooms.helpers import CALLS, assert_same
+from tests.domains import UNIT_INTERVAL
+from tests.rooms.helpers import assert_same
+from tests.table import FUNCTIONS
 
 import losses
 from losses import __main__ as command_line
@@ -12,8 +14,11 @@ from losses._core import values
 from losses._losses.domains import unit_interval
 from losses.extra import dask as lazy
 
-BINARY = [name for name in CALLS if name.startswith("binary")]
-BINARY += [f"binary_cross_entropy_with_logits_{kind}" for kind in ("hvp", "hessian_diagonal")]
+BINARY = [
+    name
+    for name, (row, _) in FUNCTIONS.items()
+    if row.kind == "entrywise" and row.arrays["target"] is UNIT_INTERVAL
+]
 X = np.array([[1.0, -2.0, 0.0], [0.0, 3.0, -1.0]])
 P = np.array([[0.25, 0.5, 0.25], [0.0, 1.0, 2.0]])  # values above 1 are fine
 binary = pytest.mark.parametrize("name", BINARY)

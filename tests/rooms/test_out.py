@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from tests.layouts import LAYOUTS, read_only
-from tests.rooms.helpers import CALLS, assert_same, call, takes
+from tests.rooms.helpers import CALLS, assert_same, call, point, takes
+from tests.table import FUNCTIONS
 
 # The check of out is one function: those of logits stand for all.
 every = pytest.mark.parametrize("name", [name for name in takes("out") if "logits" in CALLS[name]])
@@ -11,27 +12,49 @@ SHAPE = (2, 3)
 
 
 def fresh(dtype=float, shape=SHAPE):
-    """Return an array of sevens."""
-    return np.full(shape, 7, dtype)
+    """Return an array of halves, which any first array may hold."""
+    return np.full(shape, 0.5, dtype)
+
+
+def only_labels(name):
+    return FUNCTIONS[name][0].kind == "classwise"
+
+
+def out_and_target(name):
+    """Return an array and a target of its memory: itself, or labels of every third number."""
+    if only_labels(name):
+        out = np.zeros(SHAPE)
+        return out, out.view(np.int64)[:, 0]
+    out = np.ones(SHAPE)
+    return out, out
+
+
+def at(name, first, **others):
+    """Return what a function gives at a first array, for a target of its shape without weights."""
+    # Ones lie in every domain.
+    labels = np.zeros(first.shape[:1], int)
+    target = labels if only_labels(name) else np.ones(first.shape)
+    others = {"target": target, **dict.fromkeys(FUNCTIONS[name][0].array_options), **others}
+    return call(name, **{point(name): first, **others})
 
 
 @every
 @pytest.mark.parametrize("layout", [np.copy, LAYOUTS["Fortran order"], LAYOUTS["strided"]])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_out_receives_the_gradient_and_is_returned(name, dtype, layout):
-    logits = CALLS[name]["logits"].astype(dtype)
+    first = {point(name): CALLS[name][point(name)].astype(dtype)}
     out = layout(fresh(dtype))
-    loss, gradient = call(name, logits=logits, out=out)
+    loss, gradient = call(name, **first, out=out)
     assert gradient is out
-    assert_same((loss, out), call(name, logits=logits))
+    assert_same((loss, out), call(name, **first))
 
 
 @every
 @pytest.mark.parametrize("layout", [np.copy, LAYOUTS["Fortran order"], LAYOUTS["strided"]])
-def test_out_may_be_logits_itself(name, layout):
-    logits = layout(CALLS[name]["logits"])
-    loss, gradient = call(name, logits=logits, out=logits)
-    assert gradient is logits
+def test_out_may_be_the_first_array_itself(name, layout):
+    first = layout(CALLS[name][point(name)])
+    loss, gradient = call(name, **{point(name): first}, out=first)
+    assert gradient is first
     assert_same((loss, gradient), call(name))
 
 
@@ -40,26 +63,27 @@ WRONG = {
     "one axis more": (fresh(shape=(2, 3, 1)), ValueError),
     "one axis less": (fresh(shape=(3,)), ValueError),
     "float32": (fresh(np.float32), (TypeError, ValueError)),
-    "int": (fresh(int), (TypeError, ValueError)),
+    "int": (np.ones(SHAPE, int), (TypeError, ValueError)),
     "read-only": (read_only(fresh()), ValueError),
     "broadcast": (np.broadcast_to(fresh(shape=(1, 3)), SHAPE), ValueError),
     "masked": (np.ma.array(fresh()), TypeError),
     "list": (fresh().tolist(), TypeError),
-    "number": (7.0, TypeError),
+    "number": (0.5, TypeError),
 }
 
 
 @every
 @pytest.mark.parametrize(("out", "error"), WRONG.values(), ids=WRONG.keys())
 def test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient(name, out, error):
+    before = np.array(out)
     with pytest.raises(error, match=r"\bout\b"):
         call(name, out=out)
-    assert np.all(np.equal(out, 7))
+    assert np.array_equal(out, before)
 
 
 @every
 @pytest.mark.parametrize(
-    ("logits", "out"),
+    ("first", "out"),
     [
         (lambda memory: memory[:6].reshape(2, 3), lambda memory: memory[1:7].reshape(2, 3)),
         (lambda memory: memory[:6].reshape(2, 3), lambda memory: memory[:6].reshape(2, 3)[::-1]),
@@ -67,23 +91,23 @@ def test_out_is_a_writable_array_of_the_shape_and_dtype_of_the_gradient(name, ou
     ],
     ids=["one entry later", "reversed", "transposed"],
 )
-def test_out_may_not_overlap_logits_without_being_logits(name, logits, out):
+def test_out_may_not_overlap_the_first_array_without_being_this(name, first, out):
     memory = fresh(shape=9)
-    logits, out = logits(memory), out(memory)
-    target = np.ones(logits.shape) / 3
     with pytest.raises(ValueError, match=r"\bout\b"):
-        call(name, logits=logits, target=target, out=out)
-    assert (memory == 7).all()
+        at(name, first(memory), out=out(memory))
+    assert (memory == 0.5).all()
 
 
 @every
 @pytest.mark.parametrize("argument", ["target", "weight"])
 def test_out_may_not_overlap_another_argument(name, argument):
-    out = np.ones(SHAPE)
-    target = np.full(SHAPE, 0.5)
+    out, target = out_and_target(name)
+    wide = FUNCTIONS[name][0].weight == "in the mean"
+    shared = target if argument == "target" else out if wide else out[1]
+    before = out.copy()
     with pytest.raises(ValueError, match=rf"\bout\b.*\b{argument}\b"):
-        call(name, **{"target": target, argument: out if argument == "target" else out[1]}, out=out)
-    assert (out == 1).all()
+        at(name, np.ones(SHAPE), **{argument: shared}, out=out)
+    assert np.array_equal(out, before)
 
 
 @pytest.mark.parametrize("name", takes("out", "grad_output"))
@@ -97,27 +121,26 @@ def test_out_may_not_overlap_grad_output(name):
 
 @every
 def test_out_may_be_a_row_with_a_new_axis(name):
-    logits, out = (array[np.newaxis, 0] for array in (CALLS[name]["logits"], fresh()))
-    arguments = {"logits": logits, "target": np.full((1, 3), 0.5)}
-    assert_same(call(name, out=out, **arguments), call(name, **arguments))
+    first, out = (array[np.newaxis, 0] for array in (CALLS[name][point(name)], fresh()))
+    assert_same(at(name, first, out=out), at(name, first))
 
 
 @every
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
-        ({"target": [[0, 5]]}, (IndexError, ValueError)),
+        ({"target": np.ones((3, 5))}, (TypeError, ValueError)),
         ({"weight": np.ones(5)}, ValueError),
         ({"reduction": "avg"}, ValueError),
-        ({"logits": np.ones(SHAPE) * 1j}, TypeError),
+        ({"first": np.ones(SHAPE) * 1j}, TypeError),
     ],
     ids=str,
 )
 def test_a_wrong_call_writes_nothing(name, wrong, error):
     out = fresh()
     with pytest.raises(error):
-        call(name, **wrong, out=out)
-    assert (out == 7).all()
+        at(name, **{"first": fresh(), **wrong}, out=out)
+    assert (out == 0.5).all()
 
 
 @pytest.mark.parametrize("name", takes("out", "grad_output"))
@@ -138,7 +161,7 @@ def test_a_label_outside_the_classes_in_the_last_row_writes_nothing():
     target[-1] = 2
     with pytest.raises(IndexError, match="69999"):
         call("cross_entropy_value_and_grad", logits=logits, target=target, weight=None, out=logits)
-    assert (logits == 7).all()
+    assert (logits == 0.5).all()
 
 
 @every
@@ -157,32 +180,33 @@ def test_entries_of_out_may_not_share_memory(name, step):
     windows = np.lib.stride_tricks.as_strided(memory, SHAPE, strides)
     with pytest.raises(ValueError, match=r"out.*overlapping"):
         call(name, out=windows)
-    assert (memory == 7).all()
+    assert (memory == 0.5).all()
 
 
 @every
 @pytest.mark.parametrize("reverse", [1, -1])
-def test_out_may_not_begin_where_logits_begin_and_go_another_way(name, reverse):
+def test_out_may_not_begin_where_the_first_array_begins_and_go_another_way(name, reverse):
     memory = fresh(shape=(4, 3))
-    logits, out = [memory[:2], memory[::2]][::reverse]
-    with pytest.raises(ValueError, match=r"out.*logits"):
-        call(name, logits=logits, out=out)
-    assert (memory == 7).all()
+    first, out = [memory[:2], memory[::2]][::reverse]
+    with pytest.raises(ValueError, match=rf"out.*{point(name)}"):
+        at(name, first, out=out)
+    assert (memory == 0.5).all()
 
 
 @every
-def test_out_that_is_logits_may_not_be_the_target_too(name):
-    both = np.full(SHAPE, 0.5)
+def test_out_that_is_the_first_array_may_not_be_the_target_too(name):
+    both, target = out_and_target(name)
+    before = both.copy()
     with pytest.raises(ValueError, match=r"\bout\b.*\btarget\b"):
-        call(name, logits=both, target=both, out=both)
-    assert (both == 0.5).all()
+        at(name, both, target=target, out=both)
+    assert np.array_equal(both, before)
 
 
 @every
 def test_out_may_be_a_part_of_the_columns_of_an_array(name):
     memory = fresh(shape=(SHAPE[0], SHAPE[1] + 2))
     assert_same(call(name, out=memory[:, : SHAPE[1]])[1], call(name)[1])
-    assert (memory[:, SHAPE[1] :] == 7).all()
+    assert (memory[:, SHAPE[1] :] == 0.5).all()
 
 
 @every
@@ -193,26 +217,26 @@ def test_out_that_may_overlap_is_refused(name, monkeypatch):
         raise np.exceptions.TooHardError
 
     monkeypatch.setattr(np, "shares_memory", undecided)
-    both = np.full((*SHAPE, 2), 0.5)
-    with pytest.raises(ValueError, match=r"out.*logits"):
-        call(name, logits=both[..., 0], out=both[..., 1])
+    both = fresh(shape=(*SHAPE, 2))
+    with pytest.raises(ValueError, match=rf"out.*{point(name)}"):
+        at(name, both[..., 0], out=both[..., 1])
 
 
 @every
 def test_out_may_not_be_the_memory_of_a_buffer(name):
-    out = np.full(SHAPE, 0.5)
+    out, target = out_and_target(name)
     with pytest.raises(ValueError, match=r"\bout\b.*\btarget\b"):
-        call(name, target=memoryview(out), out=out)
+        at(name, fresh(), target=memoryview(target), out=out)
 
 
 @every
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, bool])
-def test_out_may_not_be_the_memory_of_integer_logits(name, dtype):
-    """Their gradient is of float64: out cannot be logits."""
+def test_out_may_not_be_the_memory_of_integers(name, dtype):
+    """Their gradient is of float64: out cannot be the array itself."""
     out = np.zeros(SHAPE)
-    logits = out.view(dtype).reshape(-1)[:6].reshape(SHAPE)
-    with pytest.raises(ValueError, match=r"\bout\b.*\blogits\b"):
-        call(name, logits=logits, out=out)
+    first = out.view(dtype).reshape(-1)[:6].reshape(SHAPE)
+    with pytest.raises(ValueError, match=rf"\bout\b.*\b{point(name)}\b"):
+        at(name, first, out=out)
     assert (out == 0).all()
 
 
@@ -233,12 +257,12 @@ def test_out_may_be_a_subclass_as_the_inputs_may(name, kind, tmp_path):
         out = np.memmap(tmp_path / "out", float, "w+", shape=SHAPE)
     else:
         out = fresh().view(kind)
-    logits = CALLS[name]["logits"].view(kind if kind is Loud else np.ndarray)
-    loss, gradient = call(name, logits=logits, out=out)
+    first = CALLS[name][point(name)].view(kind if kind is Loud else np.ndarray)
+    loss, gradient = call(name, **{point(name): first}, out=out)
     assert gradient is out
     assert_same((loss, np.asarray(out)), call(name))
     if kind is Loud:
-        assert call(name, logits=logits.copy(), out=logits)[1] is logits
+        assert call(name, **{point(name): first.copy()}, out=first)[1] is first
 
 
 def maps(path, offset=0, modes=("r", "r+")):
@@ -255,31 +279,30 @@ def maps(path, offset=0, modes=("r", "r+")):
 @pytest.mark.parametrize("part", [np.asarray, lambda array: array[:], lambda array: array[::-1]])
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, mode, tmp_path):
-    logits, out = maps(tmp_path / "both", offset, modes=(mode, "r+"))
-    with pytest.raises(ValueError, match=r"out: .*file of logits.*map the file once"):
-        call(name, logits=logits, target=np.full(SHAPE, 0.5), out=part(out))
-    assert (out == 7).all()
+    first, out = maps(tmp_path / "both", offset, modes=(mode, "r+"))
+    with pytest.raises(ValueError, match=rf"out: .*file of {point(name)}.*map the file once"):
+        at(name, first, out=part(out))
+    assert (out == 0.5).all()
 
 
 @every
 @pytest.mark.parametrize("case", ["after", "before", "row", "other", "copy"])
 def test_out_may_map_another_part_of_a_file_another_file_or_a_copy(name, case, tmp_path):
-    logits, out = maps(tmp_path / "both", offset=0 if case == "copy" else 48)
+    first, out = maps(tmp_path / "both", offset=0 if case == "copy" else 48)
     if case == "before":
-        logits, out = maps(tmp_path / "both", offset=48, modes=("r+", "r"))[::-1]
+        first, out = maps(tmp_path / "both", offset=48, modes=("r+", "r"))[::-1]
     elif case == "row":
-        logits, out = (array[i : i + 1] for i, array in enumerate(maps(tmp_path / "both")))
+        first, out = (array[i : i + 1] for i, array in enumerate(maps(tmp_path / "both")))
     elif case == "other":
         out = maps(tmp_path / "other")[1]
     elif case == "copy":
         out = maps(tmp_path / "both", modes=("r", "c"))[1]
-    target = np.full(logits.shape, 0.25)
-    assert call(name, logits=logits, target=target, out=out)[1] is out
-    assert not (out == 7).any()
-    assert (logits == 7).all()
+    assert at(name, first, out=out)[1] is out
+    assert not (out == 0.5).any()
+    assert (first == 0.5).all()
 
 
 @every
 def test_out_may_be_a_map_of_nothing(name, tmp_path):
-    logits, out = (one[:0] for one in maps(tmp_path / "both"))
-    assert call(name, logits=logits, target=np.ones((0, 3)), out=out)[1] is out
+    first, out = (one[:0] for one in maps(tmp_path / "both"))
+    assert at(name, first, out=out)[1] is out

@@ -91,6 +91,16 @@ def test_integer_and_boolean_targets_are_numbers(name, dtype):
     assert_same(call(name, target=target.astype(dtype)), call(name, target=target))
 
 
+@pairs
+def test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value(name):
+    for array, domain in FUNCTIONS[name][0].arrays.items():
+        for wrong in domain.outside:
+            numbers = np.ones((2, 3))
+            numbers[1, 0] = numbers[1, 2] = wrong
+            with pytest.raises(ValueError, match=rf"^{array}: 2 .*\(1, 0\): {wrong}"):
+                invoke(name, {**ones(name, (2, 3)), array: numbers})
+
+
 @every_loss
 def test_the_mean_of_seventy_thousand_entries_of_float16_is_that_of_one(row):
     many, one = (ones(row.name, shape, np.float16) for shape in (70_000, 1))
