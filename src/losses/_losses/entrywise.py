@@ -240,11 +240,11 @@ def _checked(
     """Return the problem once every argument is right."""
     reduction_name(reduction)
     names, checked = loss.arrays, list[Any]()
+    place = names.index("target")
     for name, array in zip(names, arrays, strict=True):
-        if array is not None:
+        if array is not None or len(checked) <= place:
             array = (floating if len(checked) < loss.produced else real)(**{name: array})
         checked.append(array)
-    place = names.index("target")
     target, shape = checked[place], checked[0].shape
     for array in checked[1 : place + 1]:
         if array.shape != shape:
