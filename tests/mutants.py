@@ -302,7 +302,7 @@ MUTANTS = [
     ),
     Mutant(
         "float16 entries are computed with as they come",
-        "pieces",
+        "block_entries",
         "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
         "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
         "rooms/test_arguments.py::test_float16_is_computed_in_float32_and_rounded_once",

@@ -11,7 +11,7 @@ from .._activations.sigmoid import exp_minus_abs, log1p_small
 from .._core.blocks import Block
 from .._core.checks import fits, floating, real, same_shape, vector_for
 from .._core.dtypes import Array, Floating, computation_dtype_with, result_dtype
-from .._core.entries import elementwise, over_entries, pieces, times
+from .._core.entries import block_entries, elementwise, over_entries, times
 from .._core.out import gradient_array
 from .._core.public import public
 from .._losses.domains import unit_interval
@@ -284,7 +284,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     losses = losses_for(reduction, logits.shape, result_dtype(logits))
 
     def kernel(block: Block) -> Any:
-        x, t, w, positive, grad = pieces([logits, target, *weights, grads], block, dtype)
+        x, t, w, positive, grad = block_entries([logits, target, *weights, grads], block, dtype)
         small = exp_minus_abs(x)
         loss, slope = _loss(x, t, w, positive, small), _slope(x, t, w, positive, grad, small)
         grad_logits[block.at] = slope.reshape(grad_logits[block.at].shape)

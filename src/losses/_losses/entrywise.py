@@ -9,7 +9,7 @@ import numpy as np
 
 from .._core.blocks import Block
 from .._core.dtypes import Array, Floating, result_dtype
-from .._core.entries import over_entries, pieces
+from .._core.entries import block_entries, over_entries
 from .reduction import keep, losses_for, reduce
 
 
@@ -26,7 +26,7 @@ def pointwise_loss(
     losses = losses_for(reduction, x.shape, result_dtype(x))
 
     def kernel(block: Block) -> Any:
-        return keep(losses, block, formula(*pieces(arrays, block, dtype)))
+        return keep(losses, block, formula(*block_entries(arrays, block, dtype)))
 
     sums = over_entries(lambda: kernel, x.shape, dtype)
     return reduce(losses, sums, reduction, divisor, result_dtype(x))
