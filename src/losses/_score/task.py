@@ -33,7 +33,7 @@ class Options(NamedTuple):
         return checked(logits, target, *self)
 
 
-# In what a message of cross_entropy says to pass.
+# An option in the advice of a message of cross_entropy.
 OPTION = re.compile(rf"\b({'|'.join(Options._fields)})=")
 
 
@@ -86,18 +86,18 @@ class Found(NamedTuple):
     first: tuple[int, ...] = ()
 
     def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
-        """Return those found so far and in a part of the array, given which are wrong there."""
+        """Return these and the wrong entries of a part, given as a mask, and where the part lies."""
         if not wrong.any():
             return self
         local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
-        # Where the classes come before the samples a later piece may have the earlier position.
+        # If the classes come before the samples, a later piece may have an earlier position.
         first = min(self.first, first) if self.number else first
         return Found(self.number + int(np.count_nonzero(wrong)), first)
 
 
 def prepare(options: Options, logits: Stored, target: Stored, weight: Stored | None = None) -> Task:
-    """Return the task once every argument is right; of the logits nothing is read."""
+    """Return the task, after the checks of every argument, which read no logits."""
     try:
         like = None if weight is None else weight.like
         task = _fitting(logits, target, options._replace(weight=like))
@@ -114,16 +114,16 @@ def prepare(options: Options, logits: Stored, target: Stored, weight: Stored | N
 
 
 def _flag(option: str) -> str:
-    """Return an option of cross_entropy as the command has it."""
+    """Return the name of an option in the command, given its name in cross_entropy."""
     return f"--{option.replace('_', '-')}"
 
 
 def _fitting(logits: Stored, target: Stored, options: Options) -> Task:
     """Return the task if shapes, dtypes and options are right."""
     scores, given = real(logits=logits.like), real(target=target.like)
-    # For the shapes alone: integers would be made floats, all at once.
+    # The shapes alone: of integers a check would make floats, all at once.
     like = stand_in(scores.shape, floating(logits=np.empty(0, scores.dtype)).dtype)
-    # Of no classes no label is right; then there is little to read.
+    # Without classes no label is right, and the error needs the labels themselves.
     problem = options.problem(like, given if scores.size else target.read())
     labelled, samples = problem.labels is not None, problem.plan.samples
     axis = class_axis(options.axis, scores, "logits")
@@ -142,7 +142,7 @@ def _weights(weight: Stored) -> Array:
 
 
 def _check_labels(task: Task) -> None:
-    """Raise IndexError, about the whole of the file, where labels are out of range."""
+    """Raise an IndexError that counts all the labels of the file that are out of range."""
     classes, ignore = task.logits.like.shape[task.axis], task.options.ignore_index
     count, first, label = 0, 0, np.empty((), task.target.like.dtype)
     for piece in task.pieces():
@@ -151,6 +151,6 @@ def _check_labels(task: Task) -> None:
         if found.number and not count:
             first, label = piece.start + found.first, part.reshape(-1)[found.first]
         count += found.number
-    # Of all the labels a message shows the first of those only.
+    # The message shows the first of these labels only.
     target = np.broadcast_to(label, task.target.like.shape)
     all_inside(Outside(count, first), target, classes, ignore)
