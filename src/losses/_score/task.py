@@ -86,7 +86,7 @@ class Found(NamedTuple):
     first: tuple[int, ...] = ()
 
     def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
-        """Return these and the wrong entries of a part, given as a mask, and where the part lies."""
+        """Return these and the wrong entries of a part: a mask, and where the part lies."""
         if not wrong.any():
             return self
         local = np.unravel_index(np.argmax(wrong), wrong.shape)
