@@ -304,7 +304,7 @@ MUTANTS = [
     ),
     Mutant(
         "float16 entries are computed with as they come",
-        "pieces",
+        "block_entries",
         "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
         "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
         "laws/test_arrays.py::test_float16_is_float32_rounded_once",

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from ._demo import softmax_regression as demo
 
 DESCRIPTION = """\
-Train a softmax regression on Fisher's iris with the functions of losses and NumPy, and check
-what it computes with: that cross_entropy equals nll_loss of log_softmax, and that its gradient
-agrees with finite differences. The exit status is 0 if every check passes, and 1 if not."""
+Train a softmax regression on Fisher's iris with NumPy and the functions of losses, and check two
+of these: that cross_entropy equals nll_loss of log_softmax, and that its gradient agrees with
+finite differences. The exit status is 0 if every check passes, and 1 if not."""
 
 SCORE = """\
 python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file, which
@@ -23,8 +23,8 @@ may be larger than the memory; python -m losses score --help says more."""
 INTRODUCTION = """\
 Softmax regression on Fisher's iris: from four measurements of a flower, which of
 three species is it? A fixed seed draws {held_out} of the 150 flowers to be held out; the
-model never learns from them. The others train it, in batches of {batch}, of which
-cross_entropy_value_and_grad gives the loss and the gradient.
+model never learns from them. The others train it, in batches of {batch};
+cross_entropy_value_and_grad gives the loss and the gradient of each batch.
 
 epoch    loss    the mean over the batches; a guess among three costs log 3 = 1.0986"""
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration, or the command that is named first; return the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["score"]:
-        from ._score import command  # of which the demonstration needs nothing
+        from ._score import command  # imported here: the demonstration does without
 
         return command.main(given[1:])
     parser = argparse.ArgumentParser(

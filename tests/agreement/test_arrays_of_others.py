@@ -76,5 +76,5 @@ def test_jax():
     assert_same(losses.cross_entropy(logits, jax.numpy.asarray(TARGET)), expected)
     with pytest.raises(TypeError, match="out: expected a NumPy array, got ArrayImpl"):
         losses.cross_entropy_value_and_grad(LOGITS, TARGET, out=logits)
-    with pytest.raises(TypeError, match="logits: expected what NumPy makes an array of, got"):
+    with pytest.raises(TypeError, match="logits: expected what NumPy can make an array of, got"):
         jax.jit(lambda x: losses.cross_entropy(x, TARGET))(logits)

@@ -345,7 +345,7 @@ READING = [TypeError("can't convert cuda:0\nand more."), RuntimeError("requires 
 @pytest.mark.parametrize("error", READING, ids=repr)
 def test_an_array_that_numpy_cannot_read_is_an_error_that_names_it(name, argument, error):
     said = str(error).partition("\n")[0].rstrip(".")
-    expected = f"{argument}: expected what NumPy makes an array of, got {{}}: {said}"
+    expected = f"{argument}: expected what NumPy can make an array of, got {{}}: {said}"
     for kind, remedy in [(Device, ""), (Tensor, f"; pass {argument}.detach().cpu().numpy()")]:
         with pytest.raises(TypeError) as raised:
             call(name, **{argument: kind(error)})
@@ -360,7 +360,7 @@ def test_what_is_no_array_at_all_is_named_by_its_type(name, argument):
     for value, remedy in [({}, ""), (Sparse(), f"; pass {argument}.toarray()")]:
         with pytest.raises(TypeError) as error:
             call(name, **{argument: value})
-        what = f"got {type(value).__name__}, of which NumPy makes no array{remedy}"
+        what = f"got {type(value).__name__}, which NumPy cannot make an array of{remedy}"
         assert str(error.value) == f"{argument}: expected real numbers, {what}"
 
 
@@ -368,8 +368,8 @@ def test_what_is_no_array_at_all_is_named_by_its_type(name, argument):
 @pytest.mark.parametrize(
     ("value", "remedy"),
     [
-        (np.array([1.5, None]), "pass {}.to_numpy(float), of an array {}.astype(float)"),
-        (np.empty(0, object), "pass {}.to_numpy(float), of an array {}.astype(float)"),
+        (np.array([1.5, None]), "pass {}.to_numpy(float), or {}.astype(float) of an array"),
+        (np.empty(0, object), "pass {}.to_numpy(float), or {}.astype(float) of an array"),
         (
             np.array(["2020-01-01"], "M8[s]"),
             "divide a time by its unit, as by np.timedelta64(1, 's')",

@@ -1,1 +1,1 @@
-"""Activations: arrays to arrays."""
+"""Activations: functions of one array, and the exponentials that cross entropy shares."""

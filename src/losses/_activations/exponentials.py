@@ -1,13 +1,12 @@
 """The exponentials of logits and their sums: what softmax and cross entropy are made of.
 
-exp needs no shift where the sum S of a sample's exponentials is moderate, low <= S <= high (see
-Range). There no exponential that counts has lost digits, and the log-probability of a class is
-x - log S without the rounding of x - max(x). Any other sample is shifted, or scaled by a power of
-two:
+A sample needs no shift if the sum S of its exponentials is moderate, low <= S <= high (see Range).
+Then no exponential that counts has lost digits, and the log-probability of a class is x - log S,
+without the rounding of x - max(x). Any other sample is shifted by s, or scaled by a power of two:
 
     S = sum(exp(x - s)) 2**-k,    log sum(exp(x)) = s + k log 2 + log S.
 
-The choice depends on the sample alone, so its bits do not depend on the batch.
+The choice depends on the sample alone, so the bits of a sample do not depend on the batch.
 """
 
 from __future__ import annotations
@@ -19,28 +18,29 @@ import numpy as np
 from .._core.dtypes import Array
 from .._core.panel import Panel
 
-LARGE = 4096  # entries of a panel: for fewer it costs more to look ahead
-SEEN = 64  # classes of its first sample that tell whether exp is slow
-# Above, p is more than 1/2 by more than any rounding: that is true of one class at most.
+LARGE = 4096  # in a panel of at most so many entries looking ahead costs more than it saves
+SEEN = 64  # so many logits of a panel's first sample show whether exp is slow
+# Above this log-probability p exceeds 1/2 by more than any rounding: at most one class is there.
 HALF = {char: np.array(-0.69, char) for char in "fdg"}
-# log 2 in two parts: the first has so few digits that its product with any exponent is exact.
+# log 2 in two parts. The first has so few digits that its product with any exponent is exact. The
+# rest is a string, because float64 would cut its digits.
 LN2 = 0.69314718036912381649017333984375
-LN2_REST = "1.90821492927058781614426568075500134360255e-10"  # text: a float64 would cut it
+LN2_REST = "1.90821492927058781614426568075500134360255e-10"
 
 
 class Range(NamedTuple):
-    """The moderate sums of a dtype, and what a larger one is scaled by.
+    """The moderate sums of a dtype, and the power of two that scales a larger sum.
 
-    The lowest are near 1, so that e has its digits where e / S has. The highest leave room: 1 / S
-    is a normal number, and so is g / S unless g is tiny.
+    `low` is near 1, so that an exponential e has all its digits where e / S has. `high` leaves
+    room: 1 / S is a normal number, and so is g / S unless g is tiny.
     """
 
     low: Any
     high: Any
     power: int  # 2**-power makes a sum of finite exponentials moderate
-    largest: float  # exp of it is finite
+    largest: float  # a logit whose exponential is finite
     smallest: Any  # the smallest normal number
-    tiny: float  # from here up a quotient by a moderate sum is a normal number
+    tiny: float  # from here up g / S is a normal number for each moderate S
 
 
 def _range(dtype: np.dtype[Any]) -> Range:
@@ -61,7 +61,7 @@ RANGES = {char: _range(np.dtype(char)) for char in "fdg"}
 
 
 class Sums(NamedTuple):
-    """The sums S of exponentials, one for each sample; s and k are None where all are 0."""
+    """The sums S, shifts s and powers k of samples; s or k is None if it is 0 for all of them."""
 
     total: Array
     shift: Array | None
@@ -87,18 +87,18 @@ def exponentials(x: Panel, e: Panel, spare: Panel) -> Sums:
 
 
 def _is_slow(some: Array, limits: Range) -> bool:
-    """Return whether some logits are below the normal numbers, and not 0.
+    """Return whether any of these logits is subnormal.
 
-    Of such a logit exp is 1, as of 0, but takes many times as long.
+    exp is 1 there, as at 0, but takes many times as long.
     """
     size = np.abs(some)
     return bool(np.count_nonzero((size > 0) & (size < limits.smallest)))
 
 
 def _shift_ahead(x: Panel, first: Array, limits: Range) -> Array | None:
-    """Return the shifts if the first sample has one, for then the others may well have one too.
+    """Return the shift of each sample if the first one needs a shift, as others then may well do.
 
-    Only where the maximum leaves no doubt about the sum: other samples wait for theirs.
+    It is 0 where the maximum leaves open whether the sum is moderate: the sum itself decides there.
     """
     classes = x.classes
     low = float(np.log(limits.low / classes)) - 1
@@ -112,12 +112,12 @@ def _shift_ahead(x: Panel, first: Array, limits: Range) -> Array | None:
 
 
 def _again(x: Panel, e: Panel, total: Array, shift: Array | None, limits: Range) -> Sums:
-    """Work once more on the samples whose sums are not moderate."""
+    """Shift or scale the samples whose sums are not moderate, and sum them once more."""
     wrong = np.flatnonzero(~((total >= limits.low) & (total <= limits.high)))
     some = x.some(wrong)
     maxima = some.maxima()
-    # A large maximum with a finite exponential is scaled by a power of two, which is exact. To
-    # any other a whole number is the shift: x - s is exact if m < 0.
+    # A sample whose maximum m is large, but has a finite exponential, is scaled by a power of two,
+    # which is exact. Any other is shifted by a whole number: x - s is exact if m < 0.
     scaled = (maxima >= 0) & (maxima <= limits.largest)
     shifts, powers = np.where(scaled, 0, np.rint(maxima)), np.where(scaled, limits.power, 0)
     some.subtract(shifts)
@@ -135,9 +135,9 @@ def _again(x: Panel, e: Panel, total: Array, shift: Array | None, limits: Range)
 
 
 def logs(sums: Sums) -> tuple[Array, Array]:
-    """Return k log 2 + log S, rounded, and the rest of it.
+    """Return k log 2 + log S in two parts: `high`, rounded, and `low`, the rest.
 
-    x - high is exact where it would cancel, so (x - s - high) - low keeps its digits.
+    x - s - high is exact where the two are close, so (x - s - high) - low keeps its digits.
     """
     total, _, power = sums
     if total.dtype.char == "f":
@@ -173,7 +173,7 @@ def log_probabilities(x: Panel, e: Panel, out: Panel) -> None:
 
 
 def subtract_log(x: Panel, sums: Sums, high: Array, out: Panel) -> None:
-    """Write x - s - high."""
+    """Write x - s - high to out."""
     values = x.values
     if sums.shift is not None:
         values = np.subtract(values, x.spread(sums.shift), out=out.values)
@@ -181,33 +181,30 @@ def subtract_log(x: Panel, sums: Sums, high: Array, out: Panel) -> None:
 
 
 def above_half(log_probs: Panel) -> tuple[Array, Array]:
-    """Return the samples of which a class has more than half, and this class of each."""
+    """Return the samples with a class of more than half the probability, and that class of each."""
     found = log_probs.values > HALF[log_probs.values.dtype.char]
     if found.size <= LARGE:
         first, second = found.nonzero()
-    else:  # which takes much longer than this
+    else:  # much faster than nonzero in two dimensions
         first, second = np.divmod(found.reshape(-1).nonzero()[0], found.shape[1])
     return (first, second) if log_probs.rows else (second, first)
 
 
 class Majority(NamedTuple):
-    """The samples of which one class has more than half, and this class.
+    """The samples with a class of more than half the probability, and that class of each.
 
-    With the sum R of the others' exponentials its log-probability is -log1p(R / e), and 1 - p is
+    With the sum R of the other exponentials its log-probability is -log1p(R / e), and 1 - p is
     R / S: no subtraction, so both keep their digits when p rounds to 1.
     """
 
     samples: Array
-    places: Array  # of these classes in the memory of the exponentials
+    places: Array  # the places of these classes in the memory of the exponentials
     others: Array  # R
     log_probs: Array
 
 
 def majority(e: Panel, samples: Array, places: Array) -> Majority:
-    """Return what is known of some samples of which a class has more than half.
-
-    In the panel its exponential is 0 then.
-    """
+    """Return the Majority of some samples, given the places of the classes, and set these to 0."""
     if not samples.size:
         none = np.empty(0, e.values.dtype)
         return Majority(samples, places, none, none)
@@ -221,8 +218,8 @@ def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     scale = grads / total
     again = None
     if grads.ndim or not limits.tiny <= abs(float(grads)) <= limits.high:
-        # g / S loses its digits if g is tiny, and overflows if g is huge and S < 1: 1 / S and g,
-        # one after the other, do neither.
+        # g / S loses its digits if g is tiny, and overflows if g is huge and S < 1. To multiply by
+        # 1 / S and then by g does neither.
         size = np.abs(scale)
         if not (np.minimum.reduce(size) >= limits.smallest and np.maximum.reduce(size) < np.inf):
             wrong = (size < limits.smallest) & (grads != 0) | np.isinf(size) & np.isfinite(grads)

@@ -46,12 +46,13 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
     Notes
     -----
-    :math:`x_c - \log S` with the sum :math:`S` of the exponentials, and its logarithm in two
-    parts, so that x less the first is exact where the two are close. A class with more than half
-    of S has :math:`-\log(1 + R / e^{x_c})`, with the sum :math:`R` of the others' exponentials:
-    nothing cancels, and it keeps its relative accuracy however near to 0 it is. The error is at
-    most about 8 ulp, however far apart the logits are, and that of the sum, see `softmax`, which
-    says of which logits above 88 (709 in float64) it is more.
+    The result is :math:`x_c - \log S`, with the sum :math:`S` of the exponentials. The logarithm
+    has two parts, and :math:`x_c` minus the first is exact where the two are close. A class with
+    more than half of S has :math:`-\log(1 + R / e^{x_c})`, with the sum :math:`R` of the other
+    exponentials: nothing cancels, and the result keeps its relative accuracy however near to 0 it
+    is. The error is at most about 8 ulp, however far apart the logits are, plus the error of the
+    sum. `softmax` says how large that is, and where the error is larger because a logit is above
+    88 (709 in float64).
 
     References
     ----------
@@ -101,10 +102,10 @@ def log_softmax_backward(grad_output: ArrayLike, log_probs: ArrayLike, /, axis: 
 
     Notes
     -----
-    For a class :math:`m` with more than half the same is computed as
+    For a class :math:`m` with more than half the probability the formula is computed as
     :math:`-g_m \operatorname{expm1}(\log p_m) - p_m \sum_{k \ne m} g_k`, in which
-    :math:`1 - p_m` keeps its relative accuracy. Of a rounded log-probability p is not known better
-    than to about :math:`|\log p|` ulp: the gradients of `cross_entropy` are made of the logits.
+    :math:`1 - p_m` keeps its relative accuracy. A rounded log-probability gives p to about
+    :math:`|\log p|` ulp only: the gradients of `cross_entropy` are computed from the logits.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def _log_softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> 
     total = out.add()
     samples, classes = above_half(log_probs)
     if samples.size:
-        # One class of each sample, whatever numbers these are.
+        # At most one class of each sample, even if these numbers are no log-probabilities.
         samples, chosen = np.unique(samples, return_index=True)
         classes = classes[chosen]
         places = out.places(samples, classes)

@@ -53,13 +53,13 @@ def logsumexp(
 
     Notes
     -----
-    The sum is shifted, by a whole number, or scaled, by a power of two, only where it leaves the
-    middle of the numbers. Near 0 a result has lost the digits of the sum: if one entry m has more
-    than half of it, it is :math:`m + \log(1 + R / e^m)`, with the sum R of the others'
-    exponentials, so that (0, -80) gives 1.8e-35. The result is within about 8 ulp of the larger of
-    :math:`|m|` and :math:`\log(1 + q)`, where m is the largest entry and q the sum of
-    :math:`e^{x_c - m}` over the others, besides the error of the sum; see `softmax`, which says
-    of which entries above 88 (709 in float64) it is more.
+    The exponentials are shifted by a whole number, or scaled by a power of two, only if their sum
+    is not moderate, see `softmax`. Near 0 the logarithm of the sum has few digits left: if one
+    entry m has more than half of the sum, the result is :math:`m + \log(1 + R / e^m)`, with the
+    sum R of the other exponentials, so that (0, -80) gives 1.8e-35. The error is at most about
+    8 ulp of the larger of :math:`|m|` and :math:`\log(1 + q)`, where m is the largest entry and q
+    the sum of :math:`e^{x_c - m}` over the others, plus the error of the sum. `softmax` says how
+    large that is, and where the error is larger because an entry is above 88 (709 in float64).
 
     References
     ----------
@@ -82,7 +82,7 @@ def logsumexp(
     result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))
     if merged.size:
         found = plan.run(compute, [merged], None, worker_count(None))
-        with np.errstate(all="ignore"):  # float16 is inf from 65520 on, and 0 below 3e-8
+        with np.errstate(all="ignore"):  # a float16 is inf from 65520 on, and 0 below 3e-8
             result.reshape(-1)[:] = np.concatenate([sums for (sums,) in found])
     return scalar_or_array(result)
 
@@ -93,9 +93,9 @@ def _log_sums(x: Panel, e: Panel, spare: Panel) -> Array:
     high, low = logs(sums)
     found = high + low
     if sums.shift is not None:
-        # At an infinite maximum, +inf or nothing but -inf, the sum is the maximum.
+        # Where the maximum is infinite, +inf or that of nothing but -inf, it is the result.
         found = np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)
-    # Near 0 the sum has lost the digits of the logarithm, unless a class has more than half of it.
+    # Near 0, log S has lost digits. The sum of the others has them if one class has more than half.
     near = np.flatnonzero((found > -0.7) & (found < 0.7))
     if near.size:
         some = e.some(near)
@@ -134,9 +134,9 @@ def logsumexp_backward(
     Returns
     -------
     ndarray, the shape and dtype of `x`
-        Where one entry is +inf it has all of the gradient and the others 0, the limits as the
-        entry grows; of several each has nan, for their shares depend on how they grow. All nan
-        over entries that hold nan, or only -inf, as softmax is there.
+        If one entry is +inf, it has all of the gradient and the others have 0: the limits as the
+        entry grows. If several are, each of them has nan, since their shares depend on how they
+        grow. All nan where the entries hold nan, or only -inf, as in softmax.
 
     Raises
     ------
@@ -149,8 +149,8 @@ def logsumexp_backward(
 
     Notes
     -----
-    The relative error is that of `softmax` and half an ulp; where softmax is below the normal
-    numbers, what is left of its digits.
+    The relative error is that of `softmax` plus half an ulp. Where softmax is below the normal
+    numbers, the gradient has the digits that are left there.
 
     Examples
     --------
@@ -174,12 +174,12 @@ def logsumexp_backward(
 
 
 def _take_limits(e: Panel, sums: Sums) -> None:
-    """Make exponentials and their sums their limits in samples that hold +inf."""
+    """In samples that hold +inf, set the exponentials and their sums to their limits."""
     if sums.shift is None:
         return
     endless = np.isposinf(sums.shift)
     if endless.any():
-        # There exp(x - s) is 0 but where x is +inf, and there nan.
+        # exp(x - s) is nan where x is +inf, and 0 for the other classes.
         infinite = np.isnan(e.values) & e.across(endless)
         alone = np.count_nonzero(infinite, axis=int(e.rows)) == 1
         e.values[infinite & e.across(alone)] = 1
@@ -189,7 +189,7 @@ def _take_limits(e: Panel, sums: Sums) -> None:
 def _merge(
     x: Array, axis: int | tuple[int, ...] | None
 ) -> tuple[Array, tuple[int, ...], list[int]]:
-    """Return x with the summed axes as one, those axes, and the order that joins them."""
+    """Return x with the summed axes merged, these axes, and the order that puts them in a row."""
     if axis is None:
         axis = tuple(range(x.ndim))
     found = [axis_index(one, x.ndim) for one in (axis if isinstance(axis, tuple) else (axis,))]
@@ -205,17 +205,17 @@ def _merge(
 
 
 def _place(axes: tuple[int, ...]) -> int:
-    """Return where the summed axes lie once they follow one another."""
+    """Return the position of the merged axis."""
     return axes[0] if axes else 0
 
 
 def _as_one(x: Array, axes: tuple[int, ...]) -> Array:
-    """Return x, in which the summed axes follow one another, with these as one."""
+    """Merge the summed axes of x, which follow one another, into one axis."""
     low, high = _place(axes), _place(axes) + len(axes)
     return x.reshape(*x.shape[:low], prod(x.shape[low:high]), *x.shape[high:])
 
 
 def _summed(x: Array, axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:
-    """Return the shape of what logsumexp returns."""
+    """Return the shape of the result of logsumexp."""
     sizes = enumerate(x.shape)
     return tuple(1 if i in axes else size for i, size in sizes if keepdims or i not in axes)

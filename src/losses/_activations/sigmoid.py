@@ -12,21 +12,22 @@ from .._core.public import public
 
 
 def exp_minus_abs(x: Array) -> Array:
-    """Return exp(-|x|), of which softplus and the sigmoid of both x and -x are made."""
+    """Return exp(-|x|), from which softplus and the sigmoids of x and -x are computed."""
     size, smallest = np.abs(x), np.finfo(x.dtype).smallest_normal
     if size.min() < smallest:
-        # The same 1, but exp takes thirty times as long below the normal numbers.
+        # exp is 1 at subnormal numbers too, but takes thirty times as long.
         np.maximum(size, smallest, out=size)
     np.negative(size, out=size)
     return np.exp(size, out=size)
 
 
 def log1p_small(small: Array) -> Array:
-    """Return log1p of numbers in [0, 1], which is the number itself where that is tiny."""
+    """Return log1p of numbers in [0, 1], fast at subnormal numbers too."""
     info = np.finfo(small.dtype)
     tail: Array
     if small.min() < info.smallest_normal:
-        # As above; log1p(e) <= e, and up to eps**2 it is e but for less than a rounding.
+        # log1p is slow there too. log1p(e) <= e, and up to eps**2 it is e but for less than a
+        # rounding.
         tail = np.minimum(np.log1p(np.maximum(small, info.eps**2)), small)
     else:
         tail = np.log1p(small)
@@ -67,8 +68,8 @@ def sigmoid(x: ArrayLike, /) -> Floating:
 
     Notes
     -----
-    With :math:`a = e^{\min(x, 0)}` and :math:`b = e^{\min(-x, 0)}`, one of which is 1, it is
-    :math:`a / (a + b)`: nothing overflows or cancels, and the error is at most 5 ulp anywhere.
+    With :math:`a = e^{\min(x, 0)}` and :math:`b = e^{\min(-x, 0)}`, one of which is 1, the
+    result is :math:`a / (a + b)`: nothing overflows or cancels, and the error is at most 5 ulp.
 
     Examples
     --------
@@ -107,9 +108,9 @@ def sigmoid_backward(grad_output: ArrayLike, probs: ArrayLike, /) -> Floating:
 
     Notes
     -----
-    Within 2 ulp of the formula at the given `probs`. A sigmoid that was rounded to 1 has lost
-    its distance from 1, so above x = 16 (float32) or 36 (float64) the gradient is 0;
-    `log_sigmoid_backward` and the losses on logits keep it.
+    The error is at most 2 ulp of the formula at the given `probs`. A sigmoid that was rounded to 1
+    has lost its distance from 1, so above x = 16 (float32) or 36 (float64) the gradient is 0.
+    `log_sigmoid_backward` and the losses on logits keep the gradient there.
 
     Examples
     --------
@@ -148,7 +149,7 @@ def log_sigmoid(x: ArrayLike, /) -> Floating:
 
     Notes
     -----
-    :math:`\min(x, 0) - \log(1 + e^{-|x|})`, two terms of one sign: at most 5 ulp everywhere.
+    :math:`\min(x, 0) - \log(1 + e^{-|x|})`, two terms of one sign: the error is at most 5 ulp.
 
     Examples
     --------
@@ -187,7 +188,7 @@ def log_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike, /) -> Floating:
 
     Notes
     -----
-    :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`: at most 6 ulp everywhere.
+    :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`: the error is at most 6 ulp.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from .exponentials import exponentials
 
 @public
 def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
-    r"""Softmax along an axis: positive numbers in the proportions of exp(x) that sum to one.
+    r"""Softmax along an axis: positive numbers in proportion to exp(x) that sum to one.
 
     .. math:: \operatorname{softmax}(x)_c = \frac{e^{x_c}}{\sum_k e^{x_k}}
 
@@ -46,14 +46,14 @@ def softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
     Notes
     -----
-    Exponentials are shifted only if their sum leaves the middle of the numbers, 1/4 to
-    :math:`2^{100}` in float32 and :math:`2^{800}` in float64, and then by a whole number or a power
-    of two. Unless the largest logit :math:`m` is above 88 in float32, or 709 in float64, that is
-    exact: the relative error is at most about 8 ulp, however far apart the logits are, and that of
-    the sum, up to half an ulp for each addition of a chain, of which the longest has 128. Above,
-    logits below :math:`m / 2` are rounded as they are shifted, and their error is up to
-    :math:`m - x` ulp more. A probability near or below the smallest normal number errs by a few
-    of the smallest numbers instead.
+    The exponentials of a sample are shifted by a whole number, or scaled by a power of two, only if
+    their sum is not moderate: from 1/4 to :math:`2^{100}` in float32, or to :math:`2^{800}` in
+    float64. Unless the largest logit :math:`m` is above 88 in float32, or 709 in float64, this is
+    exact, and the relative error is at most about 8 ulp, however far apart the logits are, plus the
+    error of the sum: up to half an ulp for each addition of a chain, and the longest chain has 128.
+    With a larger :math:`m`, logits below :math:`m / 2` are rounded when they are shifted,
+    and their error is up to :math:`m - x` ulp more. A probability near or below the smallest normal
+    number has an error of a few of the smallest numbers instead.
 
     Examples
     --------
@@ -98,9 +98,9 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
 
     Notes
     -----
-    Since probabilities sum to one, a shift of `grad_output` changes nothing; it is shifted to 0
-    at a class that holds more than half. There the gradient is then a sum over the others, and
-    keeps its relative accuracy when that class's probability rounds to 1.
+    Probabilities sum to one, so a shift of `grad_output` changes nothing. It is shifted to 0 at a
+    class with more than half the probability: the gradient of that class is then a sum over the
+    others, and keeps its relative accuracy when the probability rounds to 1.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def softmax_backward(grad_output: ArrayLike, probs: ArrayLike, /, axis: int = -1
 def _softmax_backward(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
     probs, grad_output = (panel.values for panel in panels)
     grad, work = out.values, spare.values
-    # Only a class that holds more than half matters: there rint(p) is 1, elsewhere 0.
+    # rint(p) is 1 for a class with more than half the probability, and 0 for the others.
     np.multiply(np.rint(probs, out=work), grad_output, out=work)
     np.subtract(grad_output, out.across(spare.add()), out=grad)
     np.multiply(grad, probs, out=work)

@@ -1,4 +1,7 @@
-"""Every argument check. Each message names the argument, what came and what was expected."""
+"""Checks of arguments. Each message names the argument, what came and what was expected.
+
+The check of `out` is in `out.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from .dtypes import Array, is_floating
 
-ADDRESSABLE = 1 << 47  # bytes that a process has addresses for: more are a broadcast array
+ADDRESSABLE = 1 << 47  # bytes that a process can address: a larger array is a broadcast one
 
 
 def real(**argument: ArrayLike) -> Array:
@@ -23,14 +26,14 @@ def real(**argument: ArrayLike) -> Array:
         raise TypeError(f"{name}: expected real numbers, got {_no_numbers(name, array)}")
     if array.nbytes > ADDRESSABLE:
         raise ValueError(
-            f"{name}: expected an array that a memory may hold, got a broadcast one of shape "
-            f"{array.shape}, {array.nbytes} bytes, each of which would be worked on"
+            f"{name}: expected an array that memory can hold, got a broadcast array of shape "
+            f"{array.shape}, whose {array.nbytes} bytes would all be computed with"
         )
     return array
 
 
 def _as_array(name: str, value: ArrayLike) -> Array:
-    """Return an array of what is none yet, or is one of another kind."""
+    """Return a value that is no plain NumPy array yet as one."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name}: expected a plain array, got a masked array, whose mask would be lost; "
@@ -40,22 +43,22 @@ def _as_array(name: str, value: ArrayLike) -> Array:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name}: expected an array of real numbers, but {error}") from None
-    except (TypeError, RuntimeError) as error:  # of a device, or of what records gradients
+    except (TypeError, RuntimeError) as error:  # of a tensor on a device or with gradients
         kind, remedy = type(value), ""
         if kind.__module__.partition(".")[0] == "torch":
             remedy = f"; pass {name}.detach().cpu().numpy()"
         raise TypeError(
-            f"{name}: expected what NumPy makes an array of, got {kind.__name__}: "
+            f"{name}: expected what NumPy can make an array of, got {kind.__name__}: "
             f"{str(error).partition(chr(10))[0].rstrip('.')}{remedy}"
         ) from None
 
 
 def _no_numbers(name: str, array: Array) -> str:
-    """Return what an array of no real numbers is, and how to make numbers of it."""
+    """Return what an array without real numbers is, and how to make numbers of it."""
     came = f"dtype {array.dtype}{_advice(array.dtype)}"
     first = next(iter(array.flat), None)
     if array.dtype.kind == "O" and not array.ndim:
-        what = f"{type(first).__name__}, of which NumPy makes no array"
+        what = f"{type(first).__name__}, which NumPy cannot make an array of"
         return f"{what}; pass {name}.toarray()" if hasattr(first, "toarray") else what
     if array.dtype.kind in "Mm":
         return f"{came}; divide a time by its unit, as by np.timedelta64(1, 's')"
@@ -66,9 +69,9 @@ def _no_numbers(name: str, array: Array) -> str:
         return f"{came}, of strings; pass numbers, as {name}.astype(float) makes of '1.5'"
     if array.dtype.kind != "O":
         return came
-    what = f"{came}, as of a pandas frame with missing entries or columns of several kinds"
-    labels = ", or labels by .to_numpy(int)" if name == "target" else ""
-    return f"{what}; pass {name}.to_numpy(float), of an array {name}.astype(float){labels}"
+    what = f"{came}, as of a pandas frame with missing entries or columns of mixed kinds"
+    labels = ", or labels as .to_numpy(int)" if name == "target" else ""
+    return f"{what}; pass {name}.to_numpy(float), or {name}.astype(float) of an array{labels}"
 
 
 def _advice(dtype: np.dtype[Any]) -> str:
@@ -76,12 +79,12 @@ def _advice(dtype: np.dtype[Any]) -> str:
     if dtype in (np.dtype("V1"), np.dtype("V2")):
         kind = "bfloat16" if dtype.itemsize == 2 else "float8_e4m3fn"
         return (
-            f", untyped bytes; where np.save left them of {kind}, "
-            f"array.view(ml_dtypes.{kind}) has their numbers"
+            f", untyped bytes; if np.save wrote them from {kind}, "
+            f"array.view(ml_dtypes.{kind}) has the numbers"
         )
-    if dtype.kind == "V" and dtype.type is not np.void:  # of ml_dtypes, and none of the above
+    if dtype.kind == "V" and dtype.type is not np.void:  # of ml_dtypes, but with no real numbers
         wide = [name for name in ("int8", "float32") if np.can_cast(dtype, name)]
-        return f"; array.astype(np.{wide[0]}) has its numbers" if wide else ""
+        return f"; array.astype(np.{wide[0]}) has the numbers" if wide else ""
     return ""
 
 
@@ -100,7 +103,7 @@ def boolean(**argument: ArrayLike) -> Array:
 
 
 def vector_for(vector: ArrayLike, **like: Array) -> Array:
-    """Return what a Hessian is to be multiplied by, of the shape of the one named array."""
+    """Return the vector that a Hessian multiplies, once it has the shape of the named array."""
     array = real(vector=vector)
     same_shape(vector=array, **like)
     return array
@@ -114,7 +117,7 @@ def same_shape(**arrays: Array) -> None:
 
 
 def fits(like: Array, **argument: ArrayLike) -> Array:
-    """Return the one named argument broadcast to the target's shape, which it may not enlarge."""
+    """Return the one named argument broadcast to the target's shape."""
     (name,), array = argument, real(**argument)
     try:
         return np.broadcast_to(array, like.shape)
@@ -126,7 +129,7 @@ def fits(like: Array, **argument: ArrayLike) -> Array:
 
 
 def check_grad_output(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return grad_output as an array, of just the shape that the forward function returned."""
+    """Return grad_output as an array, once it has the shape that the forward function returned."""
     array = real(grad_output=grad_output)
     if array.shape != shape:
         raise ValueError(
@@ -137,16 +140,16 @@ def check_grad_output(grad_output: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 
 def unpacked(value: object, how: str) -> str:
-    """Return what a message adds where a list came instead of one of the things that it holds."""
+    """Return the advice for a list that came instead of one of its elements, else nothing."""
     several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)
-    return f"; unpack what holds several: {how}" if several else ""
+    return f"; unpack it, as in {how}" if several else ""
 
 
 def whole_number(**argument: object) -> int:
     """Return the one named argument as an int."""
     ((name, value),) = argument.items()
     try:
-        if isinstance(value, bool | np.bool_):  # before NumPy 2.3 a warning, not an error
+        if isinstance(value, bool | np.bool_):  # before NumPy 2.3 operator.index only warns
             raise TypeError
         return operator.index(value)  # type: ignore[arg-type]  # its TypeError is the check
     except TypeError:

@@ -1,10 +1,10 @@
 """Sums with twice the digits: a number and what its rounding left out.
 
-The sum s of two numbers a and b and the error of its rounding, which is a number too, are a + b
-exactly (Knuth's two-sum). The errors are added beside the sums, and only their own rounding is
-lost. With the unit roundoff u and S the sum of the absolute values, the rests of n numbers added
-in pairs are at most u S log2 n, so their rounding is at most (u log2 n)**2 S; a merge adds three
-numbers of at most u S, and loses at most 6 u**2 S.
+The rounded sum of two numbers a and b, and the error of the rounding, are two numbers that add up
+to a + b exactly (Knuth's two-sum). The errors are added beside the sums, and only the rounding of
+the errors' own sums is lost. With the unit roundoff u and the sum S of the absolute values, the
+errors of n numbers added in pairs are at most u S log2 n, so what is lost is at most
+(u log2 n)**2 S; a merge adds three numbers of at most u S, and loses at most 6 u**2 S.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .dtypes import Array, wide_dtype
 
 
 class Compensated(NamedTuple):
-    """A sum, rounded, and the rest of it."""
+    """A rounded sum, and what its rounding left out."""
 
     high: Any = 0.0
     low: Any = 0.0
 
 
 def written(number: Compensated) -> dict[str, str]:
-    """Return a sum as strings that JSON holds, nan and inf too, and that read back as the same."""
+    """Return a sum as strings for JSON, nan and inf too, that `read` turns into the same sum."""
     dtype = np.result_type(*map(np.asarray, number))
     parts = {"high": number.high, "low": number.low}
     return {"dtype": "float64" if dtype.char == "d" else "longdouble"} | {
@@ -34,7 +34,7 @@ def written(number: Compensated) -> dict[str, str]:
 
 
 def read(written: object, name: str) -> Compensated:
-    """Return a sum from what `written` made of it, which messages call `name`."""
+    """Return the sum that `written` turned into these strings; messages call them `name`."""
     keys = ("dtype", "high", "low")
     if not isinstance(written, Mapping) or set(written) != set(keys):
         raise ValueError(f"{name}: expected a dict with {', '.join(keys)}, got {written!r}")
@@ -44,7 +44,7 @@ def read(written: object, name: str) -> Compensated:
 
 
 def _text(number: Any) -> str:
-    return np.format_float_scientific(number, trim="0")  # as many digits as tell it from others
+    return np.format_float_scientific(number, trim="0")  # as few digits as identify the number
 
 
 def _number(text: object, dtype: str, name: str) -> Any:
@@ -84,14 +84,14 @@ def add(a: Compensated, b: Compensated) -> Compensated:
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return the sum, rounded, and the error of its rounding."""
+    """Return the rounded sum of two numbers, and the error of the rounding."""
     total = np.add(a, b)
     of_b = total - a
     return total, (a - (total - of_b)) + (b - of_b)
 
 
 def _rounded(high: Any, low: Any) -> Compensated:
-    """Return the sum of the two, rounded, and the rest."""
+    """Return the rounded sum of two numbers, and the rest."""
     total = high + low
-    # The errors of infinities are nan: such a sum has no rest.
+    # The error of an infinite sum is nan: such a sum has no rest.
     return Compensated(total, low - (total - high)) if np.isfinite(total) else Compensated(high)

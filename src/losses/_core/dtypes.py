@@ -1,4 +1,4 @@
-"""The dtypes of results, computations and sums."""
+"""Dtypes: those of results, of computations and of sums, and arrays in a dtype."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
-
-
 Floating: TypeAlias = "NDArray[np.floating[Any]] | np.floating[Any]"
 
 
@@ -21,9 +19,9 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
 
 @cache
 def _holds_floats(dtype: np.dtype[Any]) -> bool:
-    """Return whether a dtype that NumPy calls void is a narrow floating one, as of ml_dtypes.
+    """Return whether a dtype that NumPy calls void is a narrow floating one of ml_dtypes.
 
-    It is one if float32 has all its numbers and it has 0, fractions, both signs and nan. Integers
+    It is if float32 holds all its numbers, and if it has 0, fractions, both signs and nan. Integers
     of 4 bits have no fractions, float8_e8m0fnu has no 0, and float4 and float6 have no nan.
     """
     if not np.can_cast(dtype, np.float32):
@@ -44,26 +42,26 @@ def computation_dtype(array: Array) -> np.dtype[Any]:
 
 
 def computation_dtype_with(target: Array, scores: Array) -> np.dtype[Any]:
-    """Return the wider dtype of scores and a floating target t, or 1 - t would be lost."""
+    """Return the wider dtype of scores and a floating target t, so that 1 - t keeps its digits."""
     dtype = computation_dtype(scores)
     return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype
 
 
 def widest_dtype(*arrays: Array) -> np.dtype[Any]:
-    """Return the dtype that holds the numbers of all the arrays: float32 for unlike narrow ones."""
+    """Return a dtype that holds the numbers of all the arrays: float32 for unlike narrow dtypes."""
     try:
         return np.result_type(*map(result_dtype, arrays))
-    except TypeError:  # NumPy knows no other that holds both bfloat16 and float16
+    except TypeError:  # as of bfloat16 and float16, for which NumPy knows none
         return np.result_type(*map(computation_dtype, arrays))
 
 
 def wide_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
-    """Return the dtype of sums and of what they divide: float64, or wider."""
+    """Return the dtype of sums and of divisors: float64, or longdouble for longdouble."""
     return np.longdouble if dtype.itemsize > 8 else np.float64
 
 
 def cast(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array in a dtype, in which an entry out of its range is 0 or inf."""
+    """Return the array in a dtype. An entry out of the range of the dtype becomes 0 or inf."""
     if array.dtype == dtype:
         return array
     with np.errstate(all="ignore"):
@@ -71,7 +69,7 @@ def cast(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def stand_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array of a shape and dtype in no memory, for checks that read no entry."""
+    """Return an array of a shape and dtype that takes no memory, for checks that read no entry."""
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 

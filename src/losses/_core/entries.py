@@ -1,4 +1,4 @@
-"""Entry-by-entry formulas, run over blocks."""
+"""Formulas that work entry by entry, run over blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .schedule import Kernel, run, worker_count
 
 
 def times(weight: Array | None, value: Array) -> Array:
-    """Return the product in which 0 * inf is 0: what has no weight does not count."""
+    """Return the product in which 0 * inf is 0: an entry without weight does not count."""
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)
@@ -24,8 +24,8 @@ def times(weight: Array | None, value: Array) -> Array:
     return product
 
 
-def pieces(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -> list[Any]:
-    """Return one block of each array, 1-D and contiguous, so its layout leaves no trace.
+def block_entries(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[Any]) -> list[Any]:
+    """Return a block of each array, 1-D and contiguous: so results do not depend on the layout.
 
     A 0-D array is one number for all blocks.
     """
@@ -51,7 +51,7 @@ def elementwise(
 ) -> Floating:
     """Return formula(*arrays), entry by entry, in the first array's dtype.
 
-    The computation is in `dtype`, or that of the first array.
+    The computation is in `dtype`, by default that of a computation with the first array.
     """
     x = arrays[0]
     assert x is not None
@@ -59,7 +59,7 @@ def elementwise(
     result = np.empty(x.shape, result_dtype(x))
 
     def kernel(block: Block) -> None:
-        result.reshape(-1)[block.start : block.stop] = formula(*pieces(arrays, block, dtype))
+        result.reshape(-1)[block.start : block.stop] = formula(*block_entries(arrays, block, dtype))
 
     over_entries(kernel, x.shape, dtype)
     return scalar_or_array(result)

@@ -35,7 +35,7 @@ def gradient_array(out: object, like: Array, /, **given: ArrayLike | None) -> Ar
     if not _separate(out):
         raise ValueError(
             f"out: expected memory of its own for every entry, got a broadcast array or "
-            f"overlapping windows, with shape {out.shape} and strides {out.strides}"
+            f"overlapping windows: shape {out.shape}, strides {out.strides}"
         )
     in_a_file = _in_a_file(out, written=True) is not None
     for name, value in given.items():
@@ -50,14 +50,14 @@ def gradient_array(out: object, like: Array, /, **given: ArrayLike | None) -> Ar
             )
         if in_a_file and _overlap_in_a_file(out, array):
             raise ValueError(
-                f"out: expected {itself} itself or separate memory, got part of the file of "
-                f"{name}, mapped once more; map the file once, and pass that map or slices of it"
+                f"out: expected {itself} itself or separate memory, got a second map of the file "
+                f"of {name}; map the file once, and pass that map or slices of it"
             )
     return out
 
 
 def _separate(array: Array) -> bool:
-    """Return whether each step goes beyond all that smaller steps reach: no entries overlap."""
+    """Return whether no entries overlap: each stride exceeds what all smaller strides span."""
     if array.flags.forc:
         return True
     reach = array.itemsize
@@ -82,7 +82,7 @@ def _overlap(a: Array, b: Array) -> bool:
 
 
 def _overlap_in_a_file(out: Array, array: Array) -> bool:
-    """Return whether two memory maps of one file may have bytes of it in common."""
+    """Return whether the two are memory maps of one file that may share bytes of it."""
     one, other = _in_a_file(out, written=True), _in_a_file(array, written=False)
     if one is None or other is None or one[0] != other[0]:
         return False
@@ -90,16 +90,16 @@ def _overlap_in_a_file(out: Array, array: Array) -> bool:
 
 
 def _in_a_file(array: Array, *, written: bool) -> tuple[str, int, int] | None:
-    """Return the file that an array is mapped from, and from which byte of it up to which.
+    """Return the file that an array is mapped from, and the range of its bytes, or None.
 
-    It is None too where the array is to be written, but not the file.
+    It is None too if the array is to be written, and writing it leaves the file alone.
     """
     mapped: Any = array
-    while isinstance(mapped.base, np.ndarray):  # to the map that the array is a view of
+    while isinstance(mapped.base, np.ndarray):  # as far as the map that the array is a view of
         mapped = mapped.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or not array.size:
         return None
-    if written and mapped.mode == "c":  # a copy on write, which reads the file until then
+    if written and mapped.mode == "c":  # copy on write: only reading it reads the file
         return None
     low, high = byte_bounds(array)
     before = mapped.offset - byte_bounds(mapped)[0]

@@ -187,7 +187,7 @@ class _Worker:
         if self.target and any(np.may_share_memory(output, array) for array in inputs):
             self.target = None  # the output goes to a buffer until the inputs have been read
         count = 2 - bool(self.target) + self.sources.count(None)
-        room = plan.room if workers > 1 else -(-plan.room // 2)
+        room = plan.room if workers > 1 else -(-plan.room // 2)  # see BLOCK_BYTES
         while room > 1 and count * room * plan.classes * plan.dtype.itemsize > BUFFER_BYTES:
             room = -(-room // 2)
         self.room = min(room, plan.blocks[0].stop)

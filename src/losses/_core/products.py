@@ -1,7 +1,7 @@
-"""The products of a linear map and of its backward, a part at a time, in bounded memory.
+"""The products of a linear map and of its backward, in bounded memory.
 
-BLAS multiplies arrays of one dtype whose rows or columns are contiguous where they lie. Anything
-else is copied first, a tile of it at a time, and so is any choice of samples that is no slice.
+BLAS multiplies a matrix where it lies if it has the dtype of the computation and contiguous rows or
+columns. Any other matrix is copied, one tile at a time, and so are samples that are no slice.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from .blocks import Samples, position, slices
 from .dtypes import Array
 
-TILE_BYTES = 4 * 1024 * 1024  # of a copy
-PRODUCT_BYTES = 2 * 1024 * 1024  # of a product on its way to a sum, which stays in the cache
+TILE_BYTES = 4 * 1024 * 1024  # of a tile that is copied
+PRODUCT_BYTES = 2 * 1024 * 1024  # of a product that is added to a sum: it stays in the cache
 
 
 class LinearMap(NamedTuple):
@@ -39,29 +39,29 @@ class LinearMap(NamedTuple):
     def backward_inputs(
         self, grad: Array, samples: Samples, classes: slice, out: Array, *, fresh: bool
     ) -> None:
-        """Write, or add, grad @ weight to some samples of out, of the shape of the inputs."""
+        """Write grad @ weight to some samples of out, which has the shape of inputs, or add it."""
         direct = isinstance(samples, slice) and out.dtype == self.dtype
         for features in self._features(grad, direct):
             shape = len(grad), features.stop - features.start
             here = out[samples, features] if direct else np.empty(shape, self.dtype)
             for some in self._classes(classes, features):
-                part = grad[:, some.start - classes.start : some.stop - classes.start]
+                columns = grad[:, some.start - classes.start : some.stop - classes.start]
                 first = some.start == classes.start and (fresh or not direct)
-                accumulate(here, part, self._weight(some, features), fresh=first)
+                accumulate(here, columns, self._weight(some, features), fresh=first)
             if not direct and fresh:
                 out[samples, features] = here
             elif not direct:
                 out[samples, features] += here
 
     def backward_weight(self, grad: Array, samples: Samples, out: Array, *, fresh: bool) -> None:
-        """Write, or add, grad.T @ inputs to the classes of which out is the gradient."""
+        """Write grad.T @ inputs to out, the gradient of the weight of some classes, or add it."""
         for features in self._features(grad, self._in_place(samples)):
             inputs = self._inputs(samples, features)
             accumulate(out[:, features], grad.T, inputs, fresh=fresh)
 
     @property
     def in_place(self) -> bool:
-        """Whether slices of the samples, and the weight, are multiplied where they lie."""
+        """Whether BLAS multiplies slices of the samples, and the weight, where they lie."""
         return self._in_place(slice(0)) and _usable(self.weight, self.dtype)
 
     def _in_place(self, samples: Samples) -> bool:
@@ -69,7 +69,7 @@ class LinearMap(NamedTuple):
         return usable and isinstance(samples, slice)
 
     def _features(self, per_sample: Array, in_place: bool) -> Iterator[slice]:
-        """Cut the features, so that a row of the weight and so many samples make a tile each."""
+        """Cut the features so that the samples and a row of the weight are at most a tile each."""
         count = self.weight.shape[1]
         if in_place and _usable(self.weight, self.dtype):
             return slices(0, count, count)
@@ -77,7 +77,7 @@ class LinearMap(NamedTuple):
         return slices(0, count, TILE_BYTES // (self.dtype.itemsize * rows))
 
     def _classes(self, classes: slice, features: slice) -> Iterator[slice]:
-        """Cut the classes, all of them if their weight need not be copied."""
+        """Cut the classes so that their weight is at most a tile, if it must be copied."""
         if _usable(self.weight, self.dtype):
             return iter([classes])
         room = TILE_BYTES // (self.dtype.itemsize * max(1, features.stop - features.start))
@@ -92,7 +92,7 @@ class LinearMap(NamedTuple):
 
 
 def accumulate(out: Array, a: Array, b: Array, *, fresh: bool) -> None:
-    """Write a @ b or, in pieces that need little memory, add it."""
+    """Write a @ b to out or, in chunks that take little memory, add it to out."""
     if fresh:
         np.matmul(a, b, out=out)
         return

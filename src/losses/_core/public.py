@@ -1,4 +1,4 @@
-"""The face of a public function: a call that does not fit its signature is told what does."""
+"""The decorator of every public function: its message about a wrong call says what to pass."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# What others name otherwise.
+# Names of options in other libraries, and here.
 NAMES = {"dim": "axis", "keepdim": "keepdims"}
 
-# What is left out first, and what it is.
+# First arguments that callers may forget, and what they are.
 FIRST = {
     "grad_output": "the gradient with respect to the result, of its shape: 1.0 for a mean or a sum",
     "vector": "what the Hessian is multiplied by",
@@ -20,7 +20,7 @@ FIRST = {
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function whose error at arguments that do not fit says which do."""
+    """Return the function, with a better TypeError where the arguments do not fit its signature."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -30,18 +30,18 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
             begun = error.__traceback__ is not None and error.__traceback__.tb_next
             if begun:  # an error of the function's own
                 raise
-            message = _what_fits(function, args, kwargs) or str(error)
+            message = _advice(function, args, kwargs) or str(error)
         raise TypeError(message)
 
     return call
 
 
-def _what_fits(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
-    """Return what a call does not fit the signature of a function in, and what would."""
+def _advice(function: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a call and what to pass, or None if no argument is wrong."""
     name, code = function.__qualname__, function.__code__
     arrays = code.co_varnames[: code.co_posonlyargcount]
     known = code.co_varnames[len(arrays) : code.co_argcount + code.co_kwonlyargcount]
-    if "." in name:  # a method, of which nobody passes the first one
+    if "." in name:  # a method: callers do not pass self
         arrays, args = arrays[1:], args[1:]
         name = name.removesuffix(".__init__")
     among = f"its options are {', '.join(known)}" if known else "it has no options"

@@ -1,4 +1,4 @@
-"""The values of an array, looked at in bounded memory."""
+"""The entries of an array, read for a check, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import numpy as np
 
 from .dtypes import Array
 
-# Values are looked at this many at a time, so that a check needs no memory of their number.
-CHUNK = 1 << 16
+CHUNK = 1 << 16  # a check reads this many entries at a time
 
 
 def extremes(array: Array) -> tuple[Any, Any]:
-    """Return the least and the largest entry of an array that has some, nan if one is nan.
+    """Return the least and the largest entry of an array that is not empty: nan if one is nan.
 
-    They are numbers that compare without a warning, which nan of bfloat16 does not.
+    To compare the two gives no warning, as to compare nan of bfloat16 would.
     """
     array = distinct(array)
     if array.dtype.kind != "V":
@@ -33,15 +32,15 @@ def distinct(array: Array) -> Array:
 
 
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
-    """Yield the entries of an array in C order, a chunk at a time, and where each chunk begins."""
+    """Yield the entries of an array in C order, in chunks, each after the index of its first."""
     for start in range(0, array.size, CHUNK):
         yield start, array.flat[start : start + CHUNK]
 
 
 def found_in_chunks(found: Iterable[Array]) -> tuple[int, int]:
-    """Return how many entries were found, given for each chunk which, and where the first lies."""
+    """Return the number of entries that are True in all the chunks, and the index of the first."""
     number, first = 0, 0
-    with np.errstate(all="ignore"):  # to compare a nan of bfloat16 would be a warning
+    with np.errstate(all="ignore"):  # NumPy warns where a nan of bfloat16 is compared
         for turn, chunk in enumerate(found):
             first = first if number else turn * CHUNK + int(chunk.argmax())
             number += int(np.count_nonzero(chunk))
@@ -49,6 +48,6 @@ def found_in_chunks(found: Iterable[Array]) -> tuple[int, int]:
 
 
 def value_at(array: Array, index: int) -> str:
-    """Return the position of an entry, counted in C order, and its value, for a message."""
+    """Return the position and the value of an entry, given its index in C order, for a message."""
     position = tuple(int(i) for i in np.unravel_index(index, array.shape))
     return f"position {position}: {array[position]}"

@@ -16,7 +16,7 @@ from .. import (
 from . import iris
 from .iris import Floats, Labels
 
-# Of the seeds 0 to 49, 44 hold out flowers of which the required share is recognised.
+# With 44 of the seeds 0 to 49 the required share of the held-out flowers is recognised.
 SEED = 1
 HELD_OUT = 30
 EPOCHS = 20
@@ -26,7 +26,7 @@ REQUIRED_ACCURACY = 0.93
 
 
 class Result(NamedTuple):
-    """The numbers that the demonstration is about."""
+    """The numbers that the demonstration prints and checks."""
 
     epoch_losses: list[float]
     training_accuracy: float
@@ -36,7 +36,7 @@ class Result(NamedTuple):
     gradient_bound: float
 
     def failures(self) -> list[str]:
-        """Name the checks that these numbers do not pass."""
+        """Return the names of the checks that fail."""
         passed = {
             "held-out accuracy": self.held_out_accuracy >= REQUIRED_ACCURACY,
             "identity": self.identity_gap == 0,
@@ -67,7 +67,7 @@ def standardise(measurements: Floats, training: Labels) -> Floats:
     """Give each column mean 0 and variance 1 over the training rows; add a column of ones."""
     known = measurements[training]
     standard = (measurements - known.mean(axis=0)) / known.std(axis=0)
-    return np.column_stack([standard, np.ones(len(standard))])  # the weights of 1 are the biases
+    return np.column_stack([standard, np.ones(len(standard))])  # their weights are the biases
 
 
 def train(inputs: Floats, species: Labels, rng: np.random.Generator) -> tuple[Floats, list[float]]:
@@ -125,5 +125,5 @@ def central_differences(logits: Floats, species: Labels, step: float) -> Floats:
         below[:, c] -= step
         rise = cross_entropy(above, species, reduction="none")
         rise = rise - cross_entropy(below, species, reduction="none")
-        result[:, c] = rise / (above - below)[:, c]  # not 2 * step, which rounding has changed
+        result[:, c] = rise / (above - below)[:, c]  # 2 * step, as it was rounded
     return result

@@ -32,7 +32,7 @@ from .._core.dtypes import (
     scalar_or_array,
     widest_dtype,
 )
-from .._core.entries import over_entries, pieces, times
+from .._core.entries import block_entries, over_entries, times
 from .._core.out import gradient_array
 from .options import reduction_name
 from .reduction import losses_for, reduce, reduce_backward, store_or_sum, total, unit_backward
@@ -115,7 +115,7 @@ class Problem(NamedTuple):
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
         """Return what the formulas share of a block, and its weights."""
-        *arrays, weight = pieces([*self.arrays, self.weight], block, self.dtype)
+        *arrays, weight = block_entries([*self.arrays, self.weight], block, self.dtype)
         return self.of.shared(*arrays, *self.options), weights_of(weight)
 
 
@@ -212,7 +212,7 @@ def hessian_diagonal(
 
     def kernel(block: Block) -> None:
         shared, weights = problem.block(block)
-        grad, along = pieces([grads, vector], block, problem.dtype)
+        grad, along = block_entries([grads, vector], block, problem.dtype)
         product = problem.dtype.type(1) if along is None else along
         # The vector comes first, small weights after it, and numbers last: no product leaves the
         # range of the dtype early.
@@ -241,10 +241,11 @@ def _checked(
     reduction_name(reduction)
     names, checked = loss.arrays, list[Any]()
     place = names.index("target")
-    for name, array in zip(names, arrays, strict=True):
-        if array is not None or len(checked) <= place:
-            array = (floating if len(checked) < loss.produced else real)(**{name: array})
-        checked.append(array)
+    given: Any
+    for name, given in zip(names, arrays, strict=True):
+        if given is not None or len(checked) <= place:
+            given = (floating if len(checked) < loss.produced else real)(**{name: given})
+        checked.append(given)
     target, shape = checked[place], checked[0].shape
     for array in checked[1 : place + 1]:
         if array.shape != shape:

@@ -24,9 +24,9 @@ PROGRAM = "python -m losses score"
 
 DESCRIPTION = """\
 Score logits in a file: print their cross entropy, its perplexity, how many samples count and how
-many are ignored, the top-1 accuracy and the throughput. The files are read chunk by chunk, so that
-those larger than the memory do as well; logits whose class axis is the last of an array in C order
-are read fastest."""
+many are ignored, the top-1 accuracy and the throughput. The files are read chunk by chunk, so they
+may be larger than the memory. Logits are read fastest if the class axis is the last of an array in
+C order."""
 
 FORMATS = """\
 LOGITS.npy holds real numbers (float16, float32, float64, longdouble or integers) of shape (C,),
@@ -37,8 +37,8 @@ a terminal if tqdm is installed, as by the extra losses[cli].
 
 exit status: 0 if the files were scored; 2, with one line on standard error, if a file or an
 argument is wrong, a file is changed while it is read or a sample that counts holds NaN; 130 if
-interrupted. What is wrong leaves no file behind and changes none. LOSSES.npy keeps the permissions
-of a file that it replaces."""
+interrupted. An error leaves no file behind and changes none. LOSSES.npy keeps the permissions of a
+file that it replaces."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,9 +85,9 @@ def parser() -> Parser:
     add(
         "--out",
         metavar="LOSSES.npy",
-        help="write one loss per sample, in the dtype of the logits; the file appears when whole",
+        help="write one loss per sample, in the dtype of the logits; it appears when complete",
     )
-    add("--json", action="store_true", help="print one JSON object, in which null is no number")
+    add("--json", action="store_true", help="print one JSON object, with null for nan and inf")
     return found
 
 
@@ -116,8 +116,8 @@ def _print(lines: list[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    """Print why the command ends, if that can be, and return its exit status."""
-    # The name of a file may hold characters that a terminal obeys: they are shown instead.
+    """Print why the command ends, if standard error can be written; return the exit status."""
+    # The name of a file may hold control characters: show them, so that no terminal obeys them.
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     _written(f"{PROGRAM}: {shown}", sys.stderr)
     return status
@@ -125,19 +125,19 @@ def _fail(message: str, status: int) -> int:
 
 def _written(text: str, stream: TextIO | None) -> str | None:
     """Return why a text cannot be written, or None if it was."""
-    if stream is None:  # as Python has one that is closed when it begins
+    if stream is None:  # the stream was closed when Python started
         return "closed"
     try:
         print(text, file=stream, flush=True)
     except OSError as error:  # a reader that is gone, a disk that is full
-        # What could not be written would be tried again at the end.
+        # When Python exits it would try once more to write the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return error.strerror
     return None
 
 
 def _found(given: argparse.Namespace) -> dict[str, Any]:
-    """Return what is printed, by name."""
+    """Score the files; return the values to print, by name."""
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
     paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
@@ -166,14 +166,14 @@ def _score(task: Task, inputs: list[Stored], out: str | None) -> Scored:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let the signals that end a process do so as an interrupt does: it leaves nothing behind."""
+    """Make exceptions of the signals that end a process, so that it leaves nothing behind."""
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
-        names = []  # where Python lets no handler be set
+        names = []  # Python sets handlers in the main thread alone
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield
@@ -200,14 +200,14 @@ def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict
 
 
 def _or_none(value: Any) -> Any:
-    """Return a value as JSON has it, which knows no nan and no inf."""
+    """Return a value for JSON, which has no nan and no inf: None stands for them."""
     if value is None or isinstance(value, (int, str)):
         return value
     return float(value) if math.isfinite(value) else None
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    """Return what a person reads."""
+    """Return the lines that a person reads."""
     loss = "in the file" if found["loss"] is None else f"{found['loss']:.6g}"
     accuracy, rate = found["top1_accuracy"], found["samples_per_second"]
     shown = {

@@ -15,13 +15,13 @@ import numpy as np
 
 from .._core.dtypes import Array, stand_in
 
-# Entries that lie within so many bytes of a file are read by one call, with what lies between them,
-# which is faster than a call for each.
+# Entries within this many bytes of a file are read by one call, together with the bytes between
+# them, which is faster than a call for each entry.
 NEAR = 1 << 18
 
 NPY, ZIP = b"\x93NUMPY", b"PK"  # how files begin
-HEADER = 1 << 14  # bytes; NumPy takes no longer one
-HEADERS = {  # by the version of the format: 3.0 writes names of fields in UTF-8, and else as 2.0
+HEADER = 1 << 14  # bytes; NumPy refuses a longer header
+HEADERS = {  # by the version of the format; 3.0 is 2.0 with names of fields in UTF-8
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
     (3, 0): np.lib.format.read_array_header_2_0,
@@ -29,17 +29,17 @@ HEADERS = {  # by the version of the format: 3.0 writes names of fields in UTF-8
 
 
 class RefusedError(Exception):
-    """A file or an argument that is not as it must be: its name, and what is wrong."""
+    """An error about a file or an argument: its name, and what is wrong with it."""
 
     def __str__(self) -> str:
-        """Return both."""
+        """Return the name and what is wrong."""
         return ": ".join(map(str, self.args))
 
 
 class Stored(NamedTuple):
-    """An array in an open file, of which only what is worked on is in memory.
+    """An array in an open file, of which a part is read into memory when it is needed.
 
-    The file is read by calls, for a mapped one that becomes shorter kills the process.
+    The file is read by calls, not mapped: a mapped file that becomes shorter kills the process.
     """
 
     path: str
@@ -47,12 +47,12 @@ class Stored(NamedTuple):
     state: tuple[int, int]  # of the file when it was opened
     offset: int  # in bytes, of the first entry
     fortran: bool  # the order of the entries: Fortran's, or that of C
-    like: Array  # an array of the same shape and dtype in no memory
+    like: Array  # an array of the same shape and dtype that takes no memory
 
     def read(self, index: tuple[slice, ...] = ()) -> Array:
-        """Return a part of the array, along the axes without a slice the whole of it."""
+        """Return a part of the array, given slices of its first axes; the other axes are whole."""
         index += (slice(None),) * (self.like.ndim - len(index))
-        if self.fortran:  # that is C's order of the array transposed
+        if self.fortran:  # the transposed array is in C order
             transposed = self._replace(fortran=False, like=self.like.T)
             return transposed.read(index[::-1]).T
         dtype, sizes = self.like.dtype, self.like.shape
@@ -65,7 +65,7 @@ class Stored(NamedTuple):
         return part
 
     def _fill(self, part: Array, at: int, steps: list[int]) -> None:
-        """Fill a part from the entries that begin at some byte, so many bytes apart."""
+        """Fill a part from the file, where it begins at byte `at` and its strides are `steps`."""
         extent = sum(step * (n - 1) for step, n in zip(steps, part.shape, strict=True))
         extent += part.itemsize
         if extent == part.nbytes:
@@ -83,7 +83,7 @@ class Stored(NamedTuple):
                 self._fill(part[i : i + rows], at + i * steps[0], steps)
 
     def _read_into(self, array: Array, at: int) -> None:
-        """Read the bytes of a contiguous array, which begin at some byte of the file."""
+        """Fill a contiguous array with the bytes of the file from byte `at` on."""
         memory = array.reshape(-1).view(np.uint8).data
         try:
             self.file.seek(at)
@@ -96,12 +96,12 @@ class Stored(NamedTuple):
             raise RefusedError(self.path, error.strerror) from None
 
     def check_unchanged(self) -> None:
-        """Refuse a file that is not as it was when it was opened."""
+        """Raise RefusedError if the file has changed since it was opened."""
         if _state(self.file) != self.state:
             raise self.changed()
 
     def changed(self) -> RefusedError:
-        """Return the error of a file that is not as it was."""
+        """Return the error for a file that has changed."""
         return RefusedError(self.path, "was changed while it was read")
 
 
@@ -115,7 +115,7 @@ def _state(file: FileIO) -> tuple[int, int]:
 def stored(path: str) -> Iterator[Stored]:
     """Yield the array in a .npy file; Python objects, which need pickle, are refused."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe: to open it is to wait
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would wait for its writer
             raise RefusedError(path, "expected a .npy file, got what is not a regular file")
         file = FileIO(path)
     except OSError as error:
@@ -139,7 +139,7 @@ def _stored(path: str, file: FileIO) -> Stored:
         like = stand_in(shape, dtype)
     except MemoryError:
         raise
-    except Exception:  # whatever NumPy raises at a header, the file is what is wrong
+    except Exception:  # NumPy raises errors of many kinds at a broken header
         raise RefusedError(path, "cannot be read as a .npy file: a broken header") from None
     if dtype.hasobject:
         raise RefusedError(path, "refused, for it holds pickled Python objects")
@@ -151,7 +151,7 @@ def _stored(path: str, file: FileIO) -> Stored:
 
 @contextlib.contextmanager
 def unchanged(files: list[Stored]) -> Iterator[None]:
-    """Refuse files that change within the ``with`` statement, also where that made an error."""
+    """Raise RefusedError if a file changes within ``with``, also where the change made an error."""
     try:
         yield
     except Exception:
@@ -163,7 +163,7 @@ def unchanged(files: list[Stored]) -> Iterator[None]:
 
 
 def may_write(path: str, inputs: list[str]) -> None:
-    """Refuse a path at which there can be no new file, or at which there is an input."""
+    """Raise RefusedError if no new file can be written at a path, or if an input is there."""
     if not os.path.basename(path):
         raise RefusedError(path or "--out", "is no name of a file")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
@@ -179,8 +179,8 @@ def may_write(path: str, inputs: list[str]) -> None:
 def whole_file(
     path: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> Iterator[Callable[[Array], object]]:
-    """Yield a function that appends entries to a .npy file, which takes its name once whole."""
-    real = os.path.realpath(path)  # what a symbolic link leads to is replaced, not the link
+    """Yield a function that appends entries to a .npy file, which has its name once complete."""
+    real = os.path.realpath(path)  # replace the file that a symbolic link leads to, not the link
     folder = os.path.dirname(real)
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -201,7 +201,7 @@ def whole_file(
 
 
 def _permissions(of: str, to: str) -> None:
-    """Give a file the owner, the group and the permissions of another, if there is that other."""
+    """Give a file the owner, the group and the permissions of another, if the other exists."""
     with contextlib.suppress(OSError):
         status = os.stat(of)
         with contextlib.suppress(OSError, AttributeError):  # not allowed, or not on this system

@@ -1,4 +1,4 @@
-"""A bar on a terminal, if tqdm is there to draw it."""
+"""A progress bar on a terminal, if tqdm is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress(samples: int) -> Iterator[Callable[[int], object]]:
-    """Yield a function to be told how many more samples are done."""
+    """Yield a function to call with the number of samples that were done since the last call."""
     bar = None
     if sys.stderr is not None and sys.stderr.isatty():  # a daemon may have none
         with contextlib.suppress(ImportError):

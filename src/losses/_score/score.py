@@ -1,4 +1,4 @@
-"""Cross entropy of logits in a file, chunk by chunk: the sums, and each loss as it comes."""
+"""Cross entropy of logits in a file, chunk by chunk: the sums, and the losses of each chunk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .task import Found, Task
 
 
 class Scored(NamedTuple):
-    """The sums over all samples, and how many losses are no finite numbers."""
+    """The sums over all samples, and how many losses are nan or infinite."""
 
     sums: LossSums
     nan_losses: int
@@ -25,10 +25,10 @@ class Scored(NamedTuple):
 
 
 def score(task: Task, write: Callable[[Array], object], advance: Callable[[int], object]) -> Scored:
-    """Return the sums over the samples; write gets the losses of each chunk.
+    """Return the sums over all samples; call `write` with the losses of each chunk.
 
-    NaN in samples that count, and class probabilities that are none, are errors at the end of the
-    files, so that all of them are counted.
+    NaN in samples that count, and numbers that are no class probabilities, are errors at the end of
+    the files, so that the message counts all of them.
     """
     sums, nan_losses, infinite_losses = LossSums(), 0, 0
     nan_logits, no_probabilities = Found(), Found()
@@ -44,14 +44,14 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
         else:
             sums = merge_sums(sums, sums_of(problem, losses))
         wrong = np.isnan(losses)
-        if wrong.any():  # and only then: the loss of a sample that counts and holds NaN is nan
+        if wrong.any():  # NaN in the logits of a sample that counts makes its loss nan
             nan_losses += int(np.count_nonzero(wrong))
             rows = np.expand_dims(wrong, task.axis)
             nan_logits = nan_logits.and_in(np.isnan(logits) & rows, chunk.logits)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
         advance(losses.size)
-        del logits, target  # before the next chunk, which takes their memory
+        del logits, target  # so that the next chunk takes their memory
     if no_probabilities.number:
         number, first = no_probabilities
         entry = task.target.read(tuple(slice(i, i + 1) for i in first)).item()

@@ -71,12 +71,12 @@ class Found(NamedTuple):
     first: tuple[int, ...] = ()
 
     def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
-        """Return what is found so far and in a chunk of the array, given what is wrong there."""
+        """Return these and the wrong entries of a part: a mask, and where the part lies."""
         if not wrong.any():
             return self
         local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
-        # A later chunk may have the earlier position, where the classes come before the samples.
+        # If the classes come before the samples, a later chunk may have an earlier position.
         first = min(self.first, first) if self.number else first
         return Found(self.number + int(np.count_nonzero(wrong)), first)
 
@@ -99,7 +99,7 @@ def prepare(logits: Stored, target: Stored, weight: Stored | None = None, **opti
 
 
 def _flag(option: str) -> str:
-    """Return an option of cross_entropy as the command has it."""
+    """Return the name of an option in the command, given its name in cross_entropy."""
     return f"--{option.replace('_', '-')}"
 
 
@@ -127,7 +127,7 @@ def _weights(weight: Stored) -> Array:
 
 
 def _check_labels(task: Task) -> None:
-    """Raise IndexError, about the whole of the file, where labels are out of range."""
+    """Raise an IndexError that counts all the labels of the file that are out of range."""
     classes, ignore = task.logits.like.shape[task.axis], task.options.ignore_index
     count, first, label = 0, 0, np.empty((), task.target.like.dtype)
     for chunk in task.chunks():
@@ -136,6 +136,6 @@ def _check_labels(task: Task) -> None:
         if found.number and not count:
             first, label = chunk.start + found.first, labels.reshape(-1)[found.first]
         count += found.number
-    # A message shows the first wrong label and no other: it may stand for all of them.
+    # The message shows the first of these labels only.
     target = np.broadcast_to(label, task.target.like.shape)
     all_inside(Outside(count, first), target, classes, ignore)
