@@ -1304,8 +1304,8 @@ MUTANTS = [
     Mutant(
         "out may overlap the weight",
         "cross_entropy_value_and_grad",
-        '"weight": weight, ',
-        "",
+        "        weight=weight,\n        grad_output=grad_output,\n    )\n",
+        "        grad_output=grad_output,\n    )\n",
         "rooms/test_out.py::test_out_may_not_overlap_another_argument",
     ),
     Mutant(
@@ -1564,8 +1564,8 @@ MUTANTS = [
     Mutant(
         "out may overlap grad_output",
         "cross_entropy_value_and_grad",
-        ', "grad_output": grad_output}',
-        "}",
+        "        grad_output=grad_output,\n    )\n",
+        "    )\n",
         "rooms/test_out.py::test_out_may_not_overlap_grad_output",
     ),
     Mutant(
@@ -1594,7 +1594,7 @@ MUTANTS = [
         "each task of Dask's checks the labels of its chunk",
         "_problem",
         "    label = target.squeeze(axis)\n",
-        "    label = marked_labels(logits, axis, target.squeeze(axis), -1, known.name)\n",
+        "    label = marked_labels(logits, axis, target.squeeze(axis), options, known.name)\n",
         "extra/test_dask.py::test_the_labels_of_a_chunk_are_checked_once",
     ),
     Mutant(
@@ -1888,7 +1888,7 @@ MUTANTS = [
         "known_shard",
         "shares(options.label_smoothing, classes, plan.dtype)",
         "shares(options.label_smoothing, plan.classes, plan.dtype)",
-        "laws/test_merging.py::test_shards_of_the_classes_are_the_whole",
+        "laws/test_merging.py::test_the_gradient_of_each_shard_is_its_slice_of_the_whole",
     ),
     Mutant(
         "an ignored sample's logits go into its state",

@@ -16,7 +16,7 @@ from .._core.panels import Panels, panels
 from .._losses.mass import Mass, SmoothingMass, shares, smoothing_mass
 from .._losses.options import Options, check_class_weight, class_axis
 from .._losses.reduction import part
-from .._losses.target_checks import holds_probabilities
+from .._losses.target_checks import check_probabilities, is_probabilities
 from .._losses.targets import Probabilities, known_probabilities, marked_labels
 from .shard_state import ShardState
 from .states import State, gradient_of, nothing, state_of, within
@@ -31,9 +31,9 @@ class ShardLabels(NamedTuple):
     smoothing: SmoothingMass | None  # of the classes of the shard
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: none."""
-        return []
+        return ()
 
     def mass(self, block: Block, _: Sequence[Panel]) -> Mass:
         """Return the masses of one block."""
@@ -80,7 +80,8 @@ def shard_for(
             f"first_class: expected {held} classes within [0, {count}), got those from {first} on"
         )
     check_class_weight(options.weight, held)
-    if holds_probabilities(target, logits, options.ignore_index):
+    if is_probabilities(target, logits):
+        check_probabilities(target, options.ignore_index)
         return known_shard(logits, axis, target, first, count, options)
     shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
     try:
@@ -88,7 +89,7 @@ def shard_for(
     except ValueError:
         what = f"as many as an array may have, got {count}"
         raise ValueError(f"classes: expected {what}") from None
-    label = marked_labels(whole, axis, target, options.ignore_index, "logits of all classes")
+    label = marked_labels(whole, axis, target, options, "logits of all classes")
     return known_shard(logits, axis, label, first, count, options)
 
 

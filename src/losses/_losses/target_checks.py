@@ -29,15 +29,6 @@ def is_probabilities(target: Array, logits: Array) -> bool:
     return True
 
 
-def holds_probabilities(target: Array, logits: Array, ignore_index: int) -> bool:
-    """Return whether a target holds class probabilities; raise if they are none."""
-    if not is_probabilities(target, logits):
-        return False
-    not_a_class(ignore_index)
-    check_probabilities(target)
-    return True
-
-
 def not_a_class(ignore_index: int) -> None:
     """Raise ValueError if ignore_index names a class where the target holds probabilities."""
     if ignore_index >= 0:
@@ -51,8 +42,9 @@ class ImprobableError(ValueError):
     """Class probabilities that are negative, nan or infinite."""
 
 
-def check_probabilities(target: Array) -> None:
-    """Raise ValueError where class probabilities are negative, nan or infinite."""
+def check_probabilities(target: Array, ignore_index: int) -> None:
+    """Raise ValueError if ignore_index names a class, or where probabilities are none."""
+    not_a_class(ignore_index)
     if not target.size:
         return
     low, high = extremes(target)

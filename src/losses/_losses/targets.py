@@ -22,7 +22,13 @@ from .mass import Mass, ProbabilityMass, SmoothingMass, shares, smoothed, smooth
 from .options import Options, check_class_weight
 from .reduction import total
 from .sums import LossSums, loss_sums, sums_at_labels
-from .target_checks import all_inside, holds_probabilities, label_shape, outside
+from .target_checks import (
+    all_inside,
+    check_probabilities,
+    is_probabilities,
+    label_shape,
+    outside,
+)
 
 
 class Labels(NamedTuple):
@@ -42,9 +48,9 @@ class Labels(NamedTuple):
         return True
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: none."""
-        return []
+        return ()
 
     @property
     def copied_bytes(self) -> int:
@@ -140,9 +146,9 @@ class Probabilities(NamedTuple):
         return False
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: the probabilities."""
-        return [self.target]
+        return (self.target,)
 
     @property
     def copied_bytes(self) -> int:
@@ -186,39 +192,35 @@ def target_for(
     scores: Array, axis: int, target: Array, options: Options, name: str = "logits"
 ) -> Target:
     """Return the labels or the class probabilities of scores (called `name`), checked."""
-    if not holds_probabilities(target, scores, options.ignore_index):
+    if not is_probabilities(target, scores):
         return labels_for(scores, axis, target, options, name)
     classes = scores.shape[axis]
     check_class_weight(options.weight, classes)
+    check_probabilities(target, options.ignore_index)
     return known_probabilities(target, axis, options, classes, computation_dtype(scores))
 
 
 def labels_for(scores: Array, axis: int, target: Array, options: Options, name: str) -> Labels:
     """Return the labels of scores (called `name` in messages), checked."""
-    target, any_ignored = _checked_labels(scores, axis, target, options.ignore_index, name)
-    classes = scores.shape[axis]
-    check_class_weight(options.weight, classes)
-    return known_labels(target, any_ignored, options, classes, computation_dtype(scores))
-
-
-def marked_labels(scores: Array, axis: int, target: Array, ignore: int, name: str) -> Array:
-    """Return the labels of scores, checked, as a new array with -1 where they are ignored."""
-    target, any_ignored = _checked_labels(scores, axis, target, ignore, name)
-    label = target.astype(np.intp)
-    if any_ignored:
-        label[target == ignore] = -1
-    return label
-
-
-def _checked_labels(
-    scores: Array, axis: int, target: Array, ignore: int, name: str
-) -> tuple[Array, bool]:
-    """Return the labels in their shape, and whether any is ignored."""
     samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
+    check_class_weight(options.weight, classes)
     target = target if target.shape == samples else target.reshape(samples)
-    found = outside(target, classes, ignore)
-    all_inside(found, target, classes, ignore)
-    return target, found.any_ignored
+    found = outside(target, classes, options.ignore_index)
+    all_inside(found, target, classes, options.ignore_index)
+    return known_labels(target, found.any_ignored, options, classes, computation_dtype(scores))
+
+
+def marked_labels(scores: Array, axis: int, target: Array, options: Options, name: str) -> Array:
+    """Return the labels of scores, checked, as a new array with -1 where they are ignored.
+
+    The weight of the options is not that of all these classes, and is not looked at.
+    """
+    alone = options._replace(weight=None, label_smoothing=0.0)
+    labels = labels_for(scores, axis, target, alone, name)
+    marked = labels.target.astype(np.intp)
+    if labels.any_ignored:
+        marked[labels.target == labels.ignore_index] = -1
+    return marked
 
 
 def known_labels(

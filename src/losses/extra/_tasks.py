@@ -80,12 +80,12 @@ def target_of_chunk(known: Known, target: Array, block_info: Any = None) -> Arra
     axis = known.axis
     with _located(axis, block_info):
         if is_floating(target.dtype):
-            check_probabilities(target)
+            check_probabilities(target, known.options.ignore_index)
             return target
         labels = target.squeeze(axis)
         shape = (*labels.shape[:axis], known.classes, *labels.shape[axis:])
-        ignore, scores = known.options.ignore_index, stand_in(shape, known.dtype)
-        return np.expand_dims(marked_labels(scores, axis, labels, ignore, known.name), axis)
+        scores = stand_in(shape, known.dtype)
+        return np.expand_dims(marked_labels(scores, axis, labels, known.options, known.name), axis)
 
 
 def nll_of_chunk(known: Known, log_probs: Array, target: Array, block_info: Any = None) -> Array:
