@@ -116,28 +116,28 @@ def _print(lines: list[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    """Print why the command ends, if that can be, and return its exit status."""
-    # The name of a file may hold characters that a terminal obeys: they are shown instead.
+    """Print the reason of a failure, if standard error is open; return the exit status."""
+    # Escape control characters, which a terminal would obey: a file's name may hold some.
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     _written(f"{PROGRAM}: {shown}", sys.stderr)
     return status
 
 
 def _written(text: str, stream: TextIO | None) -> str | None:
-    """Return why a text cannot be written, or None if it was."""
-    if stream is None:  # as Python has one that is closed when it begins
+    """Write a text; return the reason if that fails, else None."""
+    if stream is None:  # closed when Python started
         return "closed"
     try:
         print(text, file=stream, flush=True)
-    except OSError as error:  # a reader that is gone, a disk that is full
-        # What could not be written would be tried again at the end.
+    except OSError as error:  # the reader is gone, or the disk is full
+        # At exit Python would try to write what is left: let it go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return error.strerror
     return None
 
 
 def _found(given: argparse.Namespace) -> dict[str, Any]:
-    """Return what is printed, by name."""
+    """Score the files; return the results by name."""
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
     paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
@@ -166,14 +166,14 @@ def _score(task: Task, inputs: list[Stored], out: str | None) -> Scored:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let the signals that end a process do so as an interrupt does: it leaves nothing behind."""
+    """Turn signals that end a process into SystemExit, so that no file is left behind."""
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
-        names = []  # where Python lets no handler be set
+        names = []  # only the main thread may set a handler
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield
@@ -184,7 +184,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict[str, Any]:
     sums = scored.sums
-    seconds = max(seconds, 1e-9)  # a clock may not tick in so short a time
+    seconds = max(seconds, 1e-9)  # a coarse clock may show 0
     return {
         "reduction": reduction,
         "loss": {"mean": sums.mean, "sum": sums.sum, "none": None}[reduction],
@@ -200,14 +200,14 @@ def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict
 
 
 def _or_none(value: Any) -> Any:
-    """Return a value as JSON has it, which knows no nan and no inf."""
+    """Return a value that JSON has: None for nan and infinities."""
     if value is None or isinstance(value, (int, str)):
         return value
     return float(value) if math.isfinite(value) else None
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    """Return what a person reads."""
+    """Return the lines for a person to read."""
     loss = "in the file" if found["loss"] is None else f"{found['loss']:.6g}"
     accuracy, rate = found["top1_accuracy"], found["samples_per_second"]
     shown = {

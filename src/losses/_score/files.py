@@ -15,13 +15,13 @@ import numpy as np
 
 from .._core.dtypes import Array, stand_in
 
-# Entries that lie within so many bytes of a file are read by one call, with what lies between them,
-# which is faster than a call for each.
+# Entries within so many bytes of one another are read by one call, with the bytes between them:
+# faster than one call for each.
 NEAR = 1 << 18
 
-NPY, ZIP = b"\x93NUMPY", b"PK"  # how files begin
-HEADER = 1 << 14  # bytes; NumPy takes no longer one
-HEADERS = {  # by the version of the format: 3.0 writes names of fields in UTF-8, and else as 2.0
+NPY, ZIP = b"\x93NUMPY", b"PK"  # the first bytes of files
+HEADER = 1 << 14  # bytes; NumPy refuses longer headers
+HEADERS = {  # by version of the format; 3.0 is 2.0 with names of fields in UTF-8
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
     (3, 0): np.lib.format.read_array_header_2_0,
@@ -29,30 +29,30 @@ HEADERS = {  # by the version of the format: 3.0 writes names of fields in UTF-8
 
 
 class RefusedError(Exception):
-    """A file or an argument that is not as it must be: its name, and what is wrong."""
+    """A file or an argument is wrong: its name, and what is wrong."""
 
     def __str__(self) -> str:
-        """Return both."""
+        """Return the name and what is wrong."""
         return ": ".join(map(str, self.args))
 
 
 class Stored(NamedTuple):
-    """An array in an open file, of which only what is worked on is in memory.
+    """An array in an open file, of which slices are read.
 
-    The file is read by calls, for a mapped one that becomes shorter kills the process.
+    The file is not mapped: if a mapped file becomes shorter, reading it kills the process.
     """
 
     path: str
     file: FileIO
     state: tuple[int, int]  # of the file when it was opened
     offset: int  # in bytes, of the first entry
-    fortran: bool  # the order of the entries: Fortran's, or that of C
-    like: Array  # an array of the same shape and dtype in no memory
+    fortran: bool  # whether the entries are in Fortran's order
+    like: Array  # a stand-in: the shape and dtype, in no memory
 
     def read(self, index: tuple[slice, ...] = ()) -> Array:
-        """Return a part of the array, along the axes without a slice the whole of it."""
+        """Return slices of the array; an axis without a slice is read whole."""
         index += (slice(None),) * (self.like.ndim - len(index))
-        if self.fortran:  # that is C's order of the array transposed
+        if self.fortran:  # the transposed array is in C order
             transposed = self._replace(fortran=False, like=self.like.T)
             return transposed.read(index[::-1]).T
         dtype, sizes = self.like.dtype, self.like.shape
@@ -65,7 +65,7 @@ class Stored(NamedTuple):
         return part
 
     def _fill(self, part: Array, at: int, steps: list[int]) -> None:
-        """Fill a part from the entries that begin at some byte, so many bytes apart."""
+        """Fill an array from entries that start at a byte, `steps` bytes apart along each axis."""
         extent = sum(step * (n - 1) for step, n in zip(steps, part.shape, strict=True))
         extent += part.itemsize
         if extent == part.nbytes:
@@ -83,7 +83,7 @@ class Stored(NamedTuple):
                 self._fill(part[i : i + rows], at + i * steps[0], steps)
 
     def _read_into(self, array: Array, at: int) -> None:
-        """Read the bytes of a contiguous array, which begin at some byte of the file."""
+        """Read a contiguous array from a byte of the file on."""
         memory = array.reshape(-1).view(np.uint8).data
         try:
             self.file.seek(at)
@@ -96,12 +96,12 @@ class Stored(NamedTuple):
             raise RefusedError(self.path, error.strerror) from None
 
     def check_unchanged(self) -> None:
-        """Refuse a file that is not as it was when it was opened."""
+        """Refuse a file that has changed since it was opened."""
         if _state(self.file) != self.state:
             raise self.changed()
 
     def changed(self) -> RefusedError:
-        """Return the error of a file that is not as it was."""
+        """Return the error for a file that has changed."""
         return RefusedError(self.path, "was changed while it was read")
 
 
@@ -115,7 +115,7 @@ def _state(file: FileIO) -> tuple[int, int]:
 def stored(path: str) -> Iterator[Stored]:
     """Yield the array in a .npy file; Python objects, which need pickle, are refused."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe: to open it is to wait
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
             raise RefusedError(path, "expected a .npy file, got what is not a regular file")
         file = FileIO(path)
     except OSError as error:
@@ -139,7 +139,7 @@ def _stored(path: str, file: FileIO) -> Stored:
         like = stand_in(shape, dtype)
     except MemoryError:
         raise
-    except Exception:  # whatever NumPy raises at a header, the file is what is wrong
+    except Exception:  # whatever NumPy raises, the header is broken
         raise RefusedError(path, "cannot be read as a .npy file: a broken header") from None
     if dtype.hasobject:
         raise RefusedError(path, "refused, for it holds pickled Python objects")
@@ -151,7 +151,7 @@ def _stored(path: str, file: FileIO) -> Stored:
 
 @contextlib.contextmanager
 def unchanged(files: list[Stored]) -> Iterator[None]:
-    """Refuse files that change within the ``with`` statement, also where that made an error."""
+    """Refuse files that change within the ``with`` statement, before any error this causes."""
     try:
         yield
     except Exception:
@@ -163,7 +163,7 @@ def unchanged(files: list[Stored]) -> Iterator[None]:
 
 
 def may_write(path: str, inputs: list[str]) -> None:
-    """Refuse a path at which there can be no new file, or at which there is an input."""
+    """Refuse a path where no file can be made, or which is an input."""
     if not os.path.basename(path):
         raise RefusedError(path or "--out", "is no name of a file")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
@@ -179,8 +179,8 @@ def may_write(path: str, inputs: list[str]) -> None:
 def whole_file(
     path: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> Iterator[Callable[[Array], object]]:
-    """Yield a function that appends entries to a .npy file, which takes its name once whole."""
-    real = os.path.realpath(path)  # what a symbolic link leads to is replaced, not the link
+    """Yield a function that appends entries to a .npy file; it is renamed to `path` once whole."""
+    real = os.path.realpath(path)  # replace the target of a symbolic link, not the link
     folder = os.path.dirname(real)
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -201,9 +201,9 @@ def whole_file(
 
 
 def _permissions(of: str, to: str) -> None:
-    """Give a file the owner, the group and the permissions of another, if there is that other."""
+    """Give a file the owner, group and permissions of another file, if that exists."""
     with contextlib.suppress(OSError):
         status = os.stat(of)
-        with contextlib.suppress(OSError, AttributeError):  # not allowed, or not on this system
+        with contextlib.suppress(OSError, AttributeError):  # forbidden, or unknown to this system
             os.chown(to, status.st_uid, status.st_gid)
         os.chmod(to, stat.S_IMODE(status.st_mode))
