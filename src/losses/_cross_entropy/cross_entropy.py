@@ -273,8 +273,14 @@ def cross_entropy_value_and_grad(
     problem = problem_for(logits, target, options)
     divisor = problem.divisor()
     grads = problem.loss_grads(divisor, grad_output)
-    given = {"logits": logits, "target": target, "weight": weight, "grad_output": grad_output}
-    grad_logits = gradient_array(out, problem.logits, **given)
+    grad_logits = gradient_array(
+        out,
+        problem.logits,
+        logits=logits,
+        target=target,
+        weight=weight,
+        grad_output=grad_output,
+    )
     loss = evaluate(problem, divisor, grads, grad_logits)
     return loss, grad_logits if out is None else out
 

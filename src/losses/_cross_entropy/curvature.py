@@ -15,7 +15,7 @@ from .problem import Problem
 
 
 def curvature(problem: Problem, write: Callable[..., None], vectors: Sequence[Array] = ()) -> Array:
-    """Return what write(logits, scale, out, spare, *vectors) writes, panel by panel.
+    """Run write(logits, scale, out, spare, *vectors) on every panel; return what it wrote.
 
     The scale is V g of each sample. Ignored samples are cleared.
     """
@@ -39,8 +39,8 @@ def curvature(problem: Problem, write: Callable[..., None], vectors: Sequence[Ar
 def curvature_along(logits: Panel, scale: Array, out: Panel, spare: Panel, vector: Panel) -> None:
     """Write scale (diag(p) - p p^T) v, for a scale of each sample.
 
-    It is p_c (d_c - sum p_k d_k) for d = v - v_c* too: with the most probable class c* at 0 nothing
-    is left of it in the sum, and its own entry is -p times what the others have.
+    That is p_c (d_c - sum p_k d_k), and a shift of d changes nothing. With d = v - v_c* the most
+    probable class c* has d = 0: the sum is over the other classes, and nothing cancels at c*.
     """
     top, _ = _probabilities(logits, out, spare)
     shift = vector.memory[vector.at(top)]
@@ -53,7 +53,7 @@ def curvature_along(logits: Panel, scale: Array, out: Panel, spare: Panel, vecto
 def curvature_diagonal(logits: Panel, scale: Array, out: Panel, spare: Panel) -> None:
     """Write scale p (1 - p), for a scale of each sample."""
     top, rest = _probabilities(logits, out, spare)
-    # 1 - p cancels for the most probable class alone: any other has at most half.
+    # 1 - p can cancel for the most probable class only: any other has p of at most a half.
     places = out.at(top)
     top_probs = out.memory[places]
     np.subtract(1, out.values, out=spare.values)

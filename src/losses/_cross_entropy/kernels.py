@@ -1,9 +1,9 @@
 """Losses of a panel of logits and their gradient, given the masses of its samples.
 
 With e = exp(x) and S = sum(e), shifted or scaled where that is needed (see exponentials.py), the
-log-probability of a class is x - log S and its probability is e / S. Of the one class that may
-have more than half, both are made from the sum R of the others' exponentials. The gradient is made
-of the exponentials in place: it is (p V - v) g under the mass v of a class and V of all.
+log-probability of a class is x - log S and its probability is e / S. For a class with more than
+half, both are made from the sum R of the other exponentials. The exponentials become the gradient
+in place: (p V - v) g, with the mass v of a class, V of all classes, and g of the sample.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from .._losses.mass import Mass, ProbabilityMass, SmoothingMass, chosen
 def loss_kernel(logits: Panel, mass: Mass, grads: Array | None, out: Panel, spare: Panel) -> Array:
     """Return the loss of each sample of a panel.
 
-    Given the gradients with respect to the losses, write that of the logits to `out`. Without them
-    `out` is memory to work in, as `spare` is.
+    Given the gradients with respect to the losses, write the gradient of the logits to `out`.
+    `spare`, and `out` without such gradients, are memory to work in.
     """
     if mass.spread is not None:
         loss = _under_mass(logits, mass, mass.spread, grads, out, spare)
@@ -77,10 +77,10 @@ def _at_labels(
 
 
 class Costs(NamedTuple):
-    """The log-probabilities of a panel, for a mass in every class.
+    """The log-probabilities of a panel, in parts.
 
-    `relative` holds x - s - high, but 0 for a class with more than half. A log-probability is that
-    less `low`, or for such a class what `most` has.
+    `relative` holds x - s - high, and a log-probability is relative - low. For a class with more
+    than half, `relative` holds 0, and the log-probability is in `most`.
     """
 
     relative: Panel
@@ -92,13 +92,12 @@ class Costs(NamedTuple):
     def under(self, mass: Array, whole: Array, most_mass: Array) -> Array:
         """Return the sum of v (-log p) of each sample under a mass v.
 
-        `whole` is the sum of v over the classes, without the class that has more than half, if
-        there is one: its mass is `most_mass`. No term is below 0, but for the last digits in `low`:
-        nothing cancels.
+        `whole` is the sum of v over the classes, except a class with more than half, whose mass is
+        `most_mass`. Nothing cancels: no term is negative, except last digits in `low`.
         """
-        # An infinite mass times `low`, which may be below 0, and terms that are inf make nan.
+        # A finite sum: inf times a negative `low` is -inf, which makes nan of terms that are inf.
         whole = np.minimum(whole, np.finfo(whole.dtype).max)
-        loss: Array = times(whole, self.low) + 0  # where all is 0 the loss is 0, not -0
+        loss: Array = times(whole, self.low) + 0  # 0, not -0, where every term is 0
         loss -= inner(self.relative, mass, np.empty_like(self.relative.values))
         if self.most.samples.size:
             loss[self.most.samples] -= times(most_mass, self.most.log_probs)
@@ -106,7 +105,7 @@ class Costs(NamedTuple):
 
 
 def _costs(logits: Panel, e: Panel, out: Panel) -> Costs:
-    """Write the exponentials to e; return the log-probabilities, whose panel is out."""
+    """Write the exponentials to `e`; return the log-probabilities, whose panel is `out`."""
     sums = exponentials(logits, e, out)
     high, low = logs(sums)
     subtract_log(logits, sums, high, out)
@@ -131,7 +130,7 @@ def _under_mass(
     whole, others, most_mass = spread.beside(logits.samples, most.samples, classes)
     loss = costs.under(spread.each, others, most_mass)
     beside = others[most.samples]  # V - v of the class that has more than half
-    at_label: Any = mass.at_label  # a number or an array: smoothing leaves a share at the label
+    at_label: Any = mass.at_label  # never None beside a spread
     label = None
     if mass.labels is not None:
         label_cost = costs.low - spare.memory[spare.at(mass.labels)]
@@ -151,7 +150,7 @@ def _under_mass(
 
 
 class Entries(NamedTuple):
-    """Entries of a panel, at most one of each sample: where they lie in memory, and a number."""
+    """Entries of a panel, at most one of each sample: their places in memory, and numbers."""
 
     places: Array
     numbers: Array
@@ -160,10 +159,10 @@ class Entries(NamedTuple):
 def gradient_at_labels(
     e: Panel, total: Array, places: Array, rest: Array, mass_grads: Array
 ) -> None:
-    """Make of exponentials the gradient V (p - [label]) g, in place.
+    """Turn exponentials into the gradient V (p - [label]) g, in place.
 
-    `total` is the sum S, and `rest` is e - S of each label, made of the others' exponentials where
-    it would cancel: p - 1 is that over S.
+    `total` is S, and `rest` is e - S of each label, where p - 1 is (e - S) / S. The caller makes
+    `rest` so that it does not cancel. `mass_grads` is V g.
     """
     e.memory[places] = rest
     multiply_by_share(e, total, mass_grads)
@@ -179,11 +178,11 @@ def gradient_under_mass(
     grads: Array,
     spare: Panel,
 ) -> None:
-    """Make of exponentials the gradient (p V - v) g, in place.
+    """Turn exponentials into the gradient (p V - v) g, in place.
 
     `mass_grads` is V g, `each` the mass that is spread over the classes, and `label` has v g of the
-    mass at a label beside it. p V - v of the class at `top` is (V - v) - (1 - p) V, each a sum over
-    the other classes: e is minus the sum of their exponentials there, and `top` has (V - v) g.
+    mass at the labels. For the classes at `top`, p V - v is (V - v) - (1 - p) V, two sums over the
+    other classes: `top` has (V - v) g, and `e` holds e - S there, minus the other exponentials.
     """
     multiply_by_share(e, total, mass_grads)
     top_share = e.memory[top.places]
@@ -194,7 +193,7 @@ def gradient_under_mass(
 
 
 def _subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:
-    """Subtract v g."""
+    """Subtract v g from a panel; the spare panel is memory to work in."""
     wide = out.across_classes(mass)
     if mass.ndim == 2 or grads.ndim:
         wide = np.multiply(wide, out.across(grads), out=spare.values)

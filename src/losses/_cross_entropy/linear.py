@@ -293,7 +293,7 @@ def linear_cross_entropy_value_and_grad(
 
 
 def _evaluate(problem: LayerProblem, to: Gradients | None = None) -> Floating:
-    """Return the loss; given arrays for them, write the gradients of the three arrays."""
+    """Return the loss; given arrays for the gradients, write the gradients."""
     reduction = problem.options.reduction
     losses = losses_for(reduction, problem.samples, problem.dtype)
     flat = None if losses is None else losses.reshape(-1)
@@ -302,13 +302,13 @@ def _evaluate(problem: LayerProblem, to: Gradients | None = None) -> Floating:
 
 
 def _gradients(problem: LayerProblem, grads: Array) -> tuple[LinearGrads, Gradients]:
-    """Return zeroed gradients, and flattened views of them for the loops over chunks."""
+    """Return zeroed gradients, and flattened views of these for the loops over chunks."""
     inputs, of_layer = problem.zeros()
     return LinearGrads(inputs, *of_layer), Gradients(grads, one_axis(inputs, 1), of_layer)
 
 
 def _loss_grads(problem: LayerProblem, grad_output: ArrayLike) -> Array:
-    """Return the gradient with respect to each loss; that of single losses is cast by the chunk."""
+    """Return the gradient with respect to each loss; for 'none' each chunk casts its own."""
     reduction, dtype = problem.options.reduction, problem.layer.dtype
     if reduction == "none":
         return check_grad_output(grad_output, problem.samples)

@@ -1,8 +1,9 @@
-"""The loops of linear_cross_entropy over chunks of logits, of which there is one at a time.
+"""The loops of linear_cross_entropy over chunks of logits: one chunk is in memory at a time.
 
-A chunk holds some samples with all their classes, if enough of these fit, and becomes its own
-gradient. Of more classes than that a chunk holds some: a first pass merges their states, and a
-second one makes the same logits again and, from the state of all the classes, their gradient.
+A chunk holds some samples with all their classes, if enough samples fit, and becomes its own
+gradient. If they do not, a chunk holds some samples and a shard of the classes. Then a first pass
+merges the states of the shards, and a second pass makes the same logits again, which the state of
+all the classes turns into the gradient.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ from .linear_layer import (
 )
 from .states import State, gradient_of, loss_of, merge, state_of
 
-WORK_ROWS = 6  # what the kernel takes beside the logits, in rows of all the classes
-# Measured, see docs/speed.md: with fewer samples in that memory it is faster to cut the classes
-# and to make the logits twice.
+WORK_ROWS = 6  # the kernel's memory beside the logits, in rows of all the classes
+# Measured, see docs/speed.md: if fewer samples than these fit, it is faster to cut the classes and
+# to make the logits twice.
 FEW_SAMPLES = 96
 SHARD_SAMPLES = 256
-# Of few classes as many samples as have inputs of so many bytes, within these bounds.
+# With few classes a chunk has the samples whose inputs take INPUTS_BYTES, within these bounds.
 INPUTS_BYTES = 4 * 1024 * 1024
 MANY_SAMPLES, MOST_SAMPLES = 1024, 1 << 16
-SUM_BYTES = 8 * 1024 * 1024  # of sums in a wider dtype than that of their gradient
-KEPT_SAMPLES = 1 << 17  # whose states wait for a third pass, rather than be made again
+SUM_BYTES = 8 * 1024 * 1024  # of sums that are wider than their gradient
+KEPT_SAMPLES = 1 << 17  # up to here states are kept for a third pass; more are made again
 
 
 def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
-    """Fill the losses, if there is an array for them, and the gradients; return sums of losses."""
-    if not (problem.size and problem.classes):  # nothing to add to the zeros that all these are
+    """Write the losses and the gradients, where there are arrays; else return sums of losses."""
+    if not (problem.size and problem.classes):  # the zeros in all these arrays are the results
         return []
     with np.errstate(all="ignore"):  # infinities and nan are answers here
         size = _rows(problem)
@@ -54,7 +55,7 @@ def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | Non
 
 
 def _rows(problem: LayerProblem) -> int:
-    """Return how many samples a chunk has with all their classes, or 0 if these are too many."""
+    """Return how many samples a chunk has with all their classes; 0 is too few."""
     rows = problem.room // max(1, problem.classes) - WORK_ROWS
     itemsize = problem.layer.dtype.itemsize
     too_wide = problem.narrow and problem.layer.weight.size * itemsize > SUM_BYTES
@@ -67,7 +68,7 @@ def _rows(problem: LayerProblem) -> int:
 def _by_rows(
     problem: LayerProblem, size: int, losses: Array | None, grads: Gradients | None
 ) -> list[Any]:
-    """Work on chunks of `size` samples with all their classes."""
+    """Evaluate chunks of `size` samples with all their classes."""
     layer, classes = problem.layer, slice(0, problem.classes)
     memory = np.empty(size * problem.classes, layer.dtype)
     wide = None if grads is None else grads.layer.wide(layer.dtype)
@@ -90,7 +91,7 @@ def _losses_of_rows(
     losses: Array | None,
     grads: Gradients | None,
 ) -> list[Any]:
-    """Fill the losses of a chunk or return their sums; given grads, turn it into its gradient."""
+    """Write the losses of a chunk, or return their sums; turn the logits into their gradient."""
     dtype = problem.layer.dtype
     of_losses = None if grads is None else chosen_grads(grads.losses, samples, dtype)
     each = None if losses is None else np.empty(len(logits), dtype)
@@ -118,7 +119,7 @@ def _over_panels(
     *,
     in_place: bool,
 ) -> list[Any]:
-    """Add the bias to the logits of some samples and classes, and work on them by the panel."""
+    """Run work(block, panel, mass, out, spare) on the logits of a chunk, once the bias is added."""
     target = problem.target.chunk(samples, classes)
 
     def compute(block: Block, views: Sequence[Panel], out: Panel, spare: Panel) -> Any:
@@ -132,7 +133,7 @@ def _over_panels(
 
 
 def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
-    """Work on chunks of some classes, which are the shards of their samples."""
+    """Evaluate chunks of some samples, shard by shard of their classes."""
     layer, dtype = problem.layer, problem.layer.dtype
     feature_bytes = dtype.itemsize * max(1, problem.features)
     count = min(SHARD_SAMPLES, problem.size)
@@ -170,10 +171,10 @@ def _add_gradients(
     *,
     fresh: bool,
 ) -> None:
-    """Write the gradient of some samples' inputs; add to those of the layer, unless narrow."""
+    """Write the gradient of some inputs; add to those of the layer, unless these are narrow."""
     layer, dtype = problem.layer, problem.layer.dtype
     to, where = grads.inputs, samples
-    if to.dtype != dtype and len(shards) > 1:  # a sum over the shards, rounded once
+    if to.dtype != dtype and len(shards) > 1:  # the sum over the shards is rounded once
         count = sample_count(samples)
         to, where = np.empty((count, problem.features), dtype), slice(0, count)
     for classes in shards:
@@ -193,7 +194,7 @@ def _by_shards_wide(
     grads: Gradients,
     memory: Array,
 ) -> None:
-    """Sum the gradients of the layer over all the samples in a wider dtype, a few classes each."""
+    """Sum narrow gradients of the layer in a wide dtype, over all samples, a few classes each."""
     layer, dtype = problem.layer, problem.layer.dtype
     size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
     for classes in slices(0, problem.classes, min(shards[0].stop, size)):
@@ -209,7 +210,7 @@ def _by_shards_wide(
 def _state(
     problem: LayerProblem, samples: Samples, shards: Sequence[slice], memory: Array
 ) -> State:
-    """Return the state of some samples after all their classes."""
+    """Return the state of some samples and all the classes."""
 
     def of(classes: slice) -> State:
         def work(_: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> State:
@@ -230,7 +231,7 @@ def _gradient(
     classes: slice,
     memory: Array,
 ) -> Array:
-    """Return the gradient of the logits of some samples and classes, in the memory given."""
+    """Return the gradient of the logits of some samples and classes, made in `memory`."""
     grads = chosen_grads(grads, samples, problem.layer.dtype)
     logits = problem.logits(samples, classes, memory)
 
@@ -245,7 +246,7 @@ def _gradient(
 def _add(
     layer: LinearMap, grad_logits: Array, samples: Samples, to: LayerGrads, *, fresh: bool
 ) -> None:
-    """Add what some samples give to the gradients of the layer."""
+    """Add the contribution of some samples to the gradients of the layer."""
     layer.backward_weight(grad_logits, samples, to.weight, fresh=fresh)
     if to.bias is not None:
         np.add(to.bias, np.add.reduce(grad_logits, axis=0), out=to.bias)

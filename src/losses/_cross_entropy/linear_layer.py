@@ -1,4 +1,4 @@
-"""A linear layer with the targets of its outputs, checked, and its logits a chunk at a time."""
+"""The problem of a linear layer: its arguments, checked, and its logits, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from .._core.products import LinearMap
 from .._losses.options import Options
 from .._losses.targets import Target, target_for
 
-# The logits, and the copies and sums of what BLAS or the gradients' dtypes need, if any.
+# Of the logits in a chunk; and of copies for BLAS and of sums in a wide dtype, where needed.
 MEMORY_BYTES = 52 * 1024 * 1024
 COPIES_BYTES = 12 * 1024 * 1024
 
 
 class LayerGrads(NamedTuple):
-    """The gradients, or sums for them, of some classes' weight and bias."""
+    """The gradients of the weight and the bias of some classes, or sums for these gradients."""
 
     weight: Array
     bias: Array | None
 
     def wide(self, dtype: np.dtype[Any]) -> LayerGrads:
-        """Return where the sums are made: in a dtype, in place if that is theirs."""
+        """Return arrays of a dtype for the sums: the gradients themselves if they have it."""
 
         def sums(array: Array) -> Array:
             return array if array.dtype == dtype else np.zeros(array.shape, dtype)
@@ -44,18 +44,18 @@ class LayerGrads(NamedTuple):
         return LayerGrads(sums(self.weight), None if self.bias is None else sums(self.bias))
 
     def take(self, sums: LayerGrads) -> None:
-        """Take the sums, rounded, if they were made elsewhere."""
+        """Round sums into the gradients, unless they are the same arrays."""
         for array, wide in zip(self, sums, strict=True):
             if array is not None and array is not wide:
                 array[...] = wide
 
     def of(self, classes: slice) -> LayerGrads:
-        """Return those of some classes."""
+        """Return the gradients of some classes."""
         return LayerGrads(self.weight[classes], None if self.bias is None else self.bias[classes])
 
 
 class Gradients(NamedTuple):
-    """The gradient of each loss, or one for all, and zeroed arrays for those that follow."""
+    """Upstream gradient, of each loss or one for all, and zeroed output arrays."""
 
     losses: Array
     inputs: Array  # (N, D)
@@ -90,15 +90,15 @@ class LayerProblem(NamedTuple):
 
     @property
     def narrow(self) -> bool:
-        """Whether a sum over the samples loses digits in the dtype of its gradient."""
+        """Whether the gradient of the weight or bias is too narrow for sums over the samples."""
         arrays = (self.layer.weight, self.bias)
         return any(a is not None and a.dtype != self.layer.dtype for a in arrays)
 
     @property
     def room(self) -> int:
-        """The most logits in a chunk, given what must be copied beside them.
+        """The most logits in a chunk; copies beside the logits leave less room for these.
 
-        It depends on the arguments alone, so that each function makes the same logits.
+        The number depends on the arguments alone, so that each function makes the same logits.
         """
         entry = self.layer.dtype.itemsize + self.target.copied_bytes
         copies = self.target.any_ignored or self.narrow or not self.layer.in_place
@@ -135,7 +135,7 @@ def layer_problem_for(
     linear_bias: ArrayLike | None,
     options: Options,
 ) -> LayerProblem:
-    """Return the problem once every argument is right."""
+    """Check every argument; return the problem."""
     inputs, linear_weight = floating(inputs=inputs), floating(linear_weight=linear_weight)
     target = real(target=target)
     bias = None if linear_bias is None else floating(linear_bias=linear_bias)
@@ -150,7 +150,7 @@ def layer_problem_for(
 
 
 def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, target: Array) -> None:
-    """Raise ValueError, with all the shapes, unless they fit one another."""
+    """Raise ValueError, which tells all the shapes, unless the shapes fit one another."""
     samples, classes = inputs.shape[:-1], linear_weight.shape[:1]
     if (
         inputs.ndim == 0
@@ -172,16 +172,16 @@ def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, targe
 
 
 def chosen_grads(grads: Array, samples: Samples, dtype: np.dtype[Any]) -> Array:
-    """Return the gradients of the losses of some samples, or the one for all."""
+    """Return the gradients with respect to the losses of some samples, or the one for all."""
     return cast(grads[position(grads.shape, samples)] if grads.ndim else grads, dtype)
 
 
 def as_matrix(memory: Array, samples: int, classes: slice) -> Array:
-    """Return the beginning of some memory as samples by classes."""
+    """Return the beginning of some memory as a matrix, samples by classes."""
     count = classes.stop - classes.start
     return memory[: samples * count].reshape(samples, count)
 
 
 def sample_count(samples: Samples) -> int:
-    """Return the number of some samples."""
+    """Return how many samples there are."""
     return samples.stop - samples.start if isinstance(samples, slice) else samples.size

@@ -1,4 +1,4 @@
-"""A cross entropy: its arguments, checked, and the way from them to the kernel."""
+"""A problem of cross entropy: its arguments, checked, and their way to the kernel."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Problem(NamedTuple):
         return self.target.divisor(self.plan.blocks, self.options.reduction)
 
     def loss_grads(self, divisor: Any, grad_output: ArrayLike | None = None) -> Array:
-        """Return the gradient with respect to each loss; a grad_output of None is one of ones."""
+        """Return the gradient with respect to each loss; None stands for a grad_output of ones."""
         plan, reduction = self.plan, self.options.reduction
         if grad_output is None:
             return unit_backward(reduction, divisor, plan.dtype)
@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 
 
 def problem_for(logits: ArrayLike, target: ArrayLike, options: Options) -> Problem:
-    """Return the problem once every argument is right."""
+    """Check every argument; return the problem."""
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(options.axis, logits, "logits")
     return Problem(logits, target_for(logits, axis, target, options), panels(logits, axis), options)
@@ -56,7 +56,7 @@ def problem_for(logits: ArrayLike, target: ArrayLike, options: Options) -> Probl
 def evaluate(
     problem: Problem, divisor: Any, grads: Array | None = None, grad_logits: Array | None = None
 ) -> Floating:
-    """Return the loss; given the gradient of each loss, write that of the logits."""
+    """Return the loss; given the gradients with respect to each, write that of the logits."""
     logits, target, plan, options = problem
     dtype = result_dtype(logits)
     losses = losses_for(options.reduction, plan.samples, dtype)

@@ -1,4 +1,4 @@
-"""The cross entropy of some of the classes: its arguments, checked, its state and its gradient."""
+"""The problem of a shard: its arguments, checked, its state and its gradient."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .._core.panels import Panels, panels
 from .._losses.mass import Mass, SmoothingMass, shares, smoothing_mass
 from .._losses.options import Options, check_class_weight, class_axis
 from .._losses.reduction import part
-from .._losses.target_checks import holds_probabilities
+from .._losses.target_checks import check_probabilities, is_probabilities
 from .._losses.targets import Probabilities, known_probabilities, marked_labels
 from .shard_state import ShardState
 from .states import State, gradient_of, nothing, state_of, within
 
 
 class ShardLabels(NamedTuple):
-    """Class indices among all classes, and the weights of those that are classes of a shard."""
+    """Class indices of all classes, with the weights of labels that are classes of the shard."""
 
     label: Array  # -1 where a sample is ignored
     weight: Array  # 0 where the label is no class of the shard
@@ -31,9 +31,9 @@ class ShardLabels(NamedTuple):
     smoothing: SmoothingMass | None  # of the classes of the shard
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: none."""
-        return []
+        return ()
 
     def mass(self, block: Block, _: Sequence[Panel]) -> Mass:
         """Return the masses of one block."""
@@ -54,7 +54,7 @@ class ShardProblem(NamedTuple):
     options: Options
 
     def as_state(self, state: State) -> ShardState:
-        """Return the state of the shard, whose arrays are not to be written any more."""
+        """Return a state as that of the shard; its arrays become read-only."""
         stop = self.first + self.plan.classes
         held = ((self.first, stop),) if self.plan.classes else ()
         label = weight = None
@@ -68,7 +68,7 @@ class ShardProblem(NamedTuple):
 def shard_for(
     logits: ArrayLike, target: ArrayLike, first_class: int, classes: int, options: Options
 ) -> ShardProblem:
-    """Return the problem of a shard once every argument is right."""
+    """Check every argument; return the problem of the shard."""
     logits, target = floating(logits=logits), real(target=target)
     axis = class_axis(options.axis, logits, "logits")
     first, count = whole_number(first_class=first_class), whole_number(classes=classes)
@@ -80,7 +80,8 @@ def shard_for(
             f"first_class: expected {held} classes within [0, {count}), got those from {first} on"
         )
     check_class_weight(options.weight, held)
-    if holds_probabilities(target, logits, options.ignore_index):
+    if is_probabilities(target, logits):
+        check_probabilities(target, options.ignore_index)
         return known_shard(logits, axis, target, first, count, options)
     shape = (*logits.shape[:axis], count, *logits.shape[axis + 1 :])
     try:
@@ -88,16 +89,16 @@ def shard_for(
     except ValueError:
         what = f"as many as an array may have, got {count}"
         raise ValueError(f"classes: expected {what}") from None
-    label = marked_labels(whole, axis, target, options.ignore_index, "logits of all classes")
+    label = marked_labels(whole, axis, target, options, "logits of all classes")
     return known_shard(logits, axis, label, first, count, options)
 
 
 def known_shard(
     logits: Array, axis: int, target: Array, first: int, classes: int, options: Options
 ) -> ShardProblem:
-    """Return the problem of a shard of arguments that are known to be right.
+    """Return the problem of a shard, given arguments that have been checked.
 
-    The target holds class probabilities, or labels with -1 where they are ignored.
+    The target holds class probabilities, or labels with -1 for ignored samples.
     """
     plan = panels(logits, axis)
     found: ShardLabels | Probabilities
@@ -114,7 +115,7 @@ def known_shard(
 
 
 def _label_weights(label: Array, first: int, weight: Array | None, plan: Panels) -> Array:
-    """Return the weight of each label that is one of the shard's classes, else 0."""
+    """Return the weight of each label that is a class of the shard, and 0 for other labels."""
     here = within(label, first, plan.classes)
     if weight is None:
         return np.asarray(here, plan.dtype)
@@ -136,14 +137,17 @@ def shard_state(shard: ShardProblem) -> ShardState:
     inputs = [shard.logits, *shard.target.inputs]
     shard.plan.run(compute, inputs, None, shard.options.workers)
     if isinstance(shard.target, ShardLabels):
-        # Zeroed ignored samples: a loss of 0, and no nan of theirs survives a merge.
+        # Zero ignored samples, so that no nan survives a merge.
         for array in found:
             array[shard.target.label < 0] = 0
     return shard.as_state(found)
 
 
 def shard_gradient(shard: ShardProblem, state: ShardState, grads: Array) -> Array:
-    """Return the gradient of a shard, given the state of all classes and that of each loss."""
+    """Return the gradient of a shard, given the state of all the classes.
+
+    `grads` is the gradient with respect to each loss, or one number for all.
+    """
     result = np.empty_like(shard.logits, result_dtype(shard.logits))
 
     def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:

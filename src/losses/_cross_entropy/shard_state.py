@@ -63,7 +63,7 @@ class ShardState:
     weight: Array | None
     state: State
 
-    __array_ufunc__ = None  # an array has nothing to add to it
+    __array_ufunc__ = None  # array + state is an error, and not an array of objects
 
     def __post_init__(self) -> None:
         for array in (self.label, self.weight, *self.state):
@@ -77,7 +77,7 @@ class ShardState:
         return _both(self, other) if isinstance(other, ShardState) else NotImplemented
 
     def __radd__(self, other: object) -> ShardState:
-        # sum() begins with the integer 0.
+        # sum() starts from the integer 0.
         return self if type(other) is int and other == 0 else NotImplemented
 
     def __repr__(self) -> str:
@@ -166,13 +166,13 @@ def merge_shards(*states: ShardState) -> ShardState:
 
 
 def check_type(state: object, how: str = "") -> None:
-    """Raise TypeError unless it is a state; `how` says what to do instead."""
+    """Raise TypeError unless `state` is a ShardState; `how` says what to do instead."""
     if not isinstance(state, ShardState):
         raise TypeError(f"state: expected a ShardState, got {type(state).__name__}{how}")
 
 
 def check_same(a: ShardState, b: ShardState) -> None:
-    """Raise ValueError unless both are of the same samples and of as many classes in all."""
+    """Raise ValueError unless two states are of one problem: samples, classes, options, target."""
     for name, came in (
         ("samples of one shape", [one.state.maximum.shape for one in (a, b)]),
         ("one number of classes", [one.classes for one in (a, b)]),

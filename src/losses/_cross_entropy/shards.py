@@ -1,6 +1,6 @@
-"""Cross entropy of classes in shards: a first pass gives states that merge, a second the gradient.
+"""Cross entropy of the classes in shards, in two passes: states that merge, then gradients.
 
-No shard needs the logits of another. What they exchange is one state for each sample.
+No shard needs the logits of another: shards exchange one state for each sample.
 """
 
 from __future__ import annotations

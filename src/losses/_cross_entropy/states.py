@@ -1,11 +1,9 @@
-"""Cross entropy of some of the classes at a time, from a state that any split of them merges to.
+"""Cross entropy of the classes in shards, each of which has a state; states of shards merge.
 
-Exponentials of different classes are added relative to one shift, so a state keeps the maximum m
-of its classes, and the sum q of exp(x - m) over those other than the largest:
-log sum exp(x) = m + log1p(q). Two sets of classes with m1 >= m2 make m = m1 and
-q = q1 + (1 + q2) exp(m2 - m1): sums of what is not negative, so that q keeps its relative
-accuracy. Once the state of all the classes is known, the gradient of each is a formula of its own
-logit.
+A state keeps the maximum m of its classes, and the sum q of exp(x - m) over all of them but the
+largest: log sum exp(x) = m + log1p(q). Two states with m1 >= m2 merge to m = m1 and
+q = q1 + (1 + q2) exp(m2 - m1). No term is negative, so q keeps its relative accuracy. The state of
+all the classes and the logits of a shard give the gradient of the shard.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ class State(NamedTuple):
     label_logit: Array  # -inf if the label is another class
     label_mass: Array  # the mass at the label, 0 if the label is another class
     mass: Array  # the sum of the masses v that are spread over the classes
-    other_mass: Array  # the same, over the classes other than the top
+    other_mass: Array  # the same sum without the top class
     cost: Array  # the sum of v (x - m), or of v x where m is -inf
 
     def of(self, block: Block) -> State:
@@ -45,7 +43,7 @@ class State(NamedTuple):
 
 
 def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State:
-    """Return the state of no classes, to be filled in; `first` would be the first of them."""
+    """Return the state of a shard without classes, which `first` says the place of."""
     arrays = {name: np.zeros(samples, dtype) for name in State._fields}
     arrays["top"] = np.full(samples, first)
     arrays["others"][...] = np.nan
@@ -55,10 +53,9 @@ def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State
 
 
 def state_of(logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel) -> State:
-    """Return the state of a panel, given the first of its classes.
+    """Return the state of a panel, whose classes begin at `first`.
 
-    A label may lie in another shard, and counts nothing here. `out` and `spare` are memory to work
-    in.
+    A label in another shard has no mass here. `out` and `spare` are memory to work in.
     """
     label_logit = np.full(logits.samples, -np.inf, logits.values.dtype)
     label_mass = np.zeros_like(label_logit)
@@ -81,7 +78,7 @@ def state_of(logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel) ->
     np.exp(spare.values, out=out.values)
     at = out.at(top)
     own, others = out.set_aside(np.arange(top.size), at)
-    # 0 exp(x - m) of the largest is 0, or nan where a logit is nan or +inf.
+    # Adding 0 * exp(x - m) of the largest brings nan where its logit is nan or +inf.
     others += 0 * own
     others[np.isneginf(maxima)] = np.nan
     return State(maxima, first + top, others, label_logit, label_mass, whole, other_mass, cost)
@@ -89,14 +86,14 @@ def state_of(logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel) ->
 
 def merge(a: State, b: State) -> State:
     """Return the state of two sets of classes together."""
-    # Of equal maxima that of the first class, so that the order of merges does not matter.
+    # Equal maxima: the first class wins, so the order of merges does not matter.
     level = (a.maximum == b.maximum) & (a.top < b.top)
     first = (a.maximum > b.maximum) | level | np.isnan(a.maximum)
     maximum, smaller = np.where(first, (a.maximum, b.maximum), (b.maximum, a.maximum))
     q, fewer = np.where(first, (a.others, b.others), (b.others, a.others))
     more = np.where(np.isneginf(smaller), 0, (1 + fewer) * np.exp(smaller - maximum))
     reference = _finite(maximum)
-    # 0 * inf is 0: a difference of huge maxima overflows.
+    # The difference of huge maxima may overflow: times makes 0 of 0 * inf.
     costs = [s.cost + times(s.mass, _finite(s.maximum) - reference) for s in (a, b)]
     return State(
         maximum,
@@ -121,7 +118,7 @@ def loss_of(state: State) -> Array:
 def gradient_of(
     logits: Panel, mass: Mass, first: int, state: State, grads: Array, out: Panel, spare: Panel
 ) -> None:
-    """Write the gradient of a panel, given the first of its classes and the state of all."""
+    """Write the gradient of a panel, whose classes begin at `first`, given the state of all."""
     q = state.others
     np.subtract(logits.values, out.across(state.maximum), out=out.values)
     np.exp(out.values, out=out.values)
@@ -130,7 +127,7 @@ def gradient_of(
     if mass.labels is not None:
         here, at = _here(mass.labels, first, out)
         if mass.spread is None:
-            # e - S of a label: both e - 1 and -q are at most 0.
+            # e - S is (e - 1) - q: neither term is positive, so nothing cancels.
             gradient_at_labels(out, 1 + q, at, (out.memory[at] - 1) - q[here], mass_grads)
             return
         label = Entries(at, (state.label_mass * grads)[here])
@@ -156,17 +153,17 @@ def log_softmax_of(logits: Panel, state: State, out: Panel) -> None:
 
 
 def within(classes: Array, first: int, count: int) -> Array:
-    """Return which classes are among so many from the first on."""
+    """Return which classes are in [first, first + count)."""
     return (classes >= first) & (classes < first + count)
 
 
 def _here(classes: Array, first: int, panel: Panel) -> tuple[Array, Array]:
-    """Return which samples' classes a panel holds, and where these lie in its memory."""
+    """Return which samples have their class in a panel, and the places of these classes."""
     here = within(classes, first, panel.classes)
     samples = np.flatnonzero(here)
     return here, panel.places(samples, classes[samples] - first)
 
 
 def _finite(maxima: Array) -> Array:
-    """Return what the costs are relative to: the maxima, or 0 where every logit is -inf."""
+    """Return the shift of the costs: the maximum, or 0 where every logit is -inf."""
     return np.where(np.isneginf(maxima), 0, maxima)

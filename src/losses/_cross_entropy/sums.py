@@ -1,4 +1,4 @@
-"""The sums that means over samples are made of: of any batches, in any order, they merge."""
+"""Sums of cross entropy over batches, which merge in any order, and the mean they give."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def cross_entropy_sums(
 
 
 def sums_of(problem: Problem, losses: Array | None = None) -> LossSums:
-    """Return the sums; given an array for them, fill in the losses of the samples too."""
+    """Return the sums; given an array `losses`, write each sample's loss to it too."""
     logits, target, plan, options = problem
-    if not plan.classes:  # no block either: every sample is ignored, or has no probability
+    if not plan.classes:  # nor any block: every sample is ignored, or has no probability
         size = prod(plan.samples)
         return LossSums(ignored=size) if target.labelled else loss_sums(np.zeros(size, plan.dtype))
 
@@ -200,5 +200,8 @@ class Evaluator:
 
     @property
     def accuracy(self) -> float:
-        """The share of these whose largest logit is at the target; nan with probabilities."""
+        """The share of the samples that count whose largest logit is at the label.
+
+        It is nan with class probabilities.
+        """
         return self.sums.accuracy

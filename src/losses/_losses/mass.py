@@ -1,7 +1,7 @@
-"""The mass of a class: what multiplies -log p of the class in the loss of a sample.
+"""The mass of a class in a sample: the factor of -log p in the sample's loss.
 
-A sample with a class index has a mass at this label. Label smoothing leaves a share of it there and
-spreads the rest over all classes. A sample with class probabilities has a mass in each class.
+A class index is a mass at one class, the label. Label smoothing leaves a share of the mass at the
+label and spreads the rest over all classes. Class probabilities are a mass in each class.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .._core.panel import Panel
 class SmoothingMass(NamedTuple):
     """The mass that smoothing gives to each class, the same in every sample.
 
-    `each` is one number for each class, or one for all classes. `whole` is the sum over the
-    classes, and `others` the sum over all classes but one, for each of them.
+    `each` is a number for each class, or one number for all. `whole` is the sum over the classes.
+    For each class, `others` is the sum over the other classes.
     """
 
     each: Array
@@ -26,7 +26,7 @@ class SmoothingMass(NamedTuple):
     others: Array
 
     def of(self, classes: slice) -> SmoothingMass:
-        """Return the mass of some classes; both sums are still over all classes."""
+        """Return the mass of some classes; `whole` and `others` still sum over all classes."""
         each = self.each[classes] if self.each.ndim else self.each
         return SmoothingMass(each, self.whole, self.others[classes])
 
@@ -35,10 +35,10 @@ class SmoothingMass(NamedTuple):
         return self.whole
 
     def beside(self, count: int, samples: Array, classes: Array) -> tuple[Any, Array, Array]:
-        """Return the sums of `count` samples, and what a class of each of some samples leaves.
+        """Set one class aside in each of some samples, of `count` in all.
 
-        These are the sum over the classes; the same, but in these samples over the other classes;
-        and the mass of the class of each of these samples.
+        Return the sum V over the classes; V in each sample, or V - v where a class v is set aside;
+        and these v.
         """
         others = np.full(count, self.whole, self.each.dtype)
         if samples.size:
@@ -61,10 +61,10 @@ class ProbabilityMass(NamedTuple):
         return self.panel.add()
 
     def beside(self, _: int, samples: Array, classes: Array) -> tuple[Array, Array, Array]:
-        """Return the sums, and what a class of each of some samples leaves, as SmoothingMass."""
+        """Set one class aside in each of some samples; return V, V or V - v, and v."""
         whole = others = own = self.panel.add()
         if samples.size:
-            some = self.panel.some(samples)  # a copy: the masses may be the caller's
+            some = self.panel.some(samples)  # a copy: the panel may be the caller's memory
             own, rest = some.set_aside(np.arange(samples.size), some.at(classes))
             others = whole.copy()
             others[samples] = rest
@@ -72,11 +72,10 @@ class ProbabilityMass(NamedTuple):
 
 
 class Mass(NamedTuple):
-    """The masses of some samples.
+    """The masses of some samples: `at_label` at the class `labels`, plus `spread` in each class.
 
-    A sample has the mass `at_label` at its class `labels`, and in every class what `spread` has.
-    Both are added up. `labels` or `spread` of None are no such mass; `at_label` of None is 1.
-    Ignored samples have masses like any others.
+    Without `labels`, or without `spread`, there is no such mass. An `at_label` of None is 1.
+    Ignored samples have masses too, which nobody is to use.
     """
 
     labels: Array | None = None
@@ -95,15 +94,15 @@ class Mass(NamedTuple):
 
 
 def shares(smoothing: float, classes: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """Return what smoothing leaves to the target, 1 - eps, and gives to each class, eps / C."""
+    """Return what smoothing leaves at the target, 1 - eps, and gives to each class, eps / C."""
     with np.errstate(all="ignore"):
-        epsilon = wide_dtype(dtype)(smoothing if classes else 0)  # without a class there is no C
+        epsilon = wide_dtype(dtype)(smoothing if classes else 0)  # nothing is spread over no class
         share, rest = 1 - epsilon, epsilon / max(classes, 1)
         return np.asarray(share, dtype), np.asarray(rest, dtype)
 
 
 def smoothing_mass(classes: int, weight: Array | None, rest: Array) -> SmoothingMass:
-    """Return what smoothing gives to some classes of these weights; the sums are over them."""
+    """Return what smoothing gives to classes, and its sums over them; `rest` is eps / C."""
     with np.errstate(all="ignore"):
         if weight is None:
             return SmoothingMass(rest, classes * rest, np.full(classes, (classes - 1) * rest))
@@ -111,7 +110,7 @@ def smoothing_mass(classes: int, weight: Array | None, rest: Array) -> Smoothing
         whole, others = np.add.reduce(each), each
         if classes:
             most, others = each.argmax(), whole - each
-            # Where one class has more than half the mass, the difference would cancel.
+            # For a class with more than half of the mass, whole - each would cancel.
             without = each.copy()
             without[most] = 0
             others[most] = np.add.reduce(without)
@@ -128,6 +127,6 @@ def smoothed(probs: Panel, weight: Array | None, share: Array, rest: Array) -> P
 
 
 def chosen(numbers: Array, which: Array) -> Array:
-    """Return some of the numbers that samples or classes have, or the one number for all."""
+    """Return some entries of an array, or the one number for all."""
     found: Array = numbers[which] if numbers.ndim else numbers
     return found

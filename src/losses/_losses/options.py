@@ -21,7 +21,7 @@ REDUCTIONS = ("none", "mean", "sum")
 class Options(NamedTuple):
     """The options of a loss over classes, as far as they can be checked without its arrays.
 
-    A loss without one of the options has its default here.
+    Where a loss lacks an option, the option has its default.
     """
 
     weight: Array | None
@@ -32,7 +32,7 @@ class Options(NamedTuple):
     reduction: Reduction
 
     def with_own_weight(self) -> Options:
-        """Return the options with a copy of the weight, which the caller may change."""
+        """Return the options with a copy of the weight: the caller may change the original."""
         return self if self.weight is None else self._replace(weight=self.weight.copy())
 
 
@@ -44,11 +44,11 @@ def class_options(
     workers: object = None,
     reduction: Reduction = "none",
 ) -> Options:
-    """Return the options of a loss over classes once each is right by itself."""
+    """Check each option of a loss over classes by itself; return them all."""
     reduction_name(reduction)
     return Options(
         None if weight is None else real(weight=weight),
-        # In a small call the checks of what nearly always comes are to cost nothing.
+        # Ints nearly always come: this saves a small call the full check.
         ignore_index if type(ignore_index) is int else whole_number(ignore_index=ignore_index),
         smoothing(label_smoothing),
         None if axis is None else whole_number(axis=axis),
@@ -86,7 +86,7 @@ def smoothing(label_smoothing: object) -> float:
     if type(label_smoothing) is float and 0 <= label_smoothing <= 1:
         return label_smoothing
     if isinstance(label_smoothing, np.generic) and is_floating(label_smoothing.dtype):
-        label_smoothing = label_smoothing.item()  # a number of bfloat16 is no Real
+        label_smoothing = label_smoothing.item()  # bfloat16 scalars are not of type Real
     if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):
         raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
     number: Any = label_smoothing

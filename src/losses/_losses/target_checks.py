@@ -9,7 +9,7 @@ import numpy as np
 from .._core.dtypes import Array, is_floating
 from .._core.values import chunks, distinct, extremes, found_in_chunks, value_at
 
-# The unsigned dtype of the same bits, and the largest number of the dtype itself.
+# For each integer dtype the unsigned dtype of the same size, and the largest number of its own.
 UNSIGNED = {
     np.dtype(f"{kind}{size}"): (np.dtype(f"u{size}"), int(np.iinfo(f"{kind}{size}").max))
     for kind in "iu"
@@ -29,15 +29,6 @@ def is_probabilities(target: Array, logits: Array) -> bool:
     return True
 
 
-def holds_probabilities(target: Array, logits: Array, ignore_index: int) -> bool:
-    """Return whether a target holds class probabilities; raise if they are none."""
-    if not is_probabilities(target, logits):
-        return False
-    not_a_class(ignore_index)
-    check_probabilities(target)
-    return True
-
-
 def not_a_class(ignore_index: int) -> None:
     """Raise ValueError if ignore_index names a class where the target holds probabilities."""
     if ignore_index >= 0:
@@ -51,8 +42,9 @@ class ImprobableError(ValueError):
     """Class probabilities that are negative, nan or infinite."""
 
 
-def check_probabilities(target: Array) -> None:
-    """Raise ValueError where class probabilities are negative, nan or infinite."""
+def check_probabilities(target: Array, ignore_index: int) -> None:
+    """Raise ValueError if ignore_index names a class, or an entry is no probability."""
+    not_a_class(ignore_index)
     if not target.size:
         return
     low, high = extremes(target)
@@ -69,7 +61,7 @@ def improbable(target: Array) -> Array:
 
 
 def improbable_message(number: int, first: str) -> str:
-    """Return what is wrong with a number of class probabilities, given the first of them."""
+    """Return the message about invalid class probabilities: how many, and the first."""
     return (
         f"{number} class probabilities that are negative, nan or infinite, the first at {first}; "
         f"logits want a softmax first"
@@ -83,7 +75,7 @@ def label_shape(scores: Array, axis: int, target: Array, name: str) -> tuple[int
         raise ValueError(_wrong_shape(target, scores, samples, name))
     if target.dtype.kind not in "iu":
         missing = ""
-        if is_floating(target.dtype):  # nan may be there unread: in a file, in Dask's chunks
+        if is_floating(target.dtype):  # whether nan is there is unknown: entries are not read
             missing = ", missing ones (nan) by np.nan_to_num(target, nan=ignore_index).astype(int)"
         raise TypeError(
             f"target: expected integer class indices of shape {samples} for {name} of shape "
@@ -123,7 +115,7 @@ def _wrong_shape(target: Array, scores: Array, samples: tuple[int, ...], name: s
 
 
 class Outside(NamedTuple):
-    """The number of invalid labels, the index of the first in C order, if any label is ignored."""
+    """Count of invalid labels, index of the first in C order, whether any is ignored."""
 
     number: int = 0
     first: int = 0
@@ -131,13 +123,14 @@ class Outside(NamedTuple):
 
 
 def outside(target: Array, classes: int, ignore: int) -> Outside:
-    """Return what is known of the labels that are neither classes nor ignored."""
+    """Find the invalid labels: neither classes nor ignored."""
     if not target.size:
         return Outside()
     if target.dtype not in UNSIGNED or 0 <= ignore < classes:
         return _outside_each(target, classes, ignore)
-    # A negative label, read as an unsigned number, is larger than the largest of its dtype: one
-    # comparison finds labels on both sides. int8 has -1 as 255, which is below 300 classes.
+    # Read as unsigned, a negative label is larger than the largest number of its dtype, so one
+    # comparison finds negative labels and large ones. The limit is needed: -1 of int8 is 255, which
+    # would be one of 300 classes.
     unsigned, largest = UNSIGNED[target.dtype]
     in_range = np.maximum.reduce(distinct(target).view(unsigned), None) <= min(classes - 1, largest)
     return Outside() if in_range else _outside_each(target, classes, ignore)
@@ -158,7 +151,7 @@ def _outside_each(target: Array, classes: int, ignore: int) -> Outside:
 
 
 def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None:
-    """Raise IndexError where a label was found out of range."""
+    """Raise IndexError if any label is invalid."""
     if found.number:
         raise IndexError(
             f"target: {found.number} of {target.size} labels outside [0, {classes}), the first at "
@@ -168,7 +161,7 @@ def all_inside(found: Outside, target: Array, classes: int, ignore: int) -> None
 
 
 def _padding(label: Any, ignore: int) -> str:
-    """Return the advice for an invalid label that looks like a mark of padding."""
+    """Return the advice about an invalid label that looks like padding."""
     value, bits = int(label), 8 * label.itemsize
     if (value - ignore) % 2**bits == 0:
         return f"; as {label.dtype} it wraps to {value}: pass ignore_index={value}"

@@ -22,7 +22,13 @@ from .mass import Mass, ProbabilityMass, SmoothingMass, shares, smoothed, smooth
 from .options import Options, check_class_weight
 from .reduction import total
 from .sums import LossSums, loss_sums, sums_at_labels
-from .target_checks import all_inside, holds_probabilities, label_shape, outside
+from .target_checks import (
+    all_inside,
+    check_probabilities,
+    is_probabilities,
+    label_shape,
+    outside,
+)
 
 
 class Labels(NamedTuple):
@@ -42,19 +48,20 @@ class Labels(NamedTuple):
         return True
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: none."""
-        return []
+        return ()
 
     @property
     def copied_bytes(self) -> int:
-        """The bytes that an entry of a chunk takes beside its logit: none."""
+        """The bytes that `chunk` copies for each logit: none."""
         return 0
 
     def of(self, block: Block) -> tuple[Array, Array | None, Array | None]:
-        """Return one block's labels, which samples are ignored (or None) and their weights.
+        """Return the labels of one block, a mask of the ignored samples, and the weights.
 
-        An ignored sample has label 0, and a weight like any other sample of that class.
+        The mask is None if no sample is ignored, and the weights are None if all are 1. An ignored
+        sample gets label 0 and the weight of that class.
         """
         labels = self.target[block.at].reshape(-1)
         ignored = None
@@ -73,7 +80,7 @@ class Labels(NamedTuple):
         return Mass(labels, weight, self.smoothing, ignored)
 
     def divisor(self, blocks: Sequence[Block], reduction: str) -> Any:
-        """Return what the mean divides by: the weights of the samples that count, summed."""
+        """Return what the mean divides by: the sum of the weights of the samples that count."""
         if reduction != "mean":
             return None
         if self.weight is None and not self.any_ignored:
@@ -84,16 +91,16 @@ class Labels(NamedTuple):
                 weight = counts(*self.of(block))
                 seen = seen or bool(weight.any())
                 sums.append(total(weight))
-            # Where every weight is 0 the mean is nan, also under smoothing, whose sum is not 0.
+            # If every weight is 0 the mean is nan: with smoothing the sum of the losses is not 0.
             return total(np.asarray(sums)) if seen else np.nan
 
     def sums(self, block: Block, losses: Array, top: Array) -> LossSums:
-        """Return the sums of one block's losses, given the class of each largest logit."""
+        """Return the sums of one block's losses, given the class of each sample's largest logit."""
         labels, ignored, weight = self.of(block)
         return sums_at_labels(losses, counts(labels, ignored, weight), labels == top, ignored)
 
     def counted(self, size: int) -> Iterator[Samples]:
-        """Yield the samples that are not ignored, at most `size` at a time, by their position."""
+        """Yield the positions of the samples that are not ignored, at most `size` at a time."""
         if not self.any_ignored:
             yield from slices(0, self.target.size, size)
             return
@@ -107,13 +114,13 @@ class Labels(NamedTuple):
                 yield slice(int(some[0]), int(some[-1]) + 1) if together else some
 
     def flat(self) -> Labels:
-        """Return the labels along one axis, unless that would be a copy."""
+        """Return the labels with one axis of samples, unless that would be a copy."""
         return self._replace(target=one_axis(self.target, 0))
 
     def chunk(self, samples: Samples, classes: slice) -> Labels:
-        """Return the labels of some samples, none of them ignored, beside some classes' masses.
+        """Return the target of a chunk of samples, none of them ignored, and of classes.
 
-        The labels and their weights are those among all classes.
+        Smoothing has the masses of these classes. Labels and their weights are of all classes.
         """
         target = self.target[position(self.target.shape, samples)]
         smoothing = None if self.smoothing is None else self.smoothing.of(classes)
@@ -125,7 +132,7 @@ class Probabilities(NamedTuple):
 
     target: Array
     weight: Array | None  # in the dtype of the computation
-    share: Array | None  # what smoothing leaves of a probability; None is all, without weights
+    share: Array | None  # what smoothing leaves of a probability; None: neither that nor weights
     rest: Array | None  # what smoothing gives to each class
     size: int  # the number of samples
 
@@ -140,13 +147,13 @@ class Probabilities(NamedTuple):
         return False
 
     @property
-    def inputs(self) -> list[Array]:
+    def inputs(self) -> tuple[Array, ...]:
         """The arrays whose panels `mass` takes: the probabilities."""
-        return [self.target]
+        return (self.target,)
 
     @property
     def copied_bytes(self) -> int:
-        """The bytes of an entry in a chunk, which is a copy if the samples have several axes."""
+        """The bytes that `chunk` copies for each logit: it must copy several axes of samples."""
         return self.target.itemsize if self.target.ndim > 2 else 0
 
     def mass(self, _: Block, panels: Sequence[Panel]) -> Mass:
@@ -165,15 +172,15 @@ class Probabilities(NamedTuple):
         return loss_sums(losses)
 
     def counted(self, size: int) -> Iterator[Samples]:
-        """Yield the samples, at most `size` at a time, by their position."""
+        """Yield the positions of the samples, at most `size` at a time."""
         return slices(0, self.size, size)
 
     def flat(self) -> Probabilities:
-        """Return the samples along one axis, unless that would be a copy; the last one is kept."""
+        """Return the probabilities with one axis of samples, unless that would be a copy."""
         return self._replace(target=one_axis(self.target, 1))
 
     def chunk(self, samples: Samples, classes: slice) -> Probabilities:
-        """Return the probabilities of some samples and classes, of which the axis is the last."""
+        """Return the target of a chunk of samples and of classes, whose axis is the last."""
         target = self.target[(*position(self.target.shape[:-1], samples), classes)]
         weight = None if self.weight is None else self.weight[classes]
         return self._replace(target=target, weight=weight, size=len(target))
@@ -186,45 +193,41 @@ def target_for(
     scores: Array, axis: int, target: Array, options: Options, name: str = "logits"
 ) -> Target:
     """Return the labels or the class probabilities of scores (called `name`), checked."""
-    if not holds_probabilities(target, scores, options.ignore_index):
+    if not is_probabilities(target, scores):
         return labels_for(scores, axis, target, options, name)
     classes = scores.shape[axis]
     check_class_weight(options.weight, classes)
+    check_probabilities(target, options.ignore_index)
     return known_probabilities(target, axis, options, classes, computation_dtype(scores))
 
 
 def labels_for(scores: Array, axis: int, target: Array, options: Options, name: str) -> Labels:
     """Return the labels of scores (called `name` in messages), checked."""
-    target, any_ignored = _checked_labels(scores, axis, target, options.ignore_index, name)
-    classes = scores.shape[axis]
-    check_class_weight(options.weight, classes)
-    return known_labels(target, any_ignored, options, classes, computation_dtype(scores))
-
-
-def marked_labels(scores: Array, axis: int, target: Array, ignore: int, name: str) -> Array:
-    """Return the labels of scores, checked, as a new array with -1 where they are ignored."""
-    target, any_ignored = _checked_labels(scores, axis, target, ignore, name)
-    label = target.astype(np.intp)
-    if any_ignored:
-        label[target == ignore] = -1
-    return label
-
-
-def _checked_labels(
-    scores: Array, axis: int, target: Array, ignore: int, name: str
-) -> tuple[Array, bool]:
-    """Return the labels in their shape, and whether any is ignored."""
     samples, classes = label_shape(scores, axis, target, name), scores.shape[axis]
+    check_class_weight(options.weight, classes)
     target = target if target.shape == samples else target.reshape(samples)
-    found = outside(target, classes, ignore)
-    all_inside(found, target, classes, ignore)
-    return target, found.any_ignored
+    found = outside(target, classes, options.ignore_index)
+    all_inside(found, target, classes, options.ignore_index)
+    return known_labels(target, found.any_ignored, options, classes, computation_dtype(scores))
+
+
+def marked_labels(scores: Array, axis: int, target: Array, options: Options, name: str) -> Array:
+    """Return the labels of scores, checked, in a new array, with -1 for ignored samples.
+
+    The weight of the options is ignored: it may be that of some of the classes.
+    """
+    alone = options._replace(weight=None, label_smoothing=0.0)
+    labels = labels_for(scores, axis, target, alone, name)
+    marked = labels.target.astype(np.intp)
+    if labels.any_ignored:
+        marked[labels.target == labels.ignore_index] = -1
+    return marked
 
 
 def known_labels(
     target: Array, any_ignored: bool, options: Options, classes: int, dtype: np.dtype[Any]
 ) -> Labels:
-    """Return labels that are known to be right, with what the options make of them."""
+    """Return labels that have been checked, with what the options add to them."""
     share = smoothing = None
     if options.label_smoothing and classes:
         share, rest = shares(options.label_smoothing, classes, dtype)
@@ -236,9 +239,9 @@ def known_labels(
 def known_probabilities(
     target: Array, axis: int, options: Options, classes: int, dtype: np.dtype[Any]
 ) -> Probabilities:
-    """Return probabilities that are known to be right, with what the options make of them.
+    """Return probabilities that have been checked, with what the options add to them.
 
-    `classes` is the number of all classes, of which the target may hold some.
+    The target may hold some of the classes: `classes` is the number of all of them.
     """
     size = prod(target.shape[:axis] + target.shape[axis + 1 :])
     if options.weight is None and not options.label_smoothing:
@@ -249,6 +252,6 @@ def known_probabilities(
 
 
 def counts(labels: Array, ignored: Array | None, weight: Array | None) -> Array:
-    """Return what each sample counts in the mean: its weight, 0 if it is ignored."""
+    """Return what each sample adds to the divisor of the mean: its weight, 0 if ignored."""
     weight = np.ones(labels.size) if weight is None else weight
     return weight if ignored is None else np.where(ignored, 0, weight)

@@ -116,28 +116,28 @@ def _print(lines: list[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    """Print why the command ends, if standard error can be written; return the exit status."""
-    # The name of a file may hold control characters: show them, so that no terminal obeys them.
+    """Print the reason of a failure, if standard error is open; return the exit status."""
+    # Escape control characters, which a terminal would obey: a file's name may hold some.
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     _written(f"{PROGRAM}: {shown}", sys.stderr)
     return status
 
 
 def _written(text: str, stream: TextIO | None) -> str | None:
-    """Return why a text cannot be written, or None if it was."""
-    if stream is None:  # the stream was closed when Python started
+    """Write a text; return the reason if that fails, else None."""
+    if stream is None:  # closed when Python started
         return "closed"
     try:
         print(text, file=stream, flush=True)
-    except OSError as error:  # a reader that is gone, a disk that is full
-        # When Python exits it would try once more to write the rest.
+    except OSError as error:  # the reader is gone, or the disk is full
+        # At exit Python would try to write what is left: let it go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return error.strerror
     return None
 
 
 def _found(given: argparse.Namespace) -> dict[str, Any]:
-    """Score the files; return the values to print, by name."""
+    """Score the files; return the results by name."""
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
     paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
@@ -166,14 +166,14 @@ def _score(task: Task, inputs: list[Stored], out: str | None) -> Scored:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Make exceptions of the signals that end a process, so that it leaves nothing behind."""
+    """Turn signals that end a process into SystemExit, so that no file is left behind."""
 
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(128 + number)
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
-        names = []  # Python sets handlers in the main thread alone
+        names = []  # only the main thread may set a handler
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield
@@ -184,7 +184,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict[str, Any]:
     sums = scored.sums
-    seconds = max(seconds, 1e-9)  # a clock may not tick in so short a time
+    seconds = max(seconds, 1e-9)  # a coarse clock may show 0
     return {
         "reduction": reduction,
         "loss": {"mean": sums.mean, "sum": sums.sum, "none": None}[reduction],
@@ -200,14 +200,14 @@ def _summary(task: Task, reduction: str, scored: Scored, seconds: float) -> dict
 
 
 def _or_none(value: Any) -> Any:
-    """Return a value for JSON, which has no nan and no inf: None stands for them."""
+    """Return a value that JSON has: None for nan and infinities."""
     if value is None or isinstance(value, (int, str)):
         return value
     return float(value) if math.isfinite(value) else None
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    """Return the lines that a person reads."""
+    """Return the lines for a person to read."""
     loss = "in the file" if found["loss"] is None else f"{found['loss']:.6g}"
     accuracy, rate = found["top1_accuracy"], found["samples_per_second"]
     shown = {

@@ -15,13 +15,13 @@ import numpy as np
 
 from .._core.dtypes import Array, stand_in
 
-# Entries within this many bytes of a file are read by one call, together with the bytes between
-# them, which is faster than a call for each entry.
+# Entries within so many bytes of one another are read by one call, with the bytes between them:
+# faster than one call for each.
 NEAR = 1 << 18
 
-NPY, ZIP = b"\x93NUMPY", b"PK"  # how files begin
-HEADER = 1 << 14  # bytes; NumPy refuses a longer header
-HEADERS = {  # by the version of the format; 3.0 is 2.0 with names of fields in UTF-8
+NPY, ZIP = b"\x93NUMPY", b"PK"  # the first bytes of files
+HEADER = 1 << 14  # bytes; NumPy refuses longer headers
+HEADERS = {  # by version of the format; 3.0 is 2.0 with names of fields in UTF-8
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
     (3, 0): np.lib.format.read_array_header_2_0,
@@ -29,7 +29,7 @@ HEADERS = {  # by the version of the format; 3.0 is 2.0 with names of fields in 
 
 
 class RefusedError(Exception):
-    """An error about a file or an argument: its name, and what is wrong with it."""
+    """A file or an argument is wrong: its name, and what is wrong."""
 
     def __str__(self) -> str:
         """Return the name and what is wrong."""
@@ -37,20 +37,20 @@ class RefusedError(Exception):
 
 
 class Stored(NamedTuple):
-    """An array in an open file, of which a part is read into memory when it is needed.
+    """An array in an open file, of which slices are read.
 
-    The file is read by calls, not mapped: a mapped file that becomes shorter kills the process.
+    The file is not mapped: if a mapped file becomes shorter, reading it kills the process.
     """
 
     path: str
     file: FileIO
     state: tuple[int, int]  # of the file when it was opened
     offset: int  # in bytes, of the first entry
-    fortran: bool  # the order of the entries: Fortran's, or that of C
-    like: Array  # an array of the same shape and dtype that takes no memory
+    fortran: bool  # whether the entries are in Fortran's order
+    like: Array  # a stand-in: the shape and dtype, in no memory
 
     def read(self, index: tuple[slice, ...] = ()) -> Array:
-        """Return a part of the array, given slices of its first axes; the other axes are whole."""
+        """Return slices of the array; an axis without a slice is read whole."""
         index += (slice(None),) * (self.like.ndim - len(index))
         if self.fortran:  # the transposed array is in C order
             transposed = self._replace(fortran=False, like=self.like.T)
@@ -65,7 +65,7 @@ class Stored(NamedTuple):
         return part
 
     def _fill(self, part: Array, at: int, steps: list[int]) -> None:
-        """Fill a part from the file, where it begins at byte `at` and its strides are `steps`."""
+        """Fill an array from entries that start at a byte, `steps` bytes apart along each axis."""
         extent = sum(step * (n - 1) for step, n in zip(steps, part.shape, strict=True))
         extent += part.itemsize
         if extent == part.nbytes:
@@ -83,7 +83,7 @@ class Stored(NamedTuple):
                 self._fill(part[i : i + rows], at + i * steps[0], steps)
 
     def _read_into(self, array: Array, at: int) -> None:
-        """Fill a contiguous array with the bytes of the file from byte `at` on."""
+        """Read a contiguous array from a byte of the file on."""
         memory = array.reshape(-1).view(np.uint8).data
         try:
             self.file.seek(at)
@@ -96,7 +96,7 @@ class Stored(NamedTuple):
             raise RefusedError(self.path, error.strerror) from None
 
     def check_unchanged(self) -> None:
-        """Raise RefusedError if the file has changed since it was opened."""
+        """Refuse a file that has changed since it was opened."""
         if _state(self.file) != self.state:
             raise self.changed()
 
@@ -115,7 +115,7 @@ def _state(file: FileIO) -> tuple[int, int]:
 def stored(path: str) -> Iterator[Stored]:
     """Yield the array in a .npy file; Python objects, which need pickle, are refused."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe would wait for its writer
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
             raise RefusedError(path, "expected a .npy file, got what is not a regular file")
         file = FileIO(path)
     except OSError as error:
@@ -139,7 +139,7 @@ def _stored(path: str, file: FileIO) -> Stored:
         like = stand_in(shape, dtype)
     except MemoryError:
         raise
-    except Exception:  # NumPy raises errors of many kinds at a broken header
+    except Exception:  # whatever NumPy raises, the header is broken
         raise RefusedError(path, "cannot be read as a .npy file: a broken header") from None
     if dtype.hasobject:
         raise RefusedError(path, "refused, for it holds pickled Python objects")
@@ -151,7 +151,7 @@ def _stored(path: str, file: FileIO) -> Stored:
 
 @contextlib.contextmanager
 def unchanged(files: list[Stored]) -> Iterator[None]:
-    """Raise RefusedError if a file changes within ``with``, also where the change made an error."""
+    """Refuse files that change within the ``with`` statement, before any error this causes."""
     try:
         yield
     except Exception:
@@ -163,7 +163,7 @@ def unchanged(files: list[Stored]) -> Iterator[None]:
 
 
 def may_write(path: str, inputs: list[str]) -> None:
-    """Raise RefusedError if no new file can be written at a path, or if an input is there."""
+    """Refuse a path where no file can be made, or which is an input."""
     if not os.path.basename(path):
         raise RefusedError(path or "--out", "is no name of a file")
     if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
@@ -179,8 +179,8 @@ def may_write(path: str, inputs: list[str]) -> None:
 def whole_file(
     path: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> Iterator[Callable[[Array], object]]:
-    """Yield a function that appends entries to a .npy file, which has its name once complete."""
-    real = os.path.realpath(path)  # replace the file that a symbolic link leads to, not the link
+    """Yield a function that appends entries to a .npy file; it is renamed to `path` once whole."""
+    real = os.path.realpath(path)  # replace the target of a symbolic link, not the link
     folder = os.path.dirname(real)
     temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -201,9 +201,9 @@ def whole_file(
 
 
 def _permissions(of: str, to: str) -> None:
-    """Give a file the owner, the group and the permissions of another, if the other exists."""
+    """Give a file the owner, group and permissions of another file, if that exists."""
     with contextlib.suppress(OSError):
         status = os.stat(of)
-        with contextlib.suppress(OSError, AttributeError):  # not allowed, or not on this system
+        with contextlib.suppress(OSError, AttributeError):  # forbidden, or unknown to this system
             os.chown(to, status.st_uid, status.st_gid)
         os.chmod(to, stat.S_IMODE(status.st_mode))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress(samples: int) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the number of samples that were done since the last call."""
+    """Yield a function to call with the number of samples done since the last call."""
     bar = None
-    if sys.stderr is not None and sys.stderr.isatty():  # a daemon may have none
+    if sys.stderr is not None and sys.stderr.isatty():  # a daemon may have no standard error
         with contextlib.suppress(ImportError):
             from tqdm import tqdm
 

@@ -17,7 +17,7 @@ from .task import Found, Task
 
 
 class Scored(NamedTuple):
-    """The sums over all samples, and how many losses are nan or infinite."""
+    """The sums over all samples, and the counts of losses that are nan or infinite."""
 
     sums: LossSums
     nan_losses: int
@@ -25,10 +25,10 @@ class Scored(NamedTuple):
 
 
 def score(task: Task, write: Callable[[Array], object], advance: Callable[[int], object]) -> Scored:
-    """Return the sums over all samples; call `write` with the losses of each chunk.
+    """Return the sums over the samples; give write() the losses of each chunk.
 
-    NaN in samples that count, and numbers that are no class probabilities, are errors at the end of
-    the files, so that the message counts all of them.
+    NaN logits in samples that count, and invalid class probabilities, are errors after the last
+    chunk: the message has their number in the whole file.
     """
     sums, nan_losses, infinite_losses = LossSums(), 0, 0
     nan_logits, no_probabilities = Found(), Found()
@@ -39,19 +39,19 @@ def score(task: Task, write: Callable[[Array], object], advance: Callable[[int],
             problem = problem_for(logits, target, task.options)
         except ImprobableError:
             no_probabilities = no_probabilities.and_in(improbable(target), chunk.target)
-        except IndexError:  # the labels were classes when all of them were checked
+        except IndexError:  # all labels were valid when they were checked
             raise task.target.changed() from None
         else:
             sums = merge_sums(sums, sums_of(problem, losses))
         wrong = np.isnan(losses)
-        if wrong.any():  # NaN in the logits of a sample that counts makes its loss nan
+        if wrong.any():  # a sample that counts and holds NaN has a loss of nan: no other look
             nan_losses += int(np.count_nonzero(wrong))
             rows = np.expand_dims(wrong, task.axis)
             nan_logits = nan_logits.and_in(np.isnan(logits) & rows, chunk.logits)
         infinite_losses += int(np.count_nonzero(np.isinf(losses)))
         write(losses)
         advance(losses.size)
-        del logits, target  # so that the next chunk takes their memory
+        del logits, target  # free their memory for the next chunk
     if no_probabilities.number:
         number, first = no_probabilities
         entry = task.target.read(tuple(slice(i, i + 1) for i in first)).item()

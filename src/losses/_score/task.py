@@ -16,14 +16,14 @@ from .._losses.options import Options, class_axis, class_options
 from .._losses.target_checks import Outside, all_inside, outside
 from .files import RefusedError, Stored
 
-CHUNK_BYTES = 1 << 25  # of the files, that are worked on at a time
+CHUNK_BYTES = 1 << 25  # of the files, in memory at a time
 
-# An option of cross_entropy in a message that says what to pass.
+# An option of cross_entropy in an error message, as in "pass axis=1".
 OPTION = re.compile(rf"\b({'|'.join(Options._fields)})=")
 
 
 class Chunk(NamedTuple):
-    """Some samples: the first in C order, and where they lie in the logits and in the target."""
+    """Some samples: the index of the first, and their slices of the logits and of the target."""
 
     start: int
     logits: tuple[slice, ...]
@@ -59,30 +59,30 @@ class Task(NamedTuple):
         entry = max(logits.itemsize, self.dtype.itemsize)  # integers become floats
         if not self.labelled:
             entry += target.itemsize
-        # Beside its classes a sample has a handful of numbers: label, weight, loss.
+        # Beside its logits a sample has a handful of numbers: label, weight, loss.
         size: int = max(8, logits.shape[self.axis] + 4) * entry
         return size
 
 
 class Found(NamedTuple):
-    """How many wrong entries an array has, and the position of the first in C order."""
+    """Count of wrong entries of an array, and the position of the first in C order."""
 
     number: int = 0
     first: tuple[int, ...] = ()
 
     def and_in(self, wrong: Array, where: tuple[slice, ...]) -> Found:
-        """Return these and the wrong entries of a part: a mask, and where the part lies."""
+        """Add the wrong entries of a chunk, given a mask, to those found so far."""
         if not wrong.any():
             return self
         local = np.unravel_index(np.argmax(wrong), wrong.shape)
         first = tuple(int(i) + (at.start or 0) for i, at in zip(local, where, strict=True))
-        # If the classes come before the samples, a later chunk may have an earlier position.
+        # If the class axis is the first, a later chunk may have an earlier position.
         first = min(self.first, first) if self.number else first
         return Found(self.number + int(np.count_nonzero(wrong)), first)
 
 
 def prepare(logits: Stored, target: Stored, weight: Stored | None = None, **options: Any) -> Task:
-    """Return the task once every argument is right; of the logits nothing is read."""
+    """Check every argument, without reading the logits; return the task."""
     try:
         like = None if weight is None else weight.like
         task = _fitting(logits, target, class_options(like, **options))
@@ -99,16 +99,16 @@ def prepare(logits: Stored, target: Stored, weight: Stored | None = None, **opti
 
 
 def _flag(option: str) -> str:
-    """Return the name of an option in the command, given its name in cross_entropy."""
+    """Return the name of an option of cross_entropy on the command line."""
     return f"--{option.replace('_', '-')}"
 
 
 def _fitting(logits: Stored, target: Stored, options: Options) -> Task:
-    """Return the task if shapes, dtypes and options are right."""
+    """Check shapes, dtypes and options; return the task."""
     scores, given = real(logits=logits.like), real(target=target.like)
-    # Stand-ins, of which no entry is read: integers would be made floats, all at once.
+    # Stand-ins in no memory: floating() would copy integers, all of them at once.
     like = stand_in(scores.shape, floating(logits=np.empty(0, scores.dtype)).dtype)
-    # Without classes no label is right; then there is little to read.
+    # Without classes every label is invalid, and the target, which is small then, is read.
     problem = problem_for(like, given if scores.size else target.read(), options)
     axis, samples = class_axis(options.axis, scores, "logits"), problem.plan.samples
     labelled = problem.target.labelled
@@ -116,7 +116,7 @@ def _fitting(logits: Stored, target: Stored, options: Options) -> Task:
 
 
 def _weights(weight: Stored) -> Array:
-    """Return the weights of the classes, none of which may be NaN."""
+    """Read the weights of the classes; raise ValueError if one is NaN."""
     weights = weight.read()
     found = Found().and_in(np.isnan(weights), (slice(None),))
     if found.number:
@@ -127,7 +127,7 @@ def _weights(weight: Stored) -> Array:
 
 
 def _check_labels(task: Task) -> None:
-    """Raise an IndexError that counts all the labels of the file that are out of range."""
+    """Raise IndexError, with the number in the whole file, if labels are out of range."""
     classes, ignore = task.logits.like.shape[task.axis], task.options.ignore_index
     count, first, label = 0, 0, np.empty((), task.target.like.dtype)
     for chunk in task.chunks():
@@ -136,6 +136,6 @@ def _check_labels(task: Task) -> None:
         if found.number and not count:
             first, label = chunk.start + found.first, labels.reshape(-1)[found.first]
         count += found.number
-    # The message shows the first of these labels only.
+    # The message shows the first invalid label alone: an array of that label stands for the file.
     target = np.broadcast_to(label, task.target.like.shape)
     all_inside(Outside(count, first), target, classes, ignore)

@@ -1,4 +1,4 @@
-"""Graphs of Dask: chunk by chunk, one entry for each sample, and trees that merge."""
+"""Graphs of Dask: tasks chunk by chunk, and trees that merge what the tasks return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._core.dtypes import Array, is_floating, stand_in
 from ._tasks import Known
 
 DaskArray: TypeAlias = Any  # dask.array.Array, which has no types
-Chunk: TypeAlias = Any  # of an array; or, of states and sums, one of these
+Chunk: TypeAlias = Any  # of an array of numbers, or one state or LossSums
 
 
 def lazy(**argument: Any) -> DaskArray:
@@ -30,9 +30,9 @@ def lazy(**argument: Any) -> DaskArray:
 
 
 def like(**argument: DaskArray) -> Array:
-    """Return an array of the shape and dtype of the one named argument, in no memory."""
+    """Return a stand-in of the one named argument: its shape and dtype, in no memory."""
     ((name, array),) = argument.items()
-    real(**{name: array._meta})  # a masked array tells here that it is one
+    real(**{name: array._meta})  # refuses masked arrays
     return stand_in(array.shape, real(**{name: np.empty(0, array.dtype)}).dtype)
 
 
@@ -44,13 +44,13 @@ def lazy_floating(array: DaskArray) -> DaskArray:
 def map_chunks(
     work: Callable[..., Chunk], known: Known, *arrays: DaskArray, dtype: Any = None
 ) -> DaskArray:
-    """Return work(known, *chunks), chunk by chunk, in a dtype or that of the result."""
+    """Return work(known, *chunks) for each chunk, of a dtype, by default that of the result."""
     meta = np.empty((0,) * arrays[0].ndim, dtype or known.dtype)
     return da.map_blocks(partial(work, known), *arrays, meta=meta)
 
 
 def per_sample(work: Callable[..., Chunk], known: Known, *arrays: DaskArray) -> DaskArray:
-    """Return work(known, *chunks), chunk by chunk, which has one entry for each sample."""
+    """Return work(known, *chunks) for each chunk: one entry for each sample."""
     chunks = list(arrays[0].chunks)
     chunks[known.axis] = (1,) * len(chunks[known.axis])
     meta = np.empty((0,) * len(chunks), known.dtype)
@@ -85,7 +85,7 @@ def _of_many(merged: Callable[..., Chunk], chunks: list[Any], **_: Any) -> Chunk
 
 
 def _flat(chunks: list[Any]) -> Iterator[Chunk]:
-    """Yield what nested lists hold."""
+    """Yield the items of nested lists."""
     for one in chunks:
         if isinstance(one, list):
             yield from _flat(one)

@@ -1,7 +1,7 @@
-"""What each task of a Dask graph computes: of one chunk of an array, in NumPy.
+"""The tasks of Dask graphs: functions of one chunk of each array, in NumPy.
 
-A task that must know where its chunk lies in the whole array has a `block_info`, in which Dask says
-so. Targets are checked by tasks of their own, once each; the others trust them.
+In `block_info` Dask tells a task where its chunk lies in the whole array. A task of its own checks
+each chunk of the target, once; the other tasks trust it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Known(NamedTuple):
 
 
 def state_of_scores(known: Known, scores: Array, block_info: Any = None) -> State:
-    """Return the state of some classes for softmax, which has no target: no mass."""
+    """Return the state of a chunk for softmax: without a target there is no mass."""
     plan, first = panels(scores, known.axis), _place(block_info)[known.axis]
     found = nothing((prod(plan.samples),), first, plan.dtype)
 
@@ -64,7 +64,7 @@ def merge_states(*states: State) -> State:
 
 
 def of_state(write: Callable[..., None], known: Known, scores: Array, state: State) -> Array:
-    """Return the probabilities of some classes, or their logarithms."""
+    """Return the probabilities of a chunk, or their logarithms, given the state of all classes."""
     plan = panels(scores, known.axis)
     result = np.empty_like(scores, known.dtype)
 
@@ -76,20 +76,20 @@ def of_state(write: Callable[..., None], known: Known, scores: Array, state: Sta
 
 
 def target_of_chunk(known: Known, target: Array, block_info: Any = None) -> Array:
-    """Return a chunk of the target, checked: of labels, -1 where they are ignored."""
+    """Check a chunk of the target; return it, with labels of -1 for ignored samples."""
     axis = known.axis
     with _located(axis, block_info):
         if is_floating(target.dtype):
-            check_probabilities(target)
+            check_probabilities(target, known.options.ignore_index)
             return target
         labels = target.squeeze(axis)
         shape = (*labels.shape[:axis], known.classes, *labels.shape[axis:])
-        ignore, scores = known.options.ignore_index, stand_in(shape, known.dtype)
-        return np.expand_dims(marked_labels(scores, axis, labels, ignore, known.name), axis)
+        scores = stand_in(shape, known.dtype)
+        return np.expand_dims(marked_labels(scores, axis, labels, known.options, known.name), axis)
 
 
 def nll_of_chunk(known: Known, log_probs: Array, target: Array, block_info: Any = None) -> Array:
-    """Return the loss of each sample whose label is one of these classes, else 0."""
+    """Return the loss of each sample whose label is a class of this chunk, and 0 for others."""
     axis, first = known.axis, _place(block_info)[known.axis]
     label = target.squeeze(axis)
     here = within(label, first, log_probs.shape[axis])
@@ -113,7 +113,7 @@ def losses_of_chunk(known: Known, logits: Array, target: Array) -> Array:
 
 
 def both_of_chunk(known: Known, logits: Array, target: Array, grads: Array) -> tuple[Array, Array]:
-    """Return the losses and the gradient of whole classes, in one pass."""
+    """Return the losses and the gradient of a chunk with all the classes, in one pass."""
     problem = _problem(known, logits, target)
     grad_logits = np.empty_like(problem.logits)
     losses = evaluate(problem, None, _per_sample(known, grads), grad_logits)
@@ -151,10 +151,10 @@ def gradient_of_chunk(
 
 
 def weights_of_chunk(known: Known, label: Array) -> Array:
-    """Return what each sample counts in the mean, with the class axis."""
+    """Return what each sample adds to the divisor of the mean, with a class axis."""
     if known.options.weight is None:
         return (label >= 0).astype(known.wide)
-    # The last one, 0, is that of label -1.
+    # The weight of label -1 is the last one, 0.
     of_label: Array = np.append(cast(known.options.weight, known.wide), known.wide.type(0))[label]
     return of_label
 
@@ -177,7 +177,7 @@ def divisor_of(*sums: LossSums) -> Any:
 
 
 def share_of(known: Known, grad_output: Array, divisor: Any) -> Array:
-    """Return what each loss receives of the gradient with respect to their mean."""
+    """Return the gradient with respect to each loss, given that with respect to the mean."""
     return reduce_backward(grad_output, "mean", divisor, (), known.wide)
 
 
@@ -195,7 +195,7 @@ def _place(block_info: Any) -> tuple[int, ...]:
 
 @contextmanager
 def _located(axis: int, block_info: Any) -> Iterator[None]:
-    """Say of a label out of range, or of what is no class probability, which chunk it is in."""
+    """Add to an error about labels or class probabilities where the chunk begins."""
     try:
         yield
     except (IndexError, ImprobableError) as error:
@@ -206,7 +206,7 @@ def _located(axis: int, block_info: Any) -> Iterator[None]:
 
 
 def _wide(array: Array) -> Array:
-    """Return a chunk in the dtype of the computation, so that only results are rounded."""
+    """Return a chunk in the dtype of the computation, so that results alone are rounded."""
     return cast(array, computation_dtype(array))
 
 
@@ -217,7 +217,7 @@ def _per_sample(known: Known, grads: Array) -> Array:
 
 
 def _problem(known: Known, logits: Array, target: Array) -> Problem:
-    """Return the cross entropy of a chunk of whole classes, one loss for each sample."""
+    """Return the problem of a chunk with all the classes: one loss for each sample."""
     wide, axis, classes = _wide(logits), known.axis, known.classes
     options = known.options._replace(ignore_index=-1, reduction="none")
     if is_floating(target.dtype):
@@ -229,7 +229,7 @@ def _problem(known: Known, logits: Array, target: Array) -> Problem:
 
 
 def _shard(known: Known, logits: Array, target: Array, block_info: Any) -> ShardProblem:
-    """Return the cross entropy of a chunk of some classes."""
+    """Return the problem of a chunk with some of the classes."""
     axis, first = known.axis, _place(block_info)[known.axis]
     options = _of_classes(known.options, first, logits.shape[axis])
     target = target if is_floating(target.dtype) else target.squeeze(axis)
@@ -237,6 +237,6 @@ def _shard(known: Known, logits: Array, target: Array, block_info: Any) -> Shard
 
 
 def _of_classes(options: Options, first: int, count: int) -> Options:
-    """Return the options of a chunk of some classes, with their weights."""
+    """Return the options with the weights of some of the classes."""
     weight = options.weight
     return options._replace(weight=None if weight is None else weight[first : first + count])

@@ -1,8 +1,8 @@
 """Losses of Dask arrays, lazily: in chunks of samples, of classes, or of both.
 
-Each task has one chunk of the logits. Between classes in several chunks go states of the samples
-(see `losses.cross_entropy_shard`), between samples in several chunks go sums
-(`losses.merge_sums`), both merged along trees. It needs ``pip install losses[dask]``.
+Each task has one chunk of the logits. Chunks of the same samples exchange states (see
+`losses.cross_entropy_shard`), and chunks of other samples sums (`losses.merge_sums`). Both are
+merged along trees. This module needs ``pip install losses[dask]``.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def nll_loss(
     options = (weight, ignore_index, 0.0, axis, None, reduction)
     call = _checked("log_probs", log_probs, target, *options)
     losses = per_sample(tasks.nll_of_chunk, call.known, call.scores, call.target)
-    # All but one chunk of classes give 0.
+    # Each label is in one chunk of the classes: the other chunks add 0.
     return _reduced(call, tree(losses, tasks.added, tasks.added, call.known.axis))
 
 
@@ -325,10 +325,10 @@ def cross_entropy_value_and_grad(
 
 
 class _Call(NamedTuple):
-    """The arguments, checked as far as they are known before anything is computed."""
+    """The arguments, checked as far as that needs no entry of an array."""
 
     scores: DaskArray
-    target: DaskArray  # cut as the scores, and checked when computed; labels have a class axis of 1
+    target: DaskArray  # checked by a task, and cut as the scores; labels have a class axis of 1
     labelled: bool
     samples: tuple[int, ...]  # the shape of the losses
     known: Known
@@ -340,14 +340,14 @@ class _Call(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether the scores came without an axis of samples, as one sample."""
+        """Whether the scores are those of one sample, without an axis of samples."""
         return not self.samples
 
 
 def _checked(
     name: str, scores: DaskArray, target: DaskArray, weight: ArrayLike | None, *options: Any
 ) -> _Call:
-    """Return the call, given what else class_options takes."""
+    """Check what can be checked at once; `options` are the others of class_options."""
     if isinstance(weight, da.Array):
         raise TypeError(
             "weight: expected an array in memory, which every task has, got a Dask array"
@@ -376,7 +376,7 @@ def _checked(
 
 
 def _with_class_axis(array: DaskArray, scores: DaskArray, axis: int) -> DaskArray:
-    """Return an array of the samples with a class axis of length 1, cut as the scores are."""
+    """Return numbers of the samples with a class axis of length 1, cut as the scores are."""
     chunks = (*scores.chunks[:axis], (1,), *scores.chunks[axis + 1 :])
     return array[(*(slice(None),) * axis, None)].rechunk(chunks)
 
@@ -387,7 +387,7 @@ def _with_class_axis(array: DaskArray, scores: DaskArray, axis: int) -> DaskArra
 def _along_axis(
     x: DaskArray, axis: int, whole: Callable[..., Array], of_state: Callable[..., None]
 ) -> DaskArray:
-    """Return softmax or its logarithm, of whole chunks or given the state of all the classes."""
+    """Return softmax or its logarithm, from whole classes or from the state of all chunks."""
     x = lazy(x=x)
     place = axis_index(axis, like(x=x).ndim)
     x = lazy_floating(x)
@@ -401,7 +401,7 @@ def _along_axis(
 
 
 def _merged(call: _Call) -> DaskArray:
-    """Return the state of all the classes of each chunk of samples."""
+    """Return the state of all the classes for each chunk of samples."""
     states = per_sample(tasks.state_of_chunk, call.known, call.scores, call.target)
     return tree(states, merge_shards, merge_shards, call.known.axis)
 
