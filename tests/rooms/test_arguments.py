@@ -180,9 +180,7 @@ def test_grad_output_has_the_shape_of_what_the_function_returned(name):
 @pytest.mark.parametrize("name", takes("grad_output", "reduction"))
 def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
     single = {point(name): CALLS[name][point(name)].astype(np.float32)}
-    large, small = (
-        parts(call(name, **single, grad_output=size))[-1] for size in (3.5e38, 3.5e30)
-    )
+    large, small = (parts(call(name, **single, grad_output=size))[-1] for size in (3.5e38, 3.5e30))
     with np.errstate(over="ignore"):
         expected = np.float32(1e8 * np.float64(small))
     assert_near(large, expected)
