@@ -49,7 +49,7 @@ class Call:
         }
         return replace(self, arguments=changed)
 
-    def at(self, first: np.ndarray, **options: Any) -> Call:
+    def at(self, first: np.ndarray, /, **options: Any) -> Call:
         """Return the call at another point, or with other options."""
         return replace(self, arguments={**self.arguments, self.point: first, **options})
 

@@ -210,7 +210,7 @@ def everywhere(array: np.ndarray) -> np.ndarray:
     return np.ones(array.shape, bool)
 
 
-SIGN_EXAMPLE = np.where(SCORES > 0, 1.0, -1.0)
+SIGN_EXAMPLE = np.array([[1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
 REAL = Domain(everywhere, (-3, 3), both_signs, (), (SCORES, PROBS, 1 - PROBS), anywhere=reals)
 UNIT_INTERVAL = Domain(
     lambda x: (x >= 0) & (x <= 1),

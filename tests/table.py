@@ -70,6 +70,9 @@ class Row:
     def __repr__(self) -> str:
         return self.name
 
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text(repr(self))
+
     def point(self, what: str) -> str:
         """Return the name of the first array of the function or of a derivative."""
         return self.result if what == "backward" and self.result else self.differentiated[0]
@@ -112,6 +115,8 @@ class Case:
 
     def __repr__(self) -> str:
         return f"{self.row} {self.points.label}".rstrip()
+
+    _repr_pretty_ = Row._repr_pretty_
 
     def has(self, what: str) -> bool:
         return what in self.row.derived

@@ -8,11 +8,12 @@ import losses
 DERIVED = ("_backward", "_value_and_grad", "_hessian_diagonal", "_hvp")
 SECTIONS = {  # by the beginning of a module's name, the longest that fits
     "losses._activations": "Activations",
-    "losses._classification": "Losses over classes",
-    "losses._classification.binary": "Binary losses",
-    "losses._classification.cross_entropy_sums": "Partial results that merge",
-    "losses._classification.cross_entropy_shards": "Partial results that merge",
-    "losses._regression": "Regression losses",
+    "losses._classwise": "Losses over classes",
+    "losses._cross_entropy": "Losses over classes",
+    "losses._entrywise": "Losses entry by entry",
+    "losses._cross_entropy.sums": "Partial results that merge",
+    "losses._cross_entropy.shards": "Partial results that merge",
+    "losses._losses.sums": "Partial results that merge",
     "losses": "Settings",
 }
 

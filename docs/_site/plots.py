@@ -6,7 +6,9 @@ side on a wide screen and one above the other on a narrow one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,14 +63,22 @@ def towards_first(function: Callable, logits: np.ndarray) -> np.ndarray:
     return function(unit, logits)
 
 
+def others(name: str, target: float) -> list[float]:
+    """Return what follows the first array of a loss entry by entry: a target, and else ones."""
+    parameters = inspect.signature(getattr(losses, base_of(name))).parameters.values()
+    _, *names = (p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    return [target if other == "target" else 1 for other in names]
+
+
 def each(name: str, *, targets: tuple, x: np.ndarray = X, what: str = "t = {}", **options) -> list:
-    """Return the curves of a function or derivative of entries, for some targets."""
-    function, curves = getattr(losses, name), []
+    """Return the curves of a loss entry by entry, or of a derivative, for some targets."""
+    leading = [np.ones_like(x)] if name.endswith("_backward") else []
+    curves = []
     for target in targets:
-        t = np.full_like(x, target)
-        arrays = (np.ones_like(x), x, t) if name.endswith("_backward") else (x, t)
-        y = function(*arrays, reduction="none", **options)
-        curves.append((x, y, what.format(target)))
+        arrays = (np.full_like(x, other) for other in others(name, target))
+        y = getattr(losses, name)(*leading, x, *arrays, reduction="none", **options)
+        # Of several gradients that of the first array.
+        curves.append((x, y[0] if isinstance(y, tuple) else y, what.format(target)))
     return curves
 
 
@@ -352,45 +362,44 @@ PANELS: dict[str, dict[str, list[Panel]]] = {
             )
         ],
     },
-    "mse_loss": {
-        "": [
-            Panel(
-                "the loss",
-                "prediction, target 0",
-                lambda: each("mse_loss", targets=(0,), what=""),
-            )
-        ],
-        "_backward": [
-            Panel(
-                "its gradient",
-                "prediction, target 0",
-                lambda: each("mse_loss_backward", targets=(0,), what=""),
-            )
-        ],
-        "_hessian_diagonal": [
-            Panel(
-                "the second derivative",
-                "prediction, target 0",
-                lambda: each("mse_loss_hessian_diagonal", targets=(0,), what=""),
-                limits=(0, 3),
-            )
-        ],
-    },
-    "l1_loss": {
-        "": [
-            Panel(
-                "the loss", "prediction, target 0", lambda: each("l1_loss", targets=(0,), what="")
-            )
-        ],
-        "_backward": [
-            Panel(
-                "its gradient",
-                "prediction, target 0",
-                lambda: each("l1_loss_backward", targets=(0,), what=""),
-            )
-        ],
-    },
 }
+
+
+# Of a loss entry by entry: targets, and where to draw it, by a number that it must take there.
+TARGETS = {-0.5: (0,), 2: (3, 1, 0), 0.5: (1, 0.5, 0), -1: (1, -1)}
+RANGES = {-1: X, 2: 6 * P, 0.5: P}
+TITLES = {"": "the loss", "_backward": "its gradient", "_hessian_diagonal": "the second derivative"}
+
+
+def takes(name: str, x: float, target: float) -> bool:
+    """Return whether a loss entry by entry has a value at these numbers."""
+    try:
+        getattr(losses, name)(x, *others(name, target))
+    except ValueError:
+        return False
+    return True
+
+
+def of_entries(name: str) -> dict[str, list[Panel]]:
+    """Return the panels of a loss entry by entry, where it has values."""
+    targets = next(TARGETS[number] for number in TARGETS if takes(name, 0.5, number))
+    x = next(RANGES[number] for number in RANGES if takes(name, number, targets[0]))
+    label = next(iter(inspect.signature(getattr(losses, name)).parameters))
+    return {
+        suffix: [Panel(title, label, partial(each, name + suffix, targets=targets, x=x))]
+        for suffix, title in TITLES.items()
+        if name + suffix in losses.__all__
+    }
+
+
+PANELS |= {
+    name: of_entries(name)
+    for name in losses.__all__
+    if f"{name}_backward" in losses.__all__
+    and name not in PANELS
+    and getattr(losses, name).__module__.startswith("losses._entrywise")
+}
+
 # Functions with the curves of another.
 SAME = {"linear_cross_entropy": "cross_entropy"}
 SHOWN = {  # what the page of a name with this suffix shows

@@ -28,7 +28,14 @@ def decimals(row, name, arrays, options):
     """Return a formula at each entry."""
     given = [arrays[key] for key in row.arrays]
     weights = {key: arrays[key] for key in row.array_options}
-    return exact.each(partial(getattr(exact, name), **options), *given, **weights)
+    numbers = {key: real(option) for key, option in options.items()}
+    formula = partial(getattr(exact, name), **numbers)
+    return exact.each(formula, *given, **weights)
+
+
+def real(option):
+    """Return a number as a float, and anything else as it is."""
+    return option if option is None or isinstance(option, bool) else float(option)
 
 
 def size(row, name, arrays, options):

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import accuracy, bar, linear, scale, summary
 from benchmarks.results import Results
 from docs._site import names
+from tests import table
 
 import losses
 from losses.extra import dask as lazy
@@ -190,6 +191,13 @@ def test_every_function_has_a_page_and_a_place_in_the_reference():
         *(f"losses.{name}" for name in losses.__all__),
         *(f"losses.extra.dask.{name}" for name in lazy.__all__),
     }
+
+
+def test_every_function_and_every_derivative_has_a_plot():
+    pytest.importorskip("matplotlib")
+    from docs._site import plots
+
+    assert all(map(plots.panels_of, table.FUNCTIONS))
 
 
 def test_every_function_is_named_by_the_page_about_pytorch_or_has_its_base_there():
