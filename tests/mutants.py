@@ -303,11 +303,11 @@ MUTANTS = [
         "accuracy/test_half.py",
     ),
     Mutant(
-        "float16 entries are computed with as they come",
-        "block_entries",
-        "np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)",
-        "np.ascontiguousarray(array[block.at] if array.ndim else array).reshape(-1)",
-        "laws/test_arrays.py::test_float16_is_float32_rounded_once",
+        'float16 entries are computed with as they come',
+        'block_entries',
+        '            array[block.at] if block.at and array.ndim else array, dtype\n',
+        '            array[block.at] if block.at and array.ndim else array\n',
+        'laws/test_arrays.py::test_float16_is_float32_rounded_once',
     ),
     Mutant(
         "sums are taken in the dtype of the losses",
@@ -2045,12 +2045,11 @@ MUTANTS = [
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
-        "pos_weight weighs the curvature of both sides",
-        "_curvature",
-        "(both, (1 - target) + pos_weight * target)",
-        "(both, pos_weight)",
-        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_"
-        "the_vector",
+        'pos_weight weighs the curvature of both sides',
+        '_curvature',
+        '(both, (1 - target) + pos_weight * target, 1)',
+        '(both, pos_weight, 1)',
+        'laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector',
     ),
     Mutant(
         "the curvature of a square is its weight",

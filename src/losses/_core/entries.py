@@ -32,7 +32,9 @@ def block_entries(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[
     return [
         None
         if array is None
-        else np.ascontiguousarray(array[block.at] if array.ndim else array, dtype).reshape(-1)
+        else np.ascontiguousarray(
+            array[block.at] if block.at and array.ndim else array, dtype
+        ).reshape(-1)
         for array in arrays
     ]
 
@@ -41,8 +43,7 @@ def over_entries(kernel: Kernel, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
     found = blocks(shape, 8, dtype.itemsize)
     if len(found) == 1:  # no schedule, which takes a small array more time than its formula
-        with np.errstate(all="ignore"):
-            return [kernel(found[0])]
+        return [kernel(found[0])]
     return run(lambda: kernel, found, worker_count(None))
 
 

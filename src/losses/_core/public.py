@@ -1,10 +1,12 @@
-"""The decorator of every public function: its message about a wrong call says what to pass."""
+"""The decorator of every public function: no warnings, and a better message about a wrong call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,12 +22,17 @@ FIRST = {
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Return the function, with a better TypeError where the arguments do not fit its signature."""
+    """Return the function without NumPy's warnings, and with a better TypeError.
+
+    The TypeError is that of a call whose arguments do not fit the signature.
+    """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            # Infinities and nan are answers, and underflow is a tail that goes to 0.
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
         except TypeError as error:
             begun = error.__traceback__ is not None and error.__traceback__.tb_next
             if begun:  # an error of the function's own

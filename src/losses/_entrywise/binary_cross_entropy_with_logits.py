@@ -82,9 +82,9 @@ def _sides(
 
 
 def _curvature(_: Array, target: Array, pos_weight: Array | None, small: Array) -> tuple[Any, ...]:
-    """Return sigmoid(x) sigmoid(-x) and A + B, with the names of _loss."""
+    """Return sigmoid(x) sigmoid(-x), A + B with the names of _loss, and 1."""
     both = small / np.square(1 + small)
-    return (both,) if pos_weight is None else (both, (1 - target) + pos_weight * target)
+    return (both, 1) if pos_weight is None else (both, (1 - target) + pos_weight * target, 1)
 
 
 BINARY_WITH_LOGITS = Entrywise(

@@ -52,7 +52,8 @@ class Problem(NamedTuple):
 
     def view(self, array: Array, block: Block) -> Array:
         """Return the entries of a block where they lie in an array, the classes last."""
-        return np.moveaxis(self.plan.view(array, block), self.plan.class_axis, -1)
+        found = self.plan.view(array, block)
+        return found if self.plan.rows else np.moveaxis(found, 0, -1)
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Array | None, Array | None]:
         """Return what the formulas share of a block, its weights, and which samples are absent."""

@@ -7,7 +7,7 @@ return arrays of their own:
     loss(*shared)               the loss
     slope(*shared)              its derivative with respect to what a model produces; a tuple of
                                 them, where a model produces several arrays
-    curvature(*shared)          factors of its second derivative, none of which is a weight
+    curvature(*shared)          factors of its second derivative, the last of which is a number
 
 The driver has the rest: checks, dtypes, weights, reductions, blocks, workers.
 """
@@ -83,10 +83,8 @@ class Weights(NamedTuple):
 UNWEIGHTED = Weights(None, None)
 
 
-def weights_of(weight: Array | None) -> Weights:
+def weights_of(weight: Array) -> Weights:
     """Return the weights of a block."""
-    if weight is None:
-        return UNWEIGHTED
     plain = np.minimum.reduce(weight) > 0 and np.maximum.reduce(weight) < np.inf
     return Weights(weight, None if plain else weight == 0)
 
@@ -115,8 +113,11 @@ class Problem(NamedTuple):
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
         """Return what the formulas share of a block, and its weights."""
-        *arrays, weight = block_entries([*self.arrays, self.weight], block, self.dtype)
-        return self.of.shared(*arrays, *self.options), weights_of(weight)
+        arrays = block_entries(self.arrays, block, self.dtype)
+        shared = self.of.shared(*arrays, *self.options)
+        if self.weight is None:
+            return shared, UNWEIGHTED
+        return shared, weights_of(*block_entries([self.weight], block, self.dtype))
 
 
 def forward(
@@ -213,14 +214,13 @@ def hessian_diagonal(
     def kernel(block: Block) -> None:
         shared, weights = problem.block(block)
         grad, along = block_entries([grads, vector], block, problem.dtype)
-        product = problem.dtype.type(1) if along is None else along
-        # The vector comes first, small weights after it, and numbers last: no product leaves the
-        # range of the dtype early.
-        factors = curvature(*shared)
-        arrays = [factor for factor in factors if np.ndim(factor)]
-        numbers = [factor for factor in factors if not np.ndim(factor)]
-        last = [grad] if weights.weight is None else [weights.weight, grad]
-        for factor in (*arrays, *last, *numbers):
+        product = 1 if along is None else along
+        # The vector comes first, small weights after it, and the number last: no product leaves
+        # the range of the dtype early.
+        *factors, number = curvature(*shared)
+        if weights.weight is not None:
+            factors.append(weights.weight)
+        for factor in (*factors, grad, number):
             product = product * factor
         part = result.reshape(-1)[block.start : block.stop]
         part[...] = product
@@ -261,8 +261,7 @@ def _checked(
         if weight.shape != shape:
             same_shape(weight=weight, **{names[0]: checked[0]})
         if reduction == "mean":
-            with np.errstate(all="ignore"):
-                divisor = total(weight)
+            divisor = total(weight)
     for name, check in loss.domains.items():
         check(weight, **{name: checked[names.index(name)]})
     dtype = _dtype(loss, checked, target, weight)

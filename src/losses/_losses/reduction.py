@@ -31,7 +31,6 @@ def store_or_sum(losses: Array | None, block: Block, loss: Array) -> Any:
     return None
 
 
-@np.errstate(all="ignore")  # the mean of nothing is nan, and a large sum may be inf
 def reduce(
     losses: Array | None, sums: list[Any], reduction: str, divisor: Any, dtype: np.dtype[Any]
 ) -> Floating:
@@ -64,7 +63,6 @@ def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
     return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)
 
 
-@np.errstate(all="ignore")  # a mean of nothing divides by 0, but nothing receives it
 def _share(grad: Any, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return what each loss receives of the gradient with respect to their mean."""
     return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)

@@ -178,7 +178,8 @@ def divisor_of(*sums: LossSums) -> Any:
 
 def share_of(known: Known, grad_output: Array, divisor: Any) -> Array:
     """Return the gradient with respect to each loss, given that with respect to the mean."""
-    return reduce_backward(grad_output, "mean", divisor, (), known.wide)
+    with np.errstate(all="ignore"):  # a mean of nothing divides by 0
+        return reduce_backward(grad_output, "mean", divisor, (), known.wide)
 
 
 def rounded(known: Known, losses: Array) -> Array:
