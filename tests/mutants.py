@@ -303,11 +303,11 @@ MUTANTS = [
         "accuracy/test_half.py",
     ),
     Mutant(
-        'float16 entries are computed with as they come',
-        'block_entries',
-        '            array[block.at] if block.at and array.ndim else array, dtype\n',
-        '            array[block.at] if block.at and array.ndim else array\n',
-        'laws/test_arrays.py::test_float16_is_float32_rounded_once',
+        "float16 entries are computed with as they come",
+        "block_entries",
+        "            array[block.at] if block.at and array.ndim else array, dtype\n",
+        "            array[block.at] if block.at and array.ndim else array\n",
+        "laws/test_arrays.py::test_float16_is_float32_rounded_once",
     ),
     Mutant(
         "sums are taken in the dtype of the losses",
@@ -1230,14 +1230,14 @@ MUTANTS = [
     ),
     Mutant(
         "a weighted mean of squares divides by the number of entries",
-        "_checked",
+        "check_entries",
         "            divisor = total(weight)\n",
         "            pass\n",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the weight of a residual is broadcast",
-        "_checked",
+        "check_entries",
         "            same_shape(weight=weight, **{names[0]: checked[0]})\n",
         "            weight = np.broadcast_to(weight, shape)\n",
         "rooms/test_pairs.py::test_a_weight_in_the_mean_has_the_shape_of_the_losses",
@@ -2045,11 +2045,12 @@ MUTANTS = [
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
-        'pos_weight weighs the curvature of both sides',
-        '_curvature',
-        '(both, (1 - target) + pos_weight * target, 1)',
-        '(both, pos_weight, 1)',
-        'laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_the_vector',
+        "pos_weight weighs the curvature of both sides",
+        "_curvature",
+        "(both, (1 - target) + pos_weight * target, 1)",
+        "(both, pos_weight, 1)",
+        "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_"
+        "the_vector",
     ),
     Mutant(
         "the curvature of a square is its weight",
@@ -2819,7 +2820,7 @@ MUTANTS = [
     ),
     Mutant(
         "an entry of weight 0 is checked in the domain of its target",
-        "_checked",
+        "check_entries",
         "check(weight, **{name: checked[names.index(name)]})",
         "check(None, **{name: checked[names.index(name)]})",
         "rooms/test_absent.py",

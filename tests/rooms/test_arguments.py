@@ -323,7 +323,7 @@ def test_an_error_inside_a_function_is_no_error_of_the_call(monkeypatch):
     def wrong(*_):
         raise TypeError("the function's own")
 
-    monkeypatch.setattr(entrywise, "_checked", wrong)
+    monkeypatch.setattr(entrywise, "check_entries", wrong)
     with pytest.raises(TypeError, match=r"^the function's own$"):
         losses.mse_loss(SCORES, SCORES)
 

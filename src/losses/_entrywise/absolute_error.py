@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
 from .._core.public import public
-from .._losses.entrywise import Entrywise, backward, forward, residual, value_and_grad
+from .._losses.entry_problem import Entrywise, residual
+from .._losses.entrywise import backward, forward, value_and_grad
 from .._losses.options import Reduction
 
 

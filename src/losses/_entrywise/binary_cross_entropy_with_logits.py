@@ -12,13 +12,8 @@ from .._core.dtypes import Array, Floating
 from .._core.entries import times
 from .._core.public import public
 from .._losses.domains import unit_interval
-from .._losses.entrywise import (
-    Entrywise,
-    backward,
-    forward,
-    hessian_diagonal,
-    value_and_grad,
-)
+from .._losses.entry_problem import Entrywise
+from .._losses.entrywise import backward, forward, hessian_diagonal, value_and_grad
 from .._losses.options import Reduction
 
 

@@ -8,14 +8,8 @@ from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
 from .._core.public import public
-from .._losses.entrywise import (
-    Entrywise,
-    backward,
-    forward,
-    hessian_diagonal,
-    residual,
-    value_and_grad,
-)
+from .._losses.entry_problem import Entrywise, residual
+from .._losses.entrywise import backward, forward, hessian_diagonal, value_and_grad
 from .._losses.options import Reduction
 
 
