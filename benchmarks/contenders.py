@@ -22,7 +22,6 @@ from .problems import (
     BINARY,
     ENTRYWISE,
     IGNORED,
-    LINEAR,
     SHARD,
     VALUES,
     Arrays,

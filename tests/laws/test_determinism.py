@@ -16,7 +16,8 @@ from tests.cases import Call, class_counts, labelled
 from tests.domains import REAL, maybe
 from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import CALLS, INF, LOSSES, NAN, assert_same, call, dtypes, evaluate, takes
-from tests.table import CASES, across
+from tests.rows import across
+from tests.table import CASES
 
 import losses
 from losses._core import blocks, panels

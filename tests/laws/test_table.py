@@ -12,7 +12,8 @@ from tests import domains
 from tests.accuracy import exact
 from tests.domains import Domain
 from tests.rooms.helpers import parts
-from tests.table import ENTRYWISE, FUNCTIONS, ROWS, invoke
+from tests.rows import invoke
+from tests.table import ENTRYWISE, FUNCTIONS, ROWS
 
 import losses
 

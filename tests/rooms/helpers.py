@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.domains import SCORES as SCORES
 from tests.domains import WEIGHT as WEIGHT
-from tests.table import FUNCTIONS, ROWS, invoke
+from tests.rows import invoke
+from tests.table import FUNCTIONS, ROWS
 
 import losses
 
