@@ -206,7 +206,7 @@ MUTANTS = [
         "real",
         'if array.dtype.kind not in "fiub" and not',
         'if array.dtype.kind not in "fiubc" and not',
-        "rooms/test_arguments.py::test_only_real_numbers_are_numbers",
+        "laws/test_curvature.py::test_what_the_loss_refuses_its_second_derivatives_refuse_alike",
     ),
     Mutant(
         "integers become float32",
@@ -716,15 +716,14 @@ MUTANTS = [
         "majority",
         "np.log1p(others / own)",
         "np.log(1 + others / own)",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+        "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "log_sigmoid takes log(1 + exp)",
         "log_sigmoid",
         "np.minimum(x, 0) - log1p_small(exp_minus_abs(x))",
         "np.minimum(x, 0) - np.log(1 + exp_minus_abs(x))",
-        "rooms/test_sigmoid.py::test_both_tails_are_exponential",
+        "accuracy/test_sigmoid.py",
     ),
     Mutant(
         "the gradient of log_sigmoid is 1 - sigmoid(x), not sigmoid(-x)",
@@ -738,8 +737,7 @@ MUTANTS = [
         "at_labels",
         "            rest[sure] = 0 - most.others\n",
         "            pass\n",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+        "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "the mass of the other classes is a difference",
@@ -761,14 +759,14 @@ MUTANTS = [
         "_log_softmax_backward",
         "-own * np.expm1(log_prob)",
         "own * (1 - np.exp(log_prob))",
-        "rooms/test_log_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
+        "accuracy/test_softmax.py",
     ),
     Mutant(
         "the gradient of softmax does not set the largest class aside",
         "_softmax_backward",
         "np.subtract(grad_output, out.across(spare.add()), out=grad)",
         "np.copyto(grad, grad_output)",
-        "rooms/test_softmax.py::test_the_gradient_of_a_confident_row_is_the_others_share",
+        "accuracy/test_softmax.py",
     ),
     Mutant(
         "ties of the maximum add their positions",
@@ -2422,22 +2420,21 @@ MUTANTS = [
         "log_probabilities",
         "        out.memory[out.places(samples, classes)] = most.log_probs\n",
         "        pass\n",
-        "rooms/test_log_softmax.py::test_the_log_probability_of_a_near_certainty_keeps_its_tail",
+        "accuracy/test_softmax.py",
     ),
     Mutant(
         "logsumexp near 0 is a difference",
         "_log_sums",
         "        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]\n",
         "",
-        "rooms/test_logsumexp.py::test_beside_a_term_of_0_the_tail_is_kept_by_log1p",
+        "accuracy/test_softmax.py",
     ),
     Mutant(
         "cross_entropy at a sure label is a difference",
         "at_labels",
         "        log_probs[sure] = most.log_probs\n",
         "",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+        "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "the most probable class counts as a difference too",
@@ -2452,8 +2449,7 @@ MUTANTS = [
         "under_mass",
         "        others[most.samples] = rest\n",
         "",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+        "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "smoothed, the most probable class costs a rounded logarithm too",
@@ -2480,8 +2476,7 @@ MUTANTS = [
         "        multiply_by_share(out, costs.total, whole * grads)\n"
         "        subtract_mass(out, mass, grads, spare)\n"
         "        if False:\n",
-        "rooms/test_cross_entropy.py::"
-        "test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient",
+        "accuracy/test_cross_entropy.py",
     ),
     Mutant(
         "with smoothing the gradient of the largest class is p V - v",

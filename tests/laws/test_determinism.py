@@ -285,13 +285,6 @@ def test_every_function_shares_its_blocks_among_the_workers(name, monkeypatch):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @given(st.data())
-def test_a_call_repeated_returns_the_same_bits(case, data):
-    call = data.draw(case.calls)
-    assert all(map(same_bits, case.evaluate(call), case.evaluate(call)))
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-@given(st.data())
 def test_workers_change_the_time_and_nothing_else(case, data):
     call = data.draw(case.calls)
     with pytest.MonkeyPatch.context() as patch:

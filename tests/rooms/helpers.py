@@ -15,11 +15,6 @@ INF, NAN = np.inf, np.nan
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
-# Beyond a gap of 16 (float32) or 36 (float64) the largest probability rounds to 1.
-gaps = pytest.mark.parametrize(
-    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
-)
-
 # Rows of 3 and of 300 scores that have no probabilities.
 bad_rows = pytest.mark.parametrize(
     "bad",
