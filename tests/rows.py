@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -47,7 +47,7 @@ class Row:
     example: calls.Arguments  # a valid call, with grad_output and the result
     peer: str  # the function of another library to compare with, in full
     result: str = ""  # what the backward takes of what the function returned, for its first array
-    options: dict[str, Option] | None = None  # of losses entry by entry: their own
+    options: dict[str, Option] = field(default_factory=dict)  # the function's own, no arrays
     weight: str = ""  # of these: "in the mean", or "a factor"
     budget: Budget | None = None  # of these
     known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
@@ -84,18 +84,13 @@ class Case:
     """A function of the table as a function of one of its arrays."""
 
     row: Row
-    points: Points
-
-    @property
-    def third(self) -> float:
-        return self.points.third
-
-    @property
-    def calls(self) -> st.SearchStrategy[Call]:
-        return self.points.calls
+    third: float  # as in Points, and so are the others
+    calls: st.SearchStrategy[Call]
+    point: str
+    label: str
 
     def __repr__(self) -> str:
-        return f"{self.row} {self.points.label}".rstrip()
+        return f"{self.row} {self.label}".rstrip()
 
     _repr_pretty_ = Row._repr_pretty_
 

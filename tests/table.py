@@ -236,7 +236,7 @@ ROWS = [
     ),
     *ENTRYWISE,
 ]
-CASES = [Case(row, points) for row in ROWS for points in row.points]
+CASES = [Case(row, **vars(points)) for row in ROWS for points in row.points]
 
 # Every function of the table and every derivative, by name: the row, and which derivative it is.
 FUNCTIONS = {row.function(what): (row, what) for row in ROWS for what in ("", *row.derived)}

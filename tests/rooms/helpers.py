@@ -4,10 +4,8 @@ import inspect
 
 import numpy as np
 import pytest
-from tests.domains import SCORES as SCORES
-from tests.domains import WEIGHT as WEIGHT
 from tests.rows import invoke
-from tests.table import FUNCTIONS, ROWS
+from tests.table import FUNCTIONS
 
 import losses
 
@@ -31,8 +29,6 @@ FEW = 8
 
 # The arguments of one valid call of every public function, by name.
 CALLS = {name: row.example_of(what) for name, (row, what) in FUNCTIONS.items()}
-# The losses of one array.
-LOSSES = [row.name for row in ROWS if "target" in row.arrays and len(row.differentiated) == 1]
 
 
 def call(name, /, **changes):

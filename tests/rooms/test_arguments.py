@@ -5,11 +5,11 @@ import inspect
 import numpy as np
 import pytest
 from numpy.exceptions import AxisError
+from tests.domains import SCORES
 from tests.rooms.helpers import (
     CALLS,
     INF,
     NAN,
-    SCORES,
     assert_near,
     assert_same,
     call,
@@ -56,9 +56,7 @@ OF_256 = (NEAR_A_TIE / 256).astype(np.float32)
 WITH_THOSE_LOSSES = {
     "nll_loss": (-NEAR_A_TIE[:, np.newaxis], YES),
     "cross_entropy": (BEHIND, np.stack([NO, OF_256], axis=1)),
-    "cross_entropy_value_and_grad": (BEHIND, np.stack([NO, OF_256], axis=1)),
     "binary_cross_entropy_with_logits": (BEHIND[:, 1], OF_256),
-    "binary_cross_entropy_with_logits_value_and_grad": (BEHIND[:, 1], OF_256),
     "mse_loss": (np.sqrt(NEAR_A_TIE), NO),
     "l1_loss": (NEAR_A_TIE, NO),
 }
