@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
@@ -17,7 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import release
-from .problems import BINARY, IGNORED, LINEAR, SHARD, VALUES, Arrays, Problem
+from .problems import (
+    BINARY,
+    ENTRYWISE,
+    IGNORED,
+    SHARD,
+    VALUES,
+    Arrays,
+    Problem,
+    others,
+)
 
 Call = Callable[[], Any]
 Builder = Callable[[Problem, Arrays, int], Call | None]
@@ -63,7 +73,9 @@ def losses_call(
         options = {"first_class": 0, "classes": problem.classes}
     if given.linear_weight is not None:
         arguments.append(given.linear_weight)
-    if target is not None:
+    if problem.function in ENTRYWISE:
+        arguments += others(problem.function, x, target)
+    elif target is not None:
         arguments.append(target)
     if given.weight is not None:
         options["weight"] = given.weight
@@ -77,7 +89,7 @@ def losses_call(
             arguments.insert(0, found(*arguments, **options))
     if problem.mode in ("backward", "hvp"):
         arguments.insert(0, given.grad_output)
-    if problem.mode == "value_and_grad" and problem.function != LINEAR:
+    if "out" in inspect.signature(function).parameters:
         options["out"] = np.empty_like(x)
     return partial(function, *arguments, **options)
 
@@ -249,7 +261,7 @@ def _numpy_call(f: SimpleNamespace, problem: Problem, given: Arrays) -> Call | N
     }.get(problem.operation)
 
 
-def _textbook_call(problem: Problem, given: Arrays) -> Call:
+def _textbook_call(problem: Problem, given: Arrays) -> Call | None:
     """The functions that SciPy has no part of."""
     x, target, g, weight = given.logits, given.target, given.grad_output, given.linear_weight
     size, parts = x.size, TEXTBOOK.parts
@@ -306,13 +318,13 @@ def _textbook_call(problem: Problem, given: Arrays) -> Call:
         "l1_loss": lambda: np.abs(x - target).mean(),
         "l1_loss_backward": lambda: g * np.sign(x - target) / size,
     }
-    if problem.operation in calls:
-        return calls[problem.operation]
+    if problem.operation in calls or problem.function not in calls:
+        return calls.get(problem.operation)
     forward, backward = calls[problem.function], calls[f"{problem.function}_backward"]
     return lambda: (forward(), backward())  # the textbook's value and gradient share nothing
 
 
-def textbook(problem: Problem, given: Arrays, threads: int) -> Call:
+def textbook(problem: Problem, given: Arrays, threads: int) -> Call | None:
     """The stable formulas, each step a new array; NumPy's own functions use one thread."""
     del threads
     return _numpy_call(TEXTBOOK, problem, given) or _textbook_call(problem, given)
@@ -392,6 +404,12 @@ def torch_eager(
         "mse_loss": lambda x: F.mse_loss(x, target),
         "l1_loss": lambda x: F.l1_loss(x, target),
     }.get(problem.function)
+    if forward is None and problem.function in ENTRYWISE and hasattr(F, problem.function):
+        rest = [*map(torch.from_numpy, others(problem.function, given.logits, given.target))]
+
+        def forward(first: Any) -> Any:
+            return getattr(F, problem.function)(first, *rest)
+
     if forward is None:
         return None
     if compiled:

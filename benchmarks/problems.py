@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
+
+import losses
 
 SMOOTHING = 0.1
 WIDE = 10.0
@@ -26,6 +30,14 @@ MODES = {
 }
 BINARY = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 REGRESSION = ["mse_loss", "l1_loss"]
+# The other losses entry by entry.
+ENTRYWISE = [
+    name
+    for name in losses.__all__
+    if f"{name}_backward" in losses.__all__
+    and getattr(losses, name).__module__.startswith("losses._entrywise")
+    and name not in (*BINARY, *REGRESSION)
+]
 SUMS = ["cross_entropy_sums", "loss_sums"]  # partial results, of which the mean is compared
 SHARD = "cross_entropy_shard"
 LINEAR = "linear_cross_entropy"
@@ -106,6 +118,24 @@ class Arrays(NamedTuple):
         return Arrays(*map(cast, self))
 
 
+def others(name: str, x: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
+    """What follows the first array x of a loss entry by entry: the target, and positive numbers."""
+    parameters = inspect.signature(getattr(losses, name)).parameters.values()
+    _, *names = (p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    return [target if other == "target" else np.abs(x[::-1]) + 1 for other in names]
+
+
+def fitting(name: str, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest arrays to two of normal numbers that a loss entry by entry takes."""
+    unit = 1 / (1 + np.exp(-x))
+    for first in (x, np.abs(x) + x.dtype.type(0.1), unit):
+        for target in (t, np.abs(t), (t > 0).astype(t.dtype), np.copysign(t.dtype.type(1), t)):
+            with contextlib.suppress(ValueError):
+                getattr(losses, name)(first, *others(name, first, target))
+                return first, target
+    raise ValueError(f"{name}: no numbers are known that it takes")
+
+
 def arrays(problem: Problem) -> Arrays:
     """Draw the arrays of a problem, the same ones on every run."""
     rng = np.random.default_rng(0)
@@ -127,6 +157,8 @@ def arrays(problem: Problem) -> Arrays:
         target = rng.integers(problem.classes, size=samples)
     elif problem.function in REGRESSION:
         target = normal(shape)
+    elif problem.function in ENTRYWISE:
+        logits, target = fitting(problem.function, logits, normal(shape))
     else:
         grad_output = normal(shape)
     if problem.function in ("logsumexp", SHARD):
@@ -164,7 +196,7 @@ FUSED = "cross_entropy_value_and_grad"
 # Every function that takes arrays; merge_sums and merge_shards take what some of these return.
 FUNCTIONS = {
     "forward": ["cross_entropy", "log_softmax", "softmax", "logsumexp", "nll_loss"],
-    "elementwise": ["sigmoid", "log_sigmoid", *BINARY, *REGRESSION],
+    "elementwise": ["sigmoid", "log_sigmoid", *BINARY, *REGRESSION, *ENTRYWISE],
     "partial": [*SUMS, SHARD, LINEAR],
 }
 
@@ -172,14 +204,9 @@ FUNCTIONS = {
 def _small() -> list[str]:
     """The operations that are timed on 32 samples of 10 classes."""
     forward = [name for names in FUNCTIONS.values() for name in names]
-    twice = ["cross_entropy", BINARY[1], "mse_loss"]  # derivatives of these are public
-    return [
-        *forward,
-        *(f"{name}_backward" for name in forward if name not in SUMS),
-        *(f"{name}_value_and_grad" for name in (*BINARY, *REGRESSION, "nll_loss", LINEAR)),
-        *(f"{name}_hvp" for name in twice),
-        *(f"{name}_hessian_diagonal" for name in twice),
-    ]
+    suffixes = ["", "_backward", "_value_and_grad", "_hvp", "_hessian_diagonal"]
+    found = [f"{name}{suffix}" for suffix in suffixes for name in forward]
+    return [name for name in found if name in losses.__all__ and name != FUSED]
 
 
 def _problems() -> list[Problem]:

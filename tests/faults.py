@@ -169,7 +169,7 @@ NO_INTEGER = [1.5, 1.0, np.float64(1), np.True_, *NO_NUMBER]
 
 def of_options(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield options of a wrong type or out of their range."""
-    for name, option in (row.options or {}).items():
+    for name, option in row.options.items():
         yield from one_of(name, option.outside, ValueError)
         if not isinstance(option.values[0], bool):
             no_number = [None, *NO_NUMBER]

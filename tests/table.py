@@ -6,279 +6,18 @@ formulas, in intervals, and a few words.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P
-from tests.cases import Call, Points
+from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import (
-    PROBS,
-    REAL,
-    SCORES,
-    UNIT_INTERVAL,
-    WEIGHT,
-    Domain,
-    Option,
-)
-from tests.intervals import Interval, times
-
-import losses
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How many ulp of itself, or of another size, a loss or its gradient may be off."""
-
-    loss: Callable[[Any], float]
-    gradient: Callable[[Any], float]
-    loss_size: str = ""  # a formula of tests/accuracy/exact.py, as is decimals of Row
-    gradient_size: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class Row:
-    """A function, the derivatives that it has, and what the tests know of them."""
-
-    name: str
-    kind: str  # activation, entrywise, classwise or cross entropy
-    derived: tuple[str, ...]  # of backward, value_and_grad, hvp and hessian_diagonal
-    arrays: dict[str, Domain | None]  # those before the slash; scores and labels have no domain
-    array_options: tuple[str, ...]  # those after the star
-    differentiated: tuple[str, ...]  # each has a gradient: several come as a tuple
-    points: tuple[Points, ...]  # small calls of the function
-    draw: Callable[
-        [str], st.SearchStrategy[calls.Arguments]
-    ]  # any call, from its first array's name
-    value: Callable[..., Interval]
-    gradient: Callable[..., Interval | tuple[Interval, ...]]
-    decimals: str  # the formulas of tests/accuracy/exact.py: this, and with _backward
-    example: calls.Arguments  # a valid call, with grad_output
-    peer: str  # the function of another library to compare with, in full
-    result: str = ""  # what the backward takes of what the function returned, for its first array
-    options: dict[str, Option] | None = None  # of losses entry by entry: their own
-    weight: str = ""  # of these: "in the mean", or "a factor"
-    budget: Budget | None = None  # of these
-    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def _repr_pretty_(self, printer: Any, _: bool) -> None:
-        printer.text(repr(self))
-
-    def point(self, what: str) -> str:
-        """Return the name of the first array of the function or of a derivative."""
-        return self.result if what == "backward" and self.result else self.differentiated[0]
-
-    def function(self, what: str = "") -> str:
-        """Return the name of the function or of a derivative."""
-        return f"{self.name}_{what}" if what else self.name
-
-    def names_of_arrays(self) -> set[str]:
-        """Return the names of all arguments that are arrays."""
-        return {"grad_output", *self.arrays, *self.array_options, *filter(None, [self.result])}
-
-    def example_of(self, what: str) -> calls.Arguments:
-        """Return the arguments of a valid call of the function or of a derivative."""
-        arguments = {name: self.example[name] for name in self.example if name != "grad_output"}
-        if what == "backward":
-            if self.result:
-                (first, *_), point = arguments, self.result
-                arguments = {point: {"probs": PROBS, "log_probs": -PROBS}[point]} | {
-                    name: value for name, value in arguments.items() if name != first
-                }
-            return {"grad_output": self.example["grad_output"], **arguments}
-        return {"vector": WEIGHT + PROBS, **arguments} if what == "hvp" else arguments
-
-
-@dataclass(frozen=True, repr=False)
-class Case:
-    """A function of the table as a function of one of its arrays."""
-
-    row: Row
-    points: Points
-
-    @property
-    def third(self) -> float:
-        return self.points.third
-
-    @property
-    def calls(self) -> st.SearchStrategy[Call]:
-        return self.points.calls
-
-    def __repr__(self) -> str:
-        return f"{self.row} {self.points.label}".rstrip()
-
-    _repr_pretty_ = Row._repr_pretty_
-
-    def has(self, what: str) -> bool:
-        return what in self.row.derived
-
-    def arguments(self, call: Call) -> calls.Arguments:
-        """Return the arguments of a call, all that are differentiated in one dtype."""
-        dtype = call.first.dtype.newbyteorder("=")
-        others = {
-            name: call.arguments[name].astype(dtype)
-            for name in self.row.differentiated
-            if name != call.point
-            and call.arguments[name] is not None
-            and call.arguments[name].dtype != dtype
-        }
-        return {**call.arguments, **others}
-
-    def forward(self, call: Call) -> Any:
-        """Return f(call)."""
-        return invoke(self.row.name, self.arguments(call))
-
-    def backward(self, grad_output: Any, call: Call) -> Any:
-        """Return the gradient of <grad_output, f> at the call."""
-        arguments = self.arguments(call)
-        if self.row.result:
-            arguments[self.row.result] = self.forward(call)
-        found = self.invoke("backward", {**arguments, "grad_output": grad_output})
-        return self.part(call, found)
-
-    def value_and_grad(self, call: Call) -> tuple[Any, Any]:
-        """Return f(call) and the gradient of its sum."""
-        value, found = self.invoke("value_and_grad", self.arguments(call))
-        return value, self.part(call, found)
-
-    def hvp(self, vector: np.ndarray, call: Call) -> Any:
-        """Return the Hessian of the loss, or of the sum of the losses, times a vector."""
-        if not self.has("hvp"):
-            return self.hessian_diagonal(call) * vector
-        return self.invoke("hvp", {**self.arguments(call), "vector": vector})
-
-    def hessian_diagonal(self, call: Call) -> Any:
-        """Return the diagonal of that Hessian."""
-        return self.invoke("hessian_diagonal", self.arguments(call))
-
-    def invoke(self, what: str, arguments: calls.Arguments) -> Any:
-        """Return what a derivative gives for the arguments that it has among these."""
-        name = self.row.function(what)
-        known = inspect.signature(getattr(losses, name)).parameters
-        return invoke(name, {key: arguments[key] for key in arguments if key in known})
-
-    def part(self, call: Call, gradients: Any) -> Any:
-        """Return the gradient of the differentiated array."""
-        several = len(self.row.differentiated) > 1
-        return gradients[self.row.differentiated.index(call.point)] if several else gradients
-
-    def evaluate(self, call: Call) -> tuple[Any, ...]:
-        """Return the value, the gradient of its sum, and whatever else the function has."""
-        value = self.forward(call)
-        found = [value, self.backward(np.ones_like(value), call)]
-        if self.has("value_and_grad"):
-            found += self.value_and_grad(call)
-        if self.has("hvp"):
-            found.append(self.hvp(call.first, call))
-        if self.has("hessian_diagonal"):
-            found.append(self.hessian_diagonal(call))
-        return tuple(found)
-
-
-@cache
-def before_slash(name: str) -> list[str]:
-    """Return the names of the arrays that a public function takes by position."""
-    parameters = inspect.signature(getattr(losses, name)).parameters.values()
-    return [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
-
-
-def invoke(name: str, arguments: calls.Arguments) -> Any:
-    """Return what a public function gives for arguments by name."""
-    options = dict(arguments)
-    arrays = [options.pop(array) for array in before_slash(name)]
-    return getattr(losses, name)(*arrays, **options)
-
-
-def across(row: Row, dtype: Any) -> calls.Arguments:
-    """Return arrays with numbers from everywhere in their domains, and weights, for each entry."""
-    rng = np.random.default_rng(25)
-    (first, domain), *others = row.arrays.items()
-    found = {first: domain.across(dtype)}
-    for name, domain in others:
-        size = len(found[first])
-        if domain.beside:
-            found = {key: np.tile(array, len(domain.beside)) for key, array in found.items()}
-            found[name] = np.repeat(domain.beside, size)
-        else:
-            away = rng.standard_normal(size) * np.geomspace(1e-7, 1e7, size)
-            away[::7] = 0
-            found[name] = found[first] + away
-    for name in row.array_options:
-        found[name] = rng.uniform(0.5, 1, len(found[first]))
-    return {name: array.astype(dtype) for name, array in found.items()}
-
-
-def entrywise(
-    name: str,
-    loss: Callable[..., Interval],
-    slopes: Callable[..., Interval | tuple[Interval, ...]],
-    *,
-    arrays: dict[str, Domain],
-    derived: tuple[str, ...],
-    third: float,
-    budget: Budget,
-    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...],
-    peer: str,
-    differentiated: tuple[str, ...] = (),
-    options: dict[str, Option] | None = None,
-    kinked: bool = False,
-    weight: str = "in the mean",
-    factors: tuple[str, ...] = (),
-) -> Row:
-    """Return the row of a loss entry by entry.
-
-    `loss` and `slopes` are formulas of intervals: of the arrays and then, by name, the options.
-    The slopes are one for each differentiated array, which is the first unless named. `third`
-    bounds the third derivative for small numbers and weights up to 2; a `kinked` loss has a jump in
-    a derivative where a sum, a difference or a product with 1 or -1 is some eighth. `known` are
-    numbers, options and the loss to twelve digits.
-    """
-    differentiated = differentiated or (next(iter(arrays)),)
-    options = options or {}
-    definition = definitions.Entries(loss, slopes, tuple(arrays), differentiated, weight, factors)
-    example = {key: domain.examples[place] for place, (key, domain) in enumerate(arrays.items())}
-    example["weight"] = 1 + PROBS if weight == "in the mean" else WEIGHT
-    several = len(differentiated) > 1
-    return Row(
-        name=name,
-        kind="entrywise",
-        derived=derived,
-        arrays=dict(arrays),
-        array_options=("weight", *factors),
-        differentiated=differentiated,
-        points=tuple(
-            Points(
-                third,
-                cases.of_entries(arrays, factors, options, kinked, point),
-                point,
-                f"of {point}" if several else "",
-            )
-            for point in differentiated
-        ),
-        draw=lambda _: calls.of_entries(arrays, weight, factors, options),
-        value=definition.value,
-        gradient=definition.gradient,
-        decimals=name,
-        example={
-            "grad_output": np.array(2.0),
-            **example,
-            **dict.fromkeys(factors, 1 / WEIGHT),
-        },
-        peer=peer,
-        options=options,
-        weight=weight,
-        budget=budget,
-        known=known,
-    )
+from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT
+from tests.intervals import times
+from tests.rows import Budget, Case, Row, entrywise
 
 
 def roundings(number: float) -> Callable[[Any], float]:
@@ -388,13 +127,20 @@ ENTRYWISE = [
 # weights of at most 2 and, for probabilities, the sum of up to 70 of them.
 
 
-def activation(name: str, third: float, **columns: Any) -> Row:
-    """Return the row of a function of arrays alone; columns are those that differ."""
+def activation(
+    name: str, third: float, result: dict[str, np.ndarray] | None = None, **columns: Any
+) -> Row:
+    """Return the row of a function of arrays alone; columns are those that differ.
+
+    A result, with an example, is what the backward takes.
+    """
+    result = result or {}
     usual = {
         "arrays": {"x": None},
         "points": (Points(third, cases.along_axis(), "x"),),
         "draw": calls.along_axis,
-        "example": {"grad_output": SCORES, "x": SCORES},
+        "example": {"grad_output": SCORES, "x": SCORES, **result},
+        "result": next(iter(result), ""),
     }
     return Row(
         name=name,
@@ -447,9 +193,9 @@ ROWS = [
         example={"grad_output": WEIGHT[:2], "x": SCORES},
         peer="torch.logsumexp",
     ),
-    activation("softmax", 6, result="probs", peer="torch.softmax"),
-    activation("log_softmax", 2, result="log_probs", peer="torch.log_softmax"),
-    activation("sigmoid", 1, **SINGLE, result="probs", peer="torch.sigmoid"),
+    activation("softmax", 6, {"probs": PROBS}, peer="torch.softmax"),
+    activation("log_softmax", 2, {"log_probs": -PROBS}, peer="torch.log_softmax"),
+    activation("sigmoid", 1, {"probs": PROBS}, **SINGLE, peer="torch.sigmoid"),
     activation("log_sigmoid", 1, **SINGLE, peer="torch.nn.functional.logsigmoid"),
     over_classes(
         "nll_loss",
@@ -490,7 +236,7 @@ ROWS = [
     ),
     *ENTRYWISE,
 ]
-CASES = [Case(row, points) for row in ROWS for points in row.points]
+CASES = [Case(row, **vars(points)) for row in ROWS for points in row.points]
 
 # Every function of the table and every derivative, by name: the row, and which derivative it is.
 FUNCTIONS = {row.function(what): (row, what) for row in ROWS for what in ("", *row.derived)}

@@ -12,7 +12,8 @@ import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import additions, assert_within
 from tests.accuracy.parameters import in_both_precisions
-from tests.table import ENTRYWISE, across, invoke
+from tests.rows import across, invoke
+from tests.table import ENTRYWISE
 
 every_loss = pytest.mark.parametrize("row", ENTRYWISE, ids=str)
 

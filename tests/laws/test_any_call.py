@@ -19,7 +19,8 @@ from tests.calls import Convertible, as_arrays, calls, memory_of
 from tests.definitions import expected
 from tests.faults import faults
 from tests.rooms.helpers import parts
-from tests.table import FUNCTIONS, invoke
+from tests.rows import invoke
+from tests.table import FUNCTIONS
 
 import losses
 from losses._core import blocks, products

@@ -8,8 +8,9 @@ from hypothesis.extra.numpy import arrays
 from tests.domains import REAL
 from tests.layouts import LAYOUTS, read_only, same_bits
 from tests.rooms.helpers import parts
+from tests.rows import invoke
 from tests.switches import WEIGHT_0_IS_ABSENT
-from tests.table import CASES, ROWS, invoke
+from tests.table import CASES, ROWS
 
 REDUCED = [case for case in CASES if case.row.kind != "activation"]
 # BLAS adds in an order that depends on the layout: laws/test_linear.py has a bound for that.

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.layouts import same_bits
-from tests.table import FUNCTIONS, invoke
+from tests.rows import invoke
+from tests.table import FUNCTIONS
 
 import losses
 from losses._core import blocks, schedule

@@ -8,7 +8,8 @@ from tests.calls import calls
 from tests.domains import between
 from tests.linear import WAYS, going
 from tests.rooms.helpers import assert_same, parts
-from tests.table import CASES, ROWS, invoke
+from tests.rows import invoke
+from tests.table import CASES, ROWS
 
 FUSED = [row for row in ROWS if "value_and_grad" in row.derived]
 EPS = np.finfo(np.float64).eps

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests import mutants, table
+from tests import mutants, rows, table
 from tests.switches import FUSED_TAKE_GRAD_OUTPUT
 
 import losses
@@ -100,7 +100,7 @@ def test_a_derivative_takes_first_what_it_is_multiplied_by_and_then_what_its_for
     row, what = table.FUNCTIONS[name]
     leading = {"backward": ["grad_output"], "hvp": ["vector"]}.get(what, [])
     _, *others = row.arrays
-    assert table.before_slash(name) == [*leading, row.point(what), *others]
+    assert rows.before_slash(name) == [*leading, row.point(what), *others]
 
 
 def test_an_option_has_one_default_in_the_whole_library():

@@ -12,7 +12,8 @@ from tests import domains
 from tests.accuracy import exact
 from tests.domains import Domain
 from tests.rooms.helpers import parts
-from tests.table import ENTRYWISE, FUNCTIONS, ROWS, invoke
+from tests.rows import invoke
+from tests.table import ENTRYWISE, FUNCTIONS, ROWS
 
 import losses
 
@@ -41,7 +42,7 @@ def test_a_kind_is_the_folder_of_the_function(row):
 @every_row
 def test_the_arguments_of_a_function_are_those_of_its_row(row):
     shared = {"reduction", "ignore_index", "axis", "label_smoothing", "workers", "keepdims"}
-    columns = {*row.arrays, *row.array_options, *(row.options or {})}
+    columns = {*row.arrays, *row.array_options, *row.options}
     assert set(inspect.signature(getattr(losses, row.name)).parameters) - shared == columns
 
 

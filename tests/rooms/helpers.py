@@ -4,20 +4,14 @@ import inspect
 
 import numpy as np
 import pytest
-from tests.domains import SCORES as SCORES
-from tests.domains import WEIGHT as WEIGHT
-from tests.table import FUNCTIONS, ROWS, invoke
+from tests.rows import invoke
+from tests.table import FUNCTIONS
 
 import losses
 
 INF, NAN = np.inf, np.nan
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-# Beyond a gap of 16 (float32) or 36 (float64) the largest probability rounds to 1.
-gaps = pytest.mark.parametrize(
-    ("dtype", "gap"), [(np.float32, 20), (np.float32, 80), (np.float64, 40), (np.float64, 700)]
-)
 
 # Rows of 3 and of 300 scores that have no probabilities.
 bad_rows = pytest.mark.parametrize(
@@ -35,8 +29,6 @@ FEW = 8
 
 # The arguments of one valid call of every public function, by name.
 CALLS = {name: row.example_of(what) for name, (row, what) in FUNCTIONS.items()}
-# The losses of one array.
-LOSSES = [row.name for row in ROWS if "target" in row.arrays and len(row.differentiated) == 1]
 
 
 def call(name, /, **changes):

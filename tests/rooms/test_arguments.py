@@ -5,11 +5,11 @@ import inspect
 import numpy as np
 import pytest
 from numpy.exceptions import AxisError
+from tests.domains import SCORES
 from tests.rooms.helpers import (
     CALLS,
     INF,
     NAN,
-    SCORES,
     assert_near,
     assert_same,
     call,
@@ -56,9 +56,7 @@ OF_256 = (NEAR_A_TIE / 256).astype(np.float32)
 WITH_THOSE_LOSSES = {
     "nll_loss": (-NEAR_A_TIE[:, np.newaxis], YES),
     "cross_entropy": (BEHIND, np.stack([NO, OF_256], axis=1)),
-    "cross_entropy_value_and_grad": (BEHIND, np.stack([NO, OF_256], axis=1)),
     "binary_cross_entropy_with_logits": (BEHIND[:, 1], OF_256),
-    "binary_cross_entropy_with_logits_value_and_grad": (BEHIND[:, 1], OF_256),
     "mse_loss": (np.sqrt(NEAR_A_TIE), NO),
     "l1_loss": (NEAR_A_TIE, NO),
 }
@@ -81,27 +79,11 @@ def test_a_mean_or_sum_of_float16_losses_of_a_layer_is_rounded_once():
 
 
 @every_array
-@pytest.mark.parametrize(
-    "dtype", ["complex64", "complex128", "object", "str", "bytes", "M8[s]", "m8[s]", "V8"]
-)
-def test_only_real_numbers_are_numbers(name, argument, dtype):
-    array = np.zeros(np.shape(CALLS[name][argument]), dtype)
-    with pytest.raises(TypeError, match=rf"\b{argument}\b"):
-        call(name, **{argument: array})
-
-
-@every_array
 @pytest.mark.parametrize("mask", [False, True])
 def test_a_masked_array_is_an_error_whatever_its_mask(name, argument, mask):
     masked = np.ma.array(CALLS[name][argument], mask=mask)
     with pytest.raises(TypeError, match=rf"\b{argument}\b.*mask"):
         call(name, **{argument: masked})
-
-
-@every_array
-def test_a_ragged_list_is_an_error(name, argument):
-    with pytest.raises(ValueError, match=rf"\b{argument}\b"):
-        call(name, **{argument: [[1], [2, 3]]})
 
 
 @every
@@ -207,23 +189,10 @@ def test_an_axis_out_of_range_is_an_axis_error(name, axis):
         call(name, axis=axis)
 
 
-@pytest.mark.parametrize("name", takes("axis"))
-@pytest.mark.parametrize("axis", [1.0, "1", 1j])
-def test_an_axis_is_an_integer(name, axis):
-    with pytest.raises(TypeError):
-        call(name, axis=axis)
-
-
 @pytest.mark.parametrize("name", takes("axis", "reduction"))
 def test_the_class_axis_is_1_unless_named(name):
     for axis in (1, -1, None):
         assert_same(call(name, axis=axis), call(name))
-
-
-@pytest.mark.parametrize("option", ["label_smoothing", "ignore_index", "axis", "workers"])
-def test_a_boolean_is_no_number(option):
-    with pytest.raises(TypeError, match=rf"\b{option}\b.*True"):
-        call("cross_entropy", **{option: True})
 
 
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy", "mse_loss", "l1_loss"])

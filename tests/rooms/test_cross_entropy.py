@@ -8,14 +8,12 @@ import math
 import numpy as np
 import pytest
 from tests.rooms.helpers import (
-    FEW,
     INF,
     NAN,
     assert_near,
     assert_same,
     bad_rows,
     dtypes,
-    gaps,
     reduced,
 )
 
@@ -202,45 +200,6 @@ def test_the_largest_finite_gap_is_an_infinite_one(dtype):
     )
     assert_same(loss, np.array([0, INF], dtype))
     np.testing.assert_array_equal(grad, [[0, 0], [-1, 1]])
-
-
-@gaps
-@pytest.mark.parametrize("others", [1, 2, 9, 99, 999])
-@pytest.mark.parametrize("kind", ["label", "probabilities"])
-def test_a_confident_row_keeps_the_tails_of_its_loss_and_gradient(kind, others, dtype, gap):
-    one_hot = np.eye(others + 1, dtype=dtype)[others // 2]
-    target = others // 2 if kind == "label" else one_hot
-    loss, grad = cross_entropy_value_and_grad(gap * one_hot, target)
-    share = math.exp(-gap)
-    total = others * share
-    # Adding n numbers, in any order, errs by at most n / 2 ulp.
-    ulps = FEW + others / 2
-    assert_near(loss, math.log1p(total), ulps)
-    assert_near(grad, np.where(one_hot, -total, share) / (1 + total), ulps)
-
-
-TAIL = math.exp(-80)  # 1 + TAIL is 1 even in float64
-
-
-@dtypes
-@pytest.mark.parametrize(
-    ("target", "label_smoothing"),
-    [(0, TAIL), ([1.0, 0.0], TAIL), ([1.0, TAIL / 2], 0.0)],
-    ids=["smoothed label", "smoothed probabilities", "probabilities"],
-)
-def test_a_target_as_uncertain_as_the_prediction_keeps_both_tails(target, label_smoothing, dtype):
-    loss, grad = cross_entropy_value_and_grad(
-        np.array([80, 0], dtype), target, label_smoothing=label_smoothing
-    )
-    assert_near(loss, TAIL + 80 * TAIL / 2)
-    assert_near(grad, np.array([-TAIL / 2, TAIL / 2]))
-
-
-@dtypes
-def test_a_confidently_wrong_row_has_the_gap_for_a_loss_and_the_tail_in_its_gradient(dtype):
-    loss, grad = cross_entropy_value_and_grad(np.array([80, 0, 0], dtype), 1)
-    assert_near(loss, 80.0)
-    assert_near(grad, np.array([1, -1, TAIL]))
 
 
 @bad_rows

@@ -4,16 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import FEW, INF, NAN, assert_near, assert_same, dtypes, gaps
+from tests.rooms.helpers import FEW, INF, NAN, assert_near, assert_same, dtypes
 
 from losses import logsumexp, logsumexp_backward
 
 AXES = [0, 1, 2, -1, (0, 2), (2, 0), (-1, 1), (0, 1, 2), None, ()]
-
-
-@dtypes
-def test_logsumexp_inverts_exp_sums_and_takes_the_logarithm(dtype):
-    assert_near(logsumexp(np.log([[1, 2, 5], [3, 3, 3]]).astype(dtype)), np.log([8.0, 9.0]))
 
 
 @dtypes
@@ -27,15 +22,6 @@ def test_a_shift_of_the_terms_is_a_shift_of_the_result(shift, dtype):
 def test_the_largest_finite_terms_do_not_overflow(dtype):
     top = np.finfo(dtype).max
     assert_same(logsumexp(np.array([[top, top], [top, -top]])), np.array([top, top]))
-
-
-@gaps
-@pytest.mark.parametrize("others", [1, 2, 99, 999])
-def test_beside_a_term_of_0_the_tail_is_kept_by_log1p(others, dtype, gap):
-    x = np.zeros(others + 1, dtype) - dtype(gap)
-    x[others // 2] = 0
-    # Adding n numbers, in any order, errs by at most n / 2 ulp.
-    assert_near(logsumexp(x), math.log1p(others * math.exp(-gap)), ulps=FEW + others / 2)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +74,6 @@ def test_an_axis_is_summed_over_once(axis):
         logsumexp_backward(0.0, x, axis)
 
 
-def test_the_gradient_is_softmax():
-    x = np.log([[1, 2, 5], [4, 3, 1]]) + np.array([[100], [-100]])
-    expected = np.array([[1, 2, 5], [-8, -6, -2]]) / 8
-    # exp turns the rounding of log + 100, of 50 ulp of 1, into a relative error.
-    assert_near(logsumexp_backward([1.0, -2.0], x), expected, ulps=100 + FEW)
-
-
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", AXES)
 def test_the_gradient_over_any_axes_is_the_exponential_of_the_gap_to_the_result(axis, keepdims):
@@ -136,8 +115,3 @@ def test_the_gradient_at_an_infinite_term_is_its_limit_if_there_is_one(dtype, mo
     found = logsumexp_backward(dtype([2, 3]), rows)
     np.testing.assert_array_equal(found, [2 * first, [3] + [0] * (rows.shape[1] - 1)])
     assert_same(logsumexp_backward(dtype([2, 3]), rows.T, 0).T, found)
-
-
-def test_the_gradient_keeps_its_tail():
-    s = math.exp(-80)
-    assert_near(logsumexp_backward(np.float32(1), np.float32([80, 0])), [1, s])

@@ -24,12 +24,6 @@ both_backwards = pytest.mark.parametrize("name", ["nll_loss_backward", "cross_en
 
 @both
 @dtypes
-def test_a_loss_is_minus_the_log_probability_of_the_label(name, dtype):
-    assert_near(evaluate(name, LOG_PROBS.astype(dtype), LABELS, reduction="none"), LOSS)
-
-
-@both
-@dtypes
 def test_the_weight_of_its_class_multiplies_a_loss_and_the_mean_divides_by_those_seen(name, dtype):
     for reduction, value, _ in reduced(SEEN * LOSS, SEEN.sum()):
         options = {"weight": WEIGHT, "reduction": reduction}

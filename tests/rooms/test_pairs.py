@@ -14,8 +14,9 @@ from tests.rooms.helpers import (
     parts,
     point,
 )
+from tests.rows import invoke
 from tests.switches import WEIGHT_0_IS_ABSENT
-from tests.table import ENTRYWISE, FUNCTIONS, invoke
+from tests.table import ENTRYWISE, FUNCTIONS
 
 # The losses entry by entry and their derivatives, those whose weights have the losses' shape, and
 # those whose weights broadcast.
