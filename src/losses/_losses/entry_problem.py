@@ -146,6 +146,9 @@ def check_entries(
     for name, check in loss.domains.items():
         check(weight, **{name: checked[names.index(name)]})
     dtype = _dtype(loss, checked, target, weight)
+    for option in options:
+        if isinstance(option, float):  # out of the range of the dtype it would be inf
+            dtype = np.result_type(dtype, np.min_scalar_type(option))
     return Problem(loss, checked, weight, options, reduction, divisor, dtype)
 
 

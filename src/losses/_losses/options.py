@@ -84,12 +84,21 @@ def check_class_weight(weight: Array | None, classes: int) -> None:
 def smoothing(label_smoothing: object) -> float:
     """Return label_smoothing as a float in [0, 1]."""
     if type(label_smoothing) is float and 0 <= label_smoothing <= 1:
-        return label_smoothing
-    if isinstance(label_smoothing, np.generic) and is_floating(label_smoothing.dtype):
-        label_smoothing = label_smoothing.item()  # bfloat16 scalars are not of type Real
-    if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, (float, Real)):
-        raise TypeError(f"label_smoothing: expected a number, got {label_smoothing!r}")
-    number: Any = label_smoothing
-    if not 0 <= number <= 1:
-        raise ValueError(f"label_smoothing: expected a number in [0, 1], got {number}")
-    return float(number)
+        return label_smoothing  # nearly always: this saves a small call the full check
+    return number("[0, 1]", label_smoothing=label_smoothing)
+
+
+def number(interval: str, /, **option: object) -> float:
+    """Return the one named option as a float, once it lies in an interval such as "(0, inf]"."""
+    ((name, value),) = option.items()
+    if isinstance(value, np.generic) and is_floating(value.dtype):
+        value = value.item()  # bfloat16 scalars are not of type Real
+    if isinstance(value, bool) or not isinstance(value, (float, Real)):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    low, high = map(float, interval[1:-1].split(","))
+    found: Any = value
+    above = low <= found if interval[0] == "[" else low < found
+    below = found <= high if interval[-1] == "]" else found < high
+    if not (above and below):
+        raise ValueError(f"{name}: expected a number in {interval}, got {found}")
+    return float(found)
