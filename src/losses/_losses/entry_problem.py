@@ -39,6 +39,8 @@ class Entrywise(NamedTuple):
     curvature: Callable[..., tuple[Any, ...]] | None = None
     # check(weight, name=array) of arrays that may not hold every number, see domains.py.
     domains: Mapping[str, Callable[..., None]] = MappingProxyType({})
+    # check(name=value) of each option, in order: it returns what the formulas take.
+    options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     produced: int = 1  # so many of the arrays are what a model produces
     # Whether weights broadcast, and do not count in the mean: torch's binary cross entropies.
     mean_of_entries: bool = False
@@ -86,7 +88,7 @@ class Problem(NamedTuple):
     of: Entrywise
     arrays: list[Any]
     weight: Array | None
-    options: tuple[Any, ...]
+    options: Sequence[Any]
     reduction: str
     divisor: Any  # of the mean
     dtype: np.dtype[Any]  # of the computation
@@ -120,6 +122,10 @@ def check_entries(
 ) -> Problem:
     """Return the problem once every argument is right."""
     reduction_name(reduction)
+    chosen = [
+        check(**{name: value})
+        for (name, check), value in zip(loss.options.items(), options, strict=True)
+    ]
     names, checked = loss.arrays, list[Any]()
     place = names.index("target")
     given: Any
@@ -146,10 +152,10 @@ def check_entries(
     for name, check in loss.domains.items():
         check(weight, **{name: checked[names.index(name)]})
     dtype = _dtype(loss, checked, target, weight)
-    for option in options:
+    for option in chosen:
         if isinstance(option, float):  # out of the range of the dtype it would be inf
             dtype = np.result_type(dtype, np.min_scalar_type(option))
-    return Problem(loss, checked, weight, options, reduction, divisor, dtype)
+    return Problem(loss, checked, weight, chosen, reduction, divisor, dtype)
 
 
 def _dtype(
