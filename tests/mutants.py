@@ -748,9 +748,9 @@ MUTANTS = [
     ),
     Mutant(
         "the label's own share counts among the others'",
-        "_under_mass",
-        "np.where(here, 0, chosen(at_label, most.samples))",
-        "chosen(at_label, most.samples)",
+        "_loss_under_mass",
+        "np.where(here, 0, chosen(mass.at_label, most.samples))",
+        "chosen(mass.at_label, most.samples)",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -1527,7 +1527,7 @@ MUTANTS = [
         "MEMORY_BYTES = 1 << 40",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
-    # 31: grad_output beside a value.
+    # grad_output beside a value.
     Mutant(
         "the gradient beside a value is that of ones whatever grad_output",
         "cross_entropy_value_and_grad",
@@ -1990,7 +1990,7 @@ MUTANTS = [
     ),
     Mutant(
         "Dask's tasks have the workers of when they run",
-        "_checked",
+        "_lazy_problem",
         "    chosen = class_options(weight, *options).with_own_weight()\n",
         "    chosen = class_options(weight, *options).with_own_weight()\n"
         "    chosen = chosen._replace(workers=options[3] or 1)\n",
@@ -2119,8 +2119,8 @@ MUTANTS = [
     Mutant(
         "probabilities of no classes are divided by their number",
         "_divisor",
-        "float(prod(call.samples))",
-        "float(call.target.size // call.known.classes)",
+        "float(prod(problem.samples))",
+        "float(problem.target.size // problem.known.classes)",
         "extra/test_dask.py::test_probabilities_of_no_classes_or_samples_are_those_of_numpy",
     ),
     Mutant(
@@ -2460,7 +2460,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed cross_entropy drops the rest of the logarithm",
-        "_under_mass",
+        "_loss_under_mass",
         "label_cost = costs.low - ",
         "label_cost = 0 * costs.low - ",
         "rooms/test_exponentials.py::"
@@ -2528,7 +2528,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed, the cost of a sure label is a rounded logarithm",
-        "_under_mass",
+        "_loss_under_mass",
         "            label_cost[most.samples[here]] = 0 - most.log_probs[here]\n",
         "",
         "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
