@@ -220,8 +220,8 @@ MUTANTS = [
         "result_dtype",
         'return array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")',
         "return array.dtype",
-        "laws/test_arrays.py::"
-        "test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array",
+        "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
+        "differentiated_array",
     ),
     Mutant(
         "a gradient has the dtype of the computation",
@@ -558,16 +558,16 @@ MUTANTS = [
         "smoothing_mass",
         "each = rest * cast(weight, rest.dtype)",
         "each = rest * np.ones_like(weight, rest.dtype)",
-        "rooms/test_cross_entropy.py::test_smoothed_labels_are_probabilities_averaged_over"
-        "_the_weights_of_the_labels",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "smoothing spreads eps / (C - 1)",
         "shares",
         "epsilon / max(classes, 1)",
         "epsilon / max(classes - 1, 1)",
-        "rooms/test_cross_entropy.py::test_smoothed_labels_are_probabilities_averaged_over"
-        "_the_weights_of_the_labels",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "smoothing takes nothing from the label",
@@ -582,16 +582,16 @@ MUTANTS = [
         "Labels",
         "return total(np.asarray(sums)) if seen else np.nan",
         "return self.target.size if seen else np.nan",
-        "rooms/test_cross_entropy.py::test_smoothed_labels_are_probabilities_averaged_over"
-        "_the_weights_of_the_labels",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "the gradient is not smoothed",
         "gradient_under_mass",
         "    _subtract_mass(e, each, grads, spare)\n",
         "",
-        "rooms/test_cross_entropy.py::test_smoothed_labels_are_probabilities_averaged_over"
-        "_the_weights_of_the_labels",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     # 15: the range of label_smoothing.
     Mutant(
@@ -614,24 +614,24 @@ MUTANTS = [
         "Probabilities",
         'return self.size if reduction == "mean" else None',
         "return self.size * (1 if self.weight is None else np.mean(self.weight))",
-        "rooms/test_cross_entropy.py::test_class_probabilities_are_averaged_over_the_sampl"
-        "es_whatever_the_weights",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
     Mutant(
         "the mean over images counts images, not pixels",
         "known_probabilities",
         "size = prod(target.shape[:axis] + target.shape[axis + 1 :])",
         "size = len(target)",
-        "rooms/test_cross_entropy.py::test_class_probabilities_of_images_are_averaged_over"
-        "_every_pixel",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_of_images_are_averaged_over_every_pixel",
     ),
     Mutant(
         "probabilities are taken to sum to one",
         "ProbabilityMass",
         "whole = others = own = self.panel.add()",
         "whole = others = own = np.ones_like(self.panel.add())",
-        "rooms/test_cross_entropy.py::test_class_probabilities_are_averaged_over_the_sampl"
-        "es_whatever_the_weights",
+        "rooms/test_cross_entropy.py::"
+        "test_class_probabilities_are_averaged_over_the_samples_whatever_the_weights",
     ),
     Mutant(
         "probabilities are weighted before they are smoothed",
@@ -743,11 +743,11 @@ MUTANTS = [
     ),
     Mutant(
         "the label's own share counts among the others'",
-        "_under_mass",
-        "np.where(here, 0, chosen(at_label, most.samples))",
-        "chosen(at_label, most.samples)",
-        "rooms/test_cross_entropy.py::test_smoothed_labels_are_probabilities_averaged_over"
-        "_the_weights_of_the_labels",
+        "_loss_under_mass",
+        "np.where(here, 0, chosen(mass.at_label, most.samples))",
+        "chosen(mass.at_label, most.samples)",
+        "rooms/test_cross_entropy.py::"
+        "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
     Mutant(
         "the gradient of the largest log-probability takes 1 - p",
@@ -788,8 +788,8 @@ MUTANTS = [
         "    high, low = logs(sums)\n"
         "    log_probs -= high if sums.shift is None else sums.shift + high\n"
         "    log_probs -= low\n",
-        "rooms/test_exponentials.py::test_a_whole_number_more_in_every_logit_changes_no_mo"
-        "re_than_roundings",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
     # One exponential, without a shift where the sum is moderate: what the accuracy tests catch.
     Mutant(
@@ -930,8 +930,8 @@ MUTANTS = [
         "store_or_sum",
         "losses.reshape(-1)[block.start : block.stop] = loss",
         "losses.reshape(-1)[block.stop % losses.size :][: loss.size] = loss",
-        "laws/test_determinism.py::test_the_size_of_the_blocks_changes_no_loss_and_no_grad"
-        "ient[nll_loss]",
+        "laws/test_determinism.py::"
+        "test_the_size_of_the_blocks_changes_no_loss_and_no_gradient[nll_loss]",
     ),
     Mutant(
         "each block of entries is written where the first one is",
@@ -1111,8 +1111,8 @@ MUTANTS = [
         "unit_interval",
         "    if low >= 0 and high <= 1:\n        return\n",
         "    if not (low < 0 or high > 1):\n        return\n",
-        "rooms/test_pairs.py::"
-        "test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_pos"
+        "ition_and_value",
     ),
     Mutant(
         "the mean of binary losses divides by the weights",
@@ -1253,8 +1253,8 @@ MUTANTS = [
         "check_grad_output",
         "if array.shape != shape:",
         "if array.shape not in ((), shape):",
-        "rooms/test_arguments.py::test_without_a_reduction_grad_output_has_an_entry_for_ea"
-        "ch_sample",
+        "rooms/test_arguments.py::"
+        "test_without_a_reduction_grad_output_has_an_entry_for_each_sample",
     ),
     Mutant(
         "grad_output is forgotten",
@@ -1275,8 +1275,8 @@ MUTANTS = [
         "out is cleared before the arguments are checked",
         "cross_entropy_value_and_grad",
         "problem_for(logits, target, options)\n",
-        "problem_for(logits, target, options) if out is None or out is logits or "
-        "out.fill(0) is None else None\n",
+        "problem_for(logits, target, options)"
+        " if out is None or out is logits or out.fill(0) is None else None\n",
         "rooms/test_out.py::test_a_wrong_call_writes_nothing",
     ),
     Mutant(
@@ -1445,8 +1445,8 @@ MUTANTS = [
         "SmoothingMass",
         "        return SmoothingMass(each, self.whole, self.others[classes])\n",
         "        share = self.others.size / self.others[classes].size\n"
-        "        return SmoothingMass(each * each.dtype.type(share), self.whole, "
-        "self.others[classes])\n",
+        "        return SmoothingMass("
+        "each * each.dtype.type(share), self.whole, self.others[classes])\n",
         "rooms/test_linear_cross_entropy.py::test_every_option_is_that_of_cross_entropy",
     ),
     Mutant(
@@ -1530,7 +1530,72 @@ MUTANTS = [
         "MEMORY_BYTES = 1 << 40",
         "laws/test_memory.py::test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients",
     ),
+    # grad_output beside a value.
+    Mutant(
+        "the gradient beside a value is that of ones whatever grad_output",
+        "cross_entropy_value_and_grad",
+        "problem.loss_grads(divisor, grad_output)",
+        "problem.loss_grads(divisor)",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "grad_output multiplies the loss beside the gradient",
+        "cross_entropy_value_and_grad",
+        "return loss, grad_logits",
+        "return loss * np.asarray(1 if grad_output is None else grad_output, "
+        "loss.dtype), grad_logits",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "a mean beside its gradient is of grad_output undivided",
+        "Problem",
+        "reduce_backward(grad_output, reduction, divisor",
+        "reduce_backward(grad_output, reduction, divisor * 0 + 1",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "the gradients of a layer beside its loss are those of ones whatever grad_output",
+        "linear_cross_entropy_value_and_grad",
+        "grads = _loss_grads(problem, grad_output)",
+        "grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)",
+        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
+    ),
+    Mutant(
+        "out may overlap grad_output",
+        "cross_entropy_value_and_grad",
+        "        grad_output=grad_output,\n    )\n",
+        "    )\n",
+        "rooms/test_out.py::test_out_may_not_overlap_grad_output",
+    ),
+    Mutant(
+        "Dask's mean forgets grad_output",
+        "_loss_grads",
+        "map_chunks(tasks.share_of, known, given,",
+        "map_chunks(tasks.share_of, known, da.ones(()),",
+        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
+    ),
+    Mutant(
+        "grad_output of one sample of Dask's multiplies the gradient of another",
+        "_per_sample",
+        "grads.squeeze(known.axis)",
+        "grads.squeeze(known.axis)[::-1]",
+        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
+    ),
+    Mutant(
+        "grad_output of any shape goes with Dask's losses",
+        "_loss_grads",
+        "check_grad_output(like(grad_output=given), shape)",
+        "check_grad_output(like(grad_output=given), given.shape)",
+        "extra/test_dask.py::test_grad_output_of_another_shape_is_refused_at_once",
+    ),
     # What merges: sums over samples, states over classes, and Dask's trees of both.
+    Mutant(
+        "each task of Dask's checks the labels of its chunk",
+        "_problem",
+        "    label = target.squeeze(axis)\n",
+        "    label = marked_labels(logits, axis, target.squeeze(axis), options, known.name)\n",
+        "extra/test_dask.py::test_the_labels_of_a_chunk_are_checked_once",
+    ),
     Mutant(
         "a difference of huge maxima is infinite, times a mass of 0",
         "merge",
@@ -1926,7 +1991,7 @@ MUTANTS = [
     ),
     Mutant(
         "Dask's tasks have the workers of when they run",
-        "_checked",
+        "_lazy_problem",
         "    chosen = class_options(weight, *options).with_own_weight()\n",
         "    chosen = class_options(weight, *options).with_own_weight()\n"
         "    chosen = chosen._replace(workers=options[3] or 1)\n",
@@ -2020,8 +2085,8 @@ MUTANTS = [
         "_label_weights",
         '    with np.errstate(all="ignore"):\n        found[here]',
         "    with np.errstate():\n        found[here]",
-        "laws/test_merging.py::test_weights_beyond_the_dtype_of_the_computation_are_those_"
-        "of_the_whole_in_any_shard",
+        "laws/test_merging.py::"
+        "test_weights_beyond_the_dtype_of_the_computation_are_those_of_the_whole_in_any_shard",
     ),
     Mutant(
         "a wrong number of classes is said to be first_class",
@@ -2060,8 +2125,8 @@ MUTANTS = [
     Mutant(
         "probabilities of no classes are divided by their number",
         "_divisor",
-        "float(prod(call.samples))",
-        "float(call.target.size // call.known.classes)",
+        "float(prod(problem.samples))",
+        "float(problem.target.size // problem.known.classes)",
         "extra/test_dask.py::test_probabilities_of_no_classes_or_samples_are_those_of_numpy",
     ),
     Mutant(
@@ -2169,8 +2234,8 @@ MUTANTS = [
         "shard_gradient",
         "np.empty_like(shard.logits, result_dtype(shard.logits))",
         "np.empty_like(shard.logits)",
-        "laws/test_merging.py::test_the_gradient_of_a_shard_is_native_whatever_the_byte_or"
-        "der_of_its_logits",
+        "laws/test_merging.py::"
+        "test_the_gradient_of_a_shard_is_native_whatever_the_byte_order_of_its_logits",
     ),
     Mutant(
         "a backward has one worker, whatever set_workers says",
@@ -2401,8 +2466,8 @@ MUTANTS = [
         "_at_labels",
         "for part in logs(sums):",
         "for part in logs(sums)[:1]:",
-        "rooms/test_exponentials.py::test_a_whole_number_more_in_every_logit_changes_no_mo"
-        "re_than_roundings",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
     Mutant(
         "cross_entropy under a mass drops the rest of the logarithm",
@@ -2414,11 +2479,11 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed cross_entropy drops the rest of the logarithm",
-        "_under_mass",
+        "_loss_under_mass",
         "label_cost = costs.low - ",
         "label_cost = 0 * costs.low - ",
-        "rooms/test_exponentials.py::test_a_whole_number_more_in_every_logit_changes_no_mo"
-        "re_than_roundings",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
     Mutant(
         "only a class of nearly all has more than half",
@@ -2461,8 +2526,8 @@ MUTANTS = [
         "_costs",
         "        out.memory[out.places(samples, classes)] = 0\n",
         "        pass\n",
-        "rooms/test_exponentials.py::test_a_whole_number_more_in_every_logit_changes_no_mo"
-        "re_than_roundings",
+        "rooms/test_exponentials.py::"
+        "test_a_whole_number_more_in_every_logit_changes_no_more_than_roundings",
     ),
     Mutant(
         "under a mass the most probable class costs a rounded logarithm too",
@@ -2480,7 +2545,7 @@ MUTANTS = [
     ),
     Mutant(
         "smoothed, the cost of a sure label is a rounded logarithm",
-        "_under_mass",
+        "_loss_under_mass",
         "            label_cost[most.samples[here]] = 0 - most.log_probs[here]\n",
         "",
         "rooms/test_exponentials.py::test_what_smoothing_leaves_to_a_sure_class_costs_its_tail",
@@ -2693,8 +2758,8 @@ MUTANTS = [
         "_at_labels",
         "logits.memory[at if logits.step == out.step else logits.at(labels)]",
         "logits.memory[at]",
-        "rooms/test_panels.py::test_one_worker_and_several_have_the_same_bits_in_blocks_of"
-        "_any_size",
+        "rooms/test_panels.py::"
+        "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
     ),
     Mutant(
         "cross_entropy has more than half at the threshold already",
@@ -2726,70 +2791,6 @@ MUTANTS = [
         "power=info.maxexp // 8",
         "rooms/test_exponentials.py::"
         "test_a_sum_becomes_moderate_in_a_way_that_depends_on_the_sample_alone",
-    ),
-    Mutant(
-        "the gradient beside a value is that of ones whatever grad_output",
-        "cross_entropy_value_and_grad",
-        "problem.loss_grads(divisor, grad_output)",
-        "problem.loss_grads(divisor)",
-        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
-    ),
-    Mutant(
-        "grad_output multiplies the loss beside the gradient",
-        "cross_entropy_value_and_grad",
-        "return loss, grad_logits",
-        "return loss * np.asarray(1 if grad_output is None else grad_output, "
-        "loss.dtype), grad_logits",
-        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
-    ),
-    Mutant(
-        "a mean beside its gradient is of grad_output undivided",
-        "Problem",
-        "reduce_backward(grad_output, reduction, divisor",
-        "reduce_backward(grad_output, reduction, divisor * 0 + 1",
-        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
-    ),
-    Mutant(
-        "the gradients of a layer beside its loss are those of ones whatever grad_output",
-        "linear_cross_entropy_value_and_grad",
-        "grads = _loss_grads(problem, grad_output)",
-        "grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)",
-        "laws/test_gradient.py::test_value_and_grad_is_the_forward_and_the_backward_bit_for_bit",
-    ),
-    Mutant(
-        "out may overlap grad_output",
-        "cross_entropy_value_and_grad",
-        "        grad_output=grad_output,\n    )\n",
-        "    )\n",
-        "rooms/test_out.py::test_out_may_not_overlap_grad_output",
-    ),
-    Mutant(
-        "Dask's mean forgets grad_output",
-        "_loss_grads",
-        "map_chunks(tasks.share_of, known, given,",
-        "map_chunks(tasks.share_of, known, da.ones(()),",
-        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
-    ),
-    Mutant(
-        "grad_output of one sample of Dask's multiplies the gradient of another",
-        "_per_sample",
-        "grads.squeeze(known.axis)",
-        "grads.squeeze(known.axis)[::-1]",
-        "extra/test_dask.py::test_grad_output_multiplies_the_gradient_and_not_the_loss",
-    ),
-    Mutant(
-        "grad_output of any shape goes with Dask's losses",
-        "_loss_grads",
-        "check_grad_output(like(grad_output=given), shape)",
-        "check_grad_output(like(grad_output=given), given.shape)",
-        "extra/test_dask.py::test_grad_output_of_another_shape_is_refused_at_once",
-    ),
-    Mutant(
-        "each task of Dask's checks the labels of its chunk",
-        "_problem",
-        "    label = target.squeeze(axis)\n",
-        "    label = marked_labels(logits, axis, target.squeeze(axis), options, known.name)\n",
-        "extra/test_dask.py::test_the_labels_of_a_chunk_are_checked_once",
     ),
     Mutant(
         "a block of a block begins where its shape does",

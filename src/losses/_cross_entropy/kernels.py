@@ -126,27 +126,33 @@ def _under_mass(
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under its masses v; write (p V - v) g."""
     costs = _costs(logits, out, spare)
-    most, classes = costs.most, costs.classes
-    whole, others, most_mass = spread.beside(logits.samples, most.samples, classes)
-    loss = costs.under(spread.each, others, most_mass)
-    beside = others[most.samples]  # V - v of the class that has more than half
-    at_label: Any = mass.at_label  # never None beside a spread
-    label = None
-    if mass.labels is not None:
-        label_cost = costs.low - spare.memory[spare.at(mass.labels)]
-        if most.samples.size:
-            here = mass.labels[most.samples] == classes
-            label_cost[most.samples[here]] = 0 - most.log_probs[here]
-            beside += np.where(here, 0, chosen(at_label, most.samples))
-        loss += times(at_label, label_cost)
-        whole = whole + at_label
+    loss, whole, beside = _loss_under_mass(costs, mass, spread)
     if grads is not None:
-        if mass.labels is not None:
-            label = Entries(out.at(mass.labels), at_label * grads)
+        most, label = costs.most, None
+        if mass.labels is not None and mass.at_label is not None:
+            label = Entries(out.at(mass.labels), mass.at_label * grads)
         out.memory[most.places] = 0 - most.others
         top = Entries(most.places, beside * chosen(grads, most.samples))
         gradient_under_mass(out, costs.total, whole * grads, spread.each, label, top, grads, spare)
     return loss
+
+
+def _loss_under_mass(
+    costs: Costs, mass: Mass, spread: SmoothingMass | ProbabilityMass
+) -> tuple[Array, Any, Array]:
+    """Return each sample's loss, its V, and V - v of the classes that have more than half."""
+    most, classes, relative = costs.most, costs.classes, costs.relative
+    whole, others, most_mass = spread.beside(relative.samples, most.samples, classes)
+    loss, beside = costs.under(spread.each, others, most_mass), others[most.samples]
+    if mass.labels is not None and mass.at_label is not None:
+        label_cost = costs.low - relative.memory[relative.at(mass.labels)]
+        if most.samples.size:
+            here = mass.labels[most.samples] == classes
+            label_cost[most.samples[here]] = 0 - most.log_probs[here]
+            beside += np.where(here, 0, chosen(mass.at_label, most.samples))
+        loss += times(mass.at_label, label_cost)
+        whole = whole + mass.at_label
+    return loss, whole, beside
 
 
 class Entries(NamedTuple):

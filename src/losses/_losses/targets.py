@@ -72,7 +72,7 @@ class Labels(NamedTuple):
         weight = None if self.weight is None else self.weight[labels].astype(self.dtype, copy=False)
         return labels, ignored, weight
 
-    def mass(self, block: Block, _: Sequence[Panel] = ()) -> Mass:
+    def mass(self, block: Block, _: Sequence[Panel]) -> Mass:
         """Return the masses of one block."""
         labels, ignored, weight = self.of(block)
         if self.share is not None:

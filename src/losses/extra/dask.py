@@ -171,10 +171,10 @@ def nll_loss(
     array([7.001 , 4.3266])
     """
     options = (weight, ignore_index, 0.0, axis, None, reduction)
-    call = _checked("log_probs", log_probs, target, *options)
-    losses = per_sample(tasks.nll_of_chunk, call.known, call.scores, call.target)
+    problem = _lazy_problem("log_probs", log_probs, target, *options)
+    losses = per_sample(tasks.nll_of_chunk, problem.known, problem.scores, problem.target)
     # Each label is in one chunk of the classes: the other chunks add 0.
-    return _reduced(call, tree(losses, tasks.added, tasks.added, call.known.axis))
+    return _reduced(problem, tree(losses, tasks.added, tasks.added, problem.known.axis))
 
 
 @public
@@ -238,12 +238,12 @@ def cross_entropy(
     np.float64(5.6638)
     """
     options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
-    call = _checked("logits", logits, target, *options)
-    if call.whole:
-        each = per_sample(tasks.losses_of_chunk, call.known, call.scores, call.target)
+    problem = _lazy_problem("logits", logits, target, *options)
+    if problem.whole:
+        each = per_sample(tasks.losses_of_chunk, problem.known, problem.scores, problem.target)
     else:
-        each = per_sample(tasks.losses_of_state, call.known, _merged(call))
-    return _reduced(call, each)
+        each = per_sample(tasks.losses_of_state, problem.known, _merged(problem))
+    return _reduced(problem, each)
 
 
 @public
@@ -309,22 +309,24 @@ def cross_entropy_value_and_grad(
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
     options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
-    call = _checked("logits", logits, target, *options)
-    known, grads = call.known, _loss_grads(call, grad_output)
-    if call.whole:
-        both = map_chunks(tasks.both_of_chunk, known, call.scores, call.target, grads)
+    problem = _lazy_problem("logits", logits, target, *options)
+    known, grads = problem.known, _loss_grads(problem, grad_output)
+    if problem.whole:
+        both = map_chunks(tasks.both_of_chunk, known, problem.scores, problem.target, grads)
         each, grad = per_sample(tasks.first, known, both), map_chunks(tasks.second, known, both)
     else:
-        state = _merged(call)
+        state = _merged(problem)
         each = per_sample(tasks.losses_of_state, known, state)
-        grad = map_chunks(tasks.gradient_of_chunk, known, call.scores, call.target, state, grads)
-    return _reduced(call, each), grad[0] if call.single else grad
+        grad = map_chunks(
+            tasks.gradient_of_chunk, known, problem.scores, problem.target, state, grads
+        )
+    return _reduced(problem, each), grad[0] if problem.single else grad
 
 
 # ---- the arguments -------------------------------------------------------------------------------
 
 
-class _Call(NamedTuple):
+class LazyProblem(NamedTuple):
     """The arguments, checked as far as that needs no entry of an array."""
 
     scores: DaskArray
@@ -344,9 +346,9 @@ class _Call(NamedTuple):
         return not self.samples
 
 
-def _checked(
+def _lazy_problem(
     name: str, scores: DaskArray, target: DaskArray, weight: ArrayLike | None, *options: Any
-) -> _Call:
+) -> LazyProblem:
     """Check what can be checked at once; `options` are the others of class_options."""
     if isinstance(weight, da.Array):
         raise TypeError(
@@ -372,7 +374,7 @@ def _checked(
     target = _with_class_axis(target, scores, axis) if labelled else target.rechunk(scores.chunks)
     dtype = np.dtype(np.intp) if labelled else target.dtype
     target = map_chunks(tasks.target_of_chunk, known, target, dtype=dtype)
-    return _Call(scores, target, labelled, samples, known)
+    return LazyProblem(scores, target, labelled, samples, known)
 
 
 def _with_class_axis(array: DaskArray, scores: DaskArray, axis: int) -> DaskArray:
@@ -400,39 +402,41 @@ def _along_axis(
     return map_chunks(partial(tasks.of_state, of_state), known, x, state)
 
 
-def _merged(call: _Call) -> DaskArray:
+def _merged(problem: LazyProblem) -> DaskArray:
     """Return the state of all the classes for each chunk of samples."""
-    states = per_sample(tasks.state_of_chunk, call.known, call.scores, call.target)
-    return tree(states, merge_shards, merge_shards, call.known.axis)
+    states = per_sample(tasks.state_of_chunk, problem.known, problem.scores, problem.target)
+    return tree(states, merge_shards, merge_shards, problem.known.axis)
 
 
-def _reduced(call: _Call, losses: DaskArray) -> DaskArray:
+def _reduced(problem: LazyProblem, losses: DaskArray) -> DaskArray:
     """Return the losses, or their mean or sum, in the dtype of the result."""
-    known, reduction = call.known, call.known.options.reduction
+    known, reduction = problem.known, problem.known.options.reduction
     if reduction == "none":
         each = da.squeeze(map_chunks(tasks.rounded, known, losses), known.axis)
-        return each[0] if call.single else each
-    weights = [map_chunks(tasks.weights_of_chunk, known, call.target)] if call.labelled else []
+        return each[0] if problem.single else each
+    weights = (
+        [map_chunks(tasks.weights_of_chunk, known, problem.target)] if problem.labelled else []
+    )
     last = partial(tasks.mean_of if reduction == "mean" else tasks.total_of, known)
     return tree(map_chunks(tasks.sums_of, known, losses, *weights), merge_sums, last, None)
 
 
-def _loss_grads(call: _Call, grad_output: DaskArray | None) -> DaskArray:
+def _loss_grads(problem: LazyProblem, grad_output: DaskArray | None) -> DaskArray:
     """Return the gradient with respect to each loss: one number, or one for each sample."""
-    known, reduction = call.known, call.known.options.reduction
+    known, reduction = problem.known, problem.known.options.reduction
     given = da.ones(()) if grad_output is None else lazy(grad_output=grad_output)
     if grad_output is not None:
-        shape = call.samples if reduction == "none" else ()
+        shape = problem.samples if reduction == "none" else ()
         check_grad_output(like(grad_output=given), shape)
     if reduction == "mean":
-        return map_chunks(tasks.share_of, known, given, _divisor(call), dtype=known.wide)
-    return _with_class_axis(given, call.scores, known.axis) if given.ndim else given
+        return map_chunks(tasks.share_of, known, given, _divisor(problem), dtype=known.wide)
+    return _with_class_axis(given, problem.scores, known.axis) if given.ndim else given
 
 
-def _divisor(call: _Call) -> DaskArray:
+def _divisor(problem: LazyProblem) -> DaskArray:
     """Return what the mean divides by."""
-    if not call.labelled:
-        return da.full((), float(prod(call.samples)))
-    weights = map_chunks(tasks.weights_of_chunk, call.known, call.target)
-    sums = map_chunks(tasks.sums_of, call.known, weights, weights)
+    if not problem.labelled:
+        return da.full((), float(prod(problem.samples)))
+    weights = map_chunks(tasks.weights_of_chunk, problem.known, problem.target)
+    sums = map_chunks(tasks.sums_of, problem.known, weights, weights)
     return tree(sums, merge_sums, tasks.divisor_of, None)
