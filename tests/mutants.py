@@ -596,16 +596,16 @@ MUTANTS = [
     # 15: the range of label_smoothing.
     Mutant(
         "a label_smoothing of nan passes",
-        "smoothing",
-        "if not 0 <= number <= 1:",
-        "if number < 0 or number > 1:",
+        "number",
+        "    if not (above and below):\n",
+        "    if found < low or found > high:\n",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
     ),
     Mutant(
         "a label_smoothing above 1 passes",
-        "smoothing",
-        "if not 0 <= number <= 1:",
-        "if not 0 <= number:",
+        "number",
+        'below = found <= high if interval[-1] == "]" else found < high',
+        "below = True",
         "rooms/test_targets.py::test_label_smoothing_lies_between_0_and_1",
     ),
     # 16: class probabilities.
