@@ -15,7 +15,7 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT
+from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
 from tests.intervals import times
 from tests.rows import Budget, Case, Row, entrywise
 
@@ -31,6 +31,22 @@ def roundings(number: float) -> Callable[[Any], float]:
 def squared_error(y, t):
     size = abs(y - t)
     return size * size
+
+
+def huber(y, t, delta):
+    size = abs(y - t)
+    inner = size.monotone(lambda end: np.minimum(end, delta))
+    return size * size / 2 if delta == np.inf else inner * (size - inner / 2)
+
+
+def smooth_l1(y, t, beta):
+    size = abs(y - t)
+    return huber(y, t, beta) / beta if beta else size
+
+
+def smooth_l1_slope(y, t, beta):
+    r = y - t
+    return (r / beta).monotone(lambda end: np.clip(end, -1, 1)) if beta else r.monotone(np.sign)
 
 
 def clamped_entropy(p, t):
@@ -82,6 +98,36 @@ ENTRYWISE = [
         budget=Budget(roundings(2), roundings(1)),
         known=(((1, 3), {}, 2), ((-0.5, 1), {}, 1.5)),
         peer="torch.nn.functional.l1_loss",
+    ),
+    # w c (|r| - c / 2) with c = min(|r|, delta): r and w have a rounding each, and so has the
+    # product; inside the square doubles that of r, beyond the difference does, and adds its own.
+    # w g clip(r): those of r, w and g.
+    entrywise(
+        "huber_loss",
+        huber,
+        lambda y, t, delta: (y - t).monotone(lambda end: np.clip(end, -delta, delta)),
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=0,
+        kinked=True,
+        options={"delta": Option((1.0, 0.5, np.inf), outside=(0.0, -1.0, np.nan))},
+        budget=Budget(roundings(5), roundings(3)),
+        known=(((2, 0), {"delta": 1.5}, 1.875), ((1, 0.5), {}, 0.125)),
+        peer="torch.nn.functional.huber_loss",
+    ),
+    # As huber_loss, and c / beta; beyond that is 1. w g clip(r / beta): one more than huber_loss.
+    entrywise(
+        "smooth_l1_loss",
+        smooth_l1,
+        smooth_l1_slope,
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=0,
+        kinked=True,
+        options={"beta": Option((1.0, 0.5, 0.0), outside=(-1.0, np.inf, np.nan))},
+        budget=Budget(roundings(5), roundings(4)),
+        known=(((0.2, 0), {"beta": 0.5}, 0.04), ((3, 1), {}, 1.5)),
+        peer="torch.nn.functional.smooth_l1_loss",
     ),
     # -w [t log p + (1 - t) log1p(-p)]: a logarithm, two operations, a sum and a product.
     # w g (p - t) / max(p (1 - p), 1e-12): a difference each way, three products, a quotient.

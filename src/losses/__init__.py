@@ -35,6 +35,18 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
+from ._entrywise.huber import (
+    huber_loss,
+    huber_loss_backward,
+    huber_loss_hessian_diagonal,
+    huber_loss_value_and_grad,
+)
+from ._entrywise.smooth_l1 import (
+    smooth_l1_loss,
+    smooth_l1_loss_backward,
+    smooth_l1_loss_hessian_diagonal,
+    smooth_l1_loss_value_and_grad,
+)
 from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
@@ -67,6 +79,10 @@ __all__ = [
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
+    "huber_loss",
+    "huber_loss_backward",
+    "huber_loss_hessian_diagonal",
+    "huber_loss_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",
@@ -93,6 +109,10 @@ __all__ = [
     "set_workers",
     "sigmoid",
     "sigmoid_backward",
+    "smooth_l1_loss",
+    "smooth_l1_loss_backward",
+    "smooth_l1_loss_hessian_diagonal",
+    "smooth_l1_loss_value_and_grad",
     "softmax",
     "softmax_backward",
 ]

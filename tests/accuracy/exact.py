@@ -223,6 +223,31 @@ def mse_loss(predictions, target, *, weight=1):
 
 
 @exactly
+def huber_loss(predictions, target, *, delta, weight=1):
+    size = abs(predictions - target)
+    return weight * (size**2 / 2 if size <= delta else delta * (size - delta / 2))
+
+
+@exactly
+def huber_loss_backward(predictions, target, *, delta, weight=1):
+    return weight * max(min(predictions - target, delta), -delta)
+
+
+@exactly
+def smooth_l1_loss(predictions, target, *, beta, weight=1):
+    size = abs(predictions - target)
+    return weight * (size**2 / (2 * beta) if size < beta else size - beta / 2)
+
+
+@exactly
+def smooth_l1_loss_backward(predictions, target, *, beta, weight=1):
+    r = predictions - target
+    if abs(r) < beta:
+        return weight * r / beta
+    return weight * ((r > 0) - (r < 0))
+
+
+@exactly
 def mse_loss_backward(predictions, target, *, weight=1):
     return 2 * weight * (predictions - target)
 

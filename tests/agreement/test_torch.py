@@ -335,6 +335,18 @@ def test_losses_of_residuals_agree_and_have_no_slope_at_0(name, shape, reduction
     assert_agreement(name, predictions, target, reduction=reduction, **options)
 
 
+@product(
+    call=[("huber_loss", {"delta": 0.75}), ("smooth_l1_loss", {"beta": 0.75})],
+    shape=entry_shapes,
+    reduction=reductions,
+    dtype=dtypes,
+)
+def test_losses_of_residuals_with_a_bend_agree(call, shape, reduction, dtype):
+    name, options = call
+    predictions, target = normal("predictions", shape, dtype), normal("target", shape, dtype)
+    assert_agreement(name, predictions, target, reduction=reduction, **options)
+
+
 @in_both_precisions
 def test_a_tail_that_is_exact_here_is_0_in_pytorch(dtype):
     """Where they differ on purpose: PyTorch subtracts p from 1, and log-sum-exp from a logit."""
