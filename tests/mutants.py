@@ -2849,6 +2849,55 @@ MUTANTS = [
         "                pass\n",
         "rooms/test_grad_output.py",
     ),
+    Mutant(
+        "an infinite residual under an infinite delta costs nan",
+        "_loss",
+        "np.minimum(size, min(delta, np.finfo(r.dtype).max))",
+        "np.minimum(size, delta)",
+        "rooms/test_bends.py",
+    ),
+    Mutant(
+        "the linear part of the Huber loss lacks half of delta",
+        "_loss",
+        "    size -= 0.5 * inner\n    size *= inner\n",
+        "    size *= np.where(size > inner, inner, 0.5 * inner)\n",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the slope of the Huber loss is that of smooth_l1_loss",
+        "_slope",
+        "np.clip(r, -delta, delta)",
+        "np.clip(r / delta, -1, 1)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the curvature of the Huber loss is 0 at the bend",
+        "_curvature",
+        "np.heaviside(delta - np.abs(r), 1)",
+        "np.heaviside(delta - np.abs(r), 0)",
+        "rooms/test_bends.py",
+    ),
+    Mutant(
+        "smooth_l1_loss divides the square of the residual",
+        "_loss",
+        "    loss: Array = size - 0.5 * inner\n    loss *= inner / beta  # which",
+        "    loss: Array = (size - 0.5 * inner) * inner / beta\n    # which",
+        "rooms/test_bends.py",
+    ),
+    Mutant(
+        "the curvature of smooth_l1_loss is 1 / beta at the bend",
+        "_curvature",
+        "np.heaviside(beta - size, 0)",
+        "np.heaviside(beta - size, 1)",
+        "rooms/test_bends.py",
+    ),
+    Mutant(
+        "an option out of the range of float32 is inf in it",
+        "check_entries",
+        "        if isinstance(option, float):  # out",
+        "        if False:  # out",
+        "rooms/test_bends.py",
+    ),
 ]
 
 

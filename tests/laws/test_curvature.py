@@ -115,7 +115,7 @@ def test_the_mean_has_the_hessian_of_the_sum_over_one_divisor_and_none_that_of_t
     )
 
 
-@curved
+@pytest.mark.parametrize("case", [case for case in CURVED if case.has("hvp")], ids=str)
 @given(st.data())
 def test_a_vector_of_another_shape_is_refused(case, data):
     call = data.draw(case.calls)
