@@ -215,7 +215,7 @@ SIZE = 2**60
 def test_a_broadcast_input_that_no_memory_holds_is_an_error(attempt):
     scores = np.broadcast_to(np.float32(0), SIZE)
     labels = np.broadcast_to(np.int8(0), SIZE)
-    with pytest.raises(ValueError, match=rf"expected an array that memory.*{SIZE}"):
+    with pytest.raises(ValueError, match=rf"expected an array that memory can hold.*{SIZE}"):
         attempt(scores, labels)
 
 

@@ -154,17 +154,17 @@ class Panels(NamedTuple):
         if self.rows:
             if block.at:
                 memory = memory[block.start * self.classes : block.stop * self.classes]
-            return Panel(memory.reshape(count, self.classes), memory, self.classes, rows=True)
+            return Panel(memory.reshape(count, self.classes), memory, self.classes, self.rows)
         lead, first = divmod(block.start, inner)
         values = memory.reshape(-1, self.classes, inner)[lead, :, first : first + count]
-        return Panel(values, memory[lead * self.classes * inner + first :], inner, rows=False)
+        return Panel(values, memory[lead * self.classes * inner + first :], inner, self.rows)
 
     def panel_in(self, buffer: Array, count: int) -> Panel:
         """Return a panel of so many samples at the beginning of a buffer."""
         memory = buffer[: count * self.classes]
         if self.rows:
-            return Panel(memory.reshape(count, self.classes), memory, self.classes, rows=True)
-        return Panel(memory.reshape(self.classes, count), memory, count, rows=False)
+            return Panel(memory.reshape(count, self.classes), memory, self.classes, self.rows)
+        return Panel(memory.reshape(self.classes, count), memory, count, self.rows)
 
 
 class _Worker:
