@@ -920,8 +920,8 @@ MUTANTS = [
     Mutant(
         "the sums depend on the number of workers",
         "over_entries",
-        "found = blocks(shape, 8, dtype.itemsize)",
-        "found = blocks(shape, 8 * worker_count(None), dtype.itemsize)",
+        "found = blocks_module.blocks(shape, ARRAYS, dtype.itemsize)",
+        "found = blocks_module.blocks(shape, ARRAYS * worker_count(None), dtype.itemsize)",
         "laws/test_determinism.py::test_the_default_of_workers_changes_no_bit_of_a_sum_ove"
         "r_entries",
     ),
@@ -2052,9 +2052,9 @@ MUTANTS = [
     ),
     Mutant(
         "the curvature of a square is its weight",
-        "_curvature",
-        "return (2,)",
-        "return ()",
+        "MSE",
+        "curvature=(2,)",
+        "curvature=(1,)",
         "laws/test_curvature.py::test_the_product_is_the_derivative_of_the_gradient_along_"
         "the_vector",
     ),
@@ -2247,8 +2247,8 @@ MUTANTS = [
     Mutant(
         "a curvature is written over the caller's vector",
         "hessian_diagonal",
-        "            product = product * factor\n",
-        "            product *= factor\n",
+        "block_entries([vector], block, problem.dtype)[0].copy()",
+        "block_entries([vector], block, problem.dtype)[0]",
         "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
     Mutant(
@@ -2823,8 +2823,8 @@ MUTANTS = [
     Mutant(
         "the curvature of an entry of weight 0 may be nan",
         "hessian_diagonal",
-        "        weights.without_absent(part)\n",
-        "",
+        "part[...] = weights.without_absent(product)",
+        "part[...] = product",
         "rooms/test_absent.py",
     ),
     Mutant(
@@ -2838,8 +2838,8 @@ MUTANTS = [
     Mutant(
         "out may share memory with grad_output",
         "value_and_grad",
-        "out, problem.arrays[0], **given, weight=weight, grad_output=grad_output",
-        "out, problem.arrays[0], **given, weight=weight",
+        'given |= {"weight": weight, "grad_output": grad_output}',
+        'given |= {"weight": weight}',
         "rooms/test_grad_output.py",
     ),
     Mutant(
@@ -2897,6 +2897,13 @@ MUTANTS = [
         "        if isinstance(option, float):  # out",
         "        if False:  # out",
         "rooms/test_bends.py",
+    ),
+    Mutant(
+        "a curvature is written over the caller's weights",
+        "hessian_diagonal",
+        "factors.append(weights.weight.copy())",
+        "factors.append(weights.weight)",
+        "laws/test_arrays.py::test_inputs_are_never_modified",
     ),
 ]
 

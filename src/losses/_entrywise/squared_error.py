@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
@@ -21,11 +19,7 @@ def _slope(r: Array) -> Array:
     return 2 * r
 
 
-def _curvature(_: Array) -> tuple[Any, ...]:
-    return (2,)
-
-
-MSE = Entrywise(("predictions", "target"), residual, _loss, _slope, _curvature)
+MSE = Entrywise(("predictions", "target"), residual, _loss, _slope, curvature=(2,))
 
 
 @public

@@ -7,7 +7,8 @@ arrays of their own:
     loss(*shared)               the loss
     slope(*shared)              its derivative with respect to what a model produces; a tuple of
                                 them, where a model produces several arrays
-    curvature(*shared)          factors of its second derivative, the last of which is a number
+    curvature(*shared)          factors of its second derivative, the last of which is a number;
+                                or these factors, where all of them are numbers
 
 The drivers in entrywise.py have the rest: dtypes, weights, reductions, blocks, workers.
 """
@@ -36,7 +37,7 @@ class Entrywise(NamedTuple):
     shared: Callable[..., tuple[Any, ...]]
     loss: Callable[..., Array]
     slope: Callable[..., Any]
-    curvature: Callable[..., tuple[Any, ...]] | None = None
+    curvature: Callable[..., tuple[Any, ...]] | tuple[float, ...] = ()
     # check(weight, name=array) of arrays that may not hold every number, see domains.py.
     domains: Mapping[str, Callable[..., None]] = MappingProxyType({})
     # check(name=value) of each option, in order: it returns what the formulas take.
@@ -107,10 +108,13 @@ class Problem(NamedTuple):
     def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
         """Return what the formulas share of a block, and its weights."""
         arrays = block_entries(self.arrays, block, self.dtype)
-        shared = self.of.shared(*arrays, *self.options)
+        return self.of.shared(*arrays, *self.options), self.weights(block)
+
+    def weights(self, block: Block) -> Weights:
+        """Return the weights of a block."""
         if self.weight is None:
-            return shared, UNWEIGHTED
-        return shared, weights_of(*block_entries([self.weight], block, self.dtype))
+            return UNWEIGHTED
+        return weights_of(*block_entries([self.weight], block, self.dtype))
 
 
 def check_entries(
@@ -122,7 +126,7 @@ def check_entries(
 ) -> Problem:
     """Return the problem once every argument is right."""
     reduction_name(reduction)
-    chosen = [
+    chosen: Sequence[Any] = options and [
         check(**{name: value})
         for (name, check), value in zip(loss.options.items(), options, strict=True)
     ]

@@ -77,8 +77,12 @@ def value_and_grad(
 ) -> tuple[Floating, Array]:
     """Return the loss and its gradient, in one pass."""
     problem = check_entries(loss, arrays, weight, reduction, options)
-    given = dict(zip(loss.arrays, arrays, strict=True))
-    result = gradient_array(out, problem.arrays[0], **given, weight=weight, grad_output=grad_output)
+    if out is None:
+        result = np.empty_like(problem.arrays[0], result_dtype(problem.arrays[0]))
+    else:
+        given = dict(zip(loss.arrays, arrays, strict=True))
+        given |= {"weight": weight, "grad_output": grad_output}
+        result = gradient_array(out, problem.arrays[0], **given)
     value = _evaluate(problem, _grads(problem, grad_output), [result])
     return value, result if out is None else out
 
@@ -112,22 +116,27 @@ def hessian_diagonal(
     grads, like = _grads(problem, None), problem.arrays[0]
     result = np.empty(like.shape, result_dtype(like))
     curvature = loss.curvature
-    assert curvature is not None
 
     def kernel(block: Block) -> None:
-        shared, weights = problem.block(block)
-        grad, along = block_entries([grads, vector], block, problem.dtype)
-        product = 1 if along is None else along
+        if callable(curvature):
+            shared, weights = problem.block(block)
+            *factors, number = curvature(*shared)
+        else:
+            weights, (*factors, number) = problem.weights(block), curvature
         # The vector comes first, small weights after it, and the number last: no product leaves
         # the range of the dtype early.
-        *factors, number = curvature(*shared)
+        if vector is not None:
+            factors.insert(0, block_entries([vector], block, problem.dtype)[0].copy())
         if weights.weight is not None:
-            factors.append(weights.weight)
-        for factor in (*factors, grad, number):
-            product = product * factor
-        part = result.reshape(-1)[block.start : block.stop]
-        part[...] = product
-        weights.without_absent(part)
+            factors.append(weights.weight.copy())
+        part, scale = result.reshape(-1)[block.start : block.stop], number * grads
+        if not factors:
+            part[...] = scale
+            return
+        product, *others = factors
+        for factor in (*others, scale):
+            product *= factor
+        part[...] = weights.without_absent(product)
 
     over_entries(kernel, problem.shape, problem.dtype)
     return scalar_or_array(result)
