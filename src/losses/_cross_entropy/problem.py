@@ -38,7 +38,7 @@ class Problem(NamedTuple):
         """Return what the mean divides by."""
         return self.target.divisor(self.plan.blocks, self.options.reduction)
 
-    def loss_grads(self, divisor: Any, grad_output: ArrayLike | None = None) -> Array:
+    def loss_grads(self, divisor: Any, grad_output: ArrayLike | None) -> Array:
         """Return the gradient with respect to each loss; None stands for a grad_output of ones."""
         plan, reduction = self.plan, self.options.reduction
         if grad_output is None:
