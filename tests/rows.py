@@ -48,9 +48,9 @@ class Row:
     peer: str  # the function of another library to compare with, in full
     result: str = ""  # what the backward takes of what the function returned, for its first array
     options: dict[str, Option] = field(default_factory=dict)  # the function's own, no arrays
-    weight: str = ""  # of these: "in the mean", or "a factor"
-    budget: Budget | None = None  # of these
-    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
+    weight: str = ""  # of losses entry by entry: "in the mean" or "a factor", as in Entries
+    budget: Budget | None = None  # of losses entry by entry
+    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these too
 
     def __repr__(self) -> str:
         return self.name
