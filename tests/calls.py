@@ -31,7 +31,6 @@ from tests.domains import (
 )
 from tests.dtypes import NARROW, is_floating
 from tests.layouts import LAYOUTS
-from tests.switches import FUSED_TAKE_GRAD_OUTPUT, WEIGHT_0_IS_ABSENT
 
 Arguments = dict[str, Any]
 
@@ -398,9 +397,9 @@ def calls(draw: st.DrawFn, row: Any, what: str) -> Arguments:
     arguments = draw(row.draw(row.point(what)))
     if what == "backward":
         arguments = {"grad_output": draw(reals(value_shape(arguments))), **arguments}
-    if what == "value_and_grad" and FUSED_TAKE_GRAD_OUTPUT:
+    if what == "value_and_grad":
         arguments["grad_output"] = draw(st.none() | reals(value_shape(arguments)))
-    absent = WEIGHT_0_IS_ABSENT and row.kind == "entrywise" and arguments["weight"] is not None
+    absent = row.kind == "entrywise" and arguments["weight"] is not None
     if absent and draw(booleans):
         arguments = with_anything_absent(row, arguments)
     else:

@@ -7,15 +7,13 @@ nothing (rows of probabilities that are none, infinite weights) anything is righ
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from tests.dtypes import NARROW, end, is_floating, widest
 from tests.intervals import Interval, anything, exactly, rounded, select, times
-from tests.switches import WEIGHT_0_IS_ABSENT
 
 
 def expected(row: Any, what: str, arguments: dict[str, Any]) -> tuple[Interval, ...]:
@@ -446,10 +444,8 @@ class Entries:
         """Return the gradients of the differentiated arrays."""
         w, divisor, given, options = self.intervals(**arguments)
         grad = upstream(grad_output, divisor, reduction, w.dtype)
-        # The binary losses multiply by a weight of 0 what may have overflowed.
-        product = times if self.weight == "in the mean" else operator.mul
         slopes = parts(self.slopes(*given, **options))
-        return tuple(unless_absent(w, product(w, slope) * grad, grad) for slope in slopes)
+        return tuple(unless_absent(w, times(w, slope) * grad) for slope in slopes)
 
     def intervals(
         self, *, weight: np.ndarray | None, **arguments: Any
@@ -471,14 +467,9 @@ class Entries:
         return w, divisor, given, {**factors, **arguments}
 
 
-def unless_absent(w: Interval, value: Interval, grad: Interval | None = None) -> Interval:
-    """Return numbers, 0 where the weight is 0; of an upstream gradient of nan or inf maybe nan."""
-    if not WEIGHT_0_IS_ABSENT:
-        return value
-    zero = exactly(np.zeros(value.low.shape), value.dtype)
-    if grad is not None:
-        zero = replace(zero, nan=np.broadcast_to(grad.nan | grad.may_be_infinite, zero.low.shape))
-    return select(w.is_zero, zero, value)
+def unless_absent(w: Interval, value: Interval) -> Interval:
+    """Return numbers, 0 where the weight is 0."""
+    return select(w.is_zero, 0, value)
 
 
 def entry_weight(weight: np.ndarray | None, like: np.ndarray, dtype: np.dtype) -> Interval:

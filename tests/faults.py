@@ -25,7 +25,6 @@ from tests.calls import (
 )
 from tests.dtypes import is_floating
 from tests.layouts import read_only
-from tests.switches import WEIGHT_0_IS_ABSENT
 
 Shape = tuple[int, ...]
 
@@ -254,13 +253,11 @@ def with_a_wrong_label(
 def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield numbers outside of their domain."""
     weight, shape = arguments["weight"], arguments[first_name(arguments)].shape
-    # A target of weight 0 may be anything.
+    # An entry of weight 0 may be anything.
     seen = np.flatnonzero(np.broadcast_to(1 if weight is None else weight, shape) != 0).tolist()
     for name, domain in row.arrays.items():
-        every = name != "target" and not WEIGHT_0_IS_ABSENT
-        places = range(arguments[name].size) if every else seen
-        if domain.outside and places:
-            changes = with_an_entry(name, arguments[name], domain.outside, places)
+        if domain.outside and seen:
+            changes = with_an_entry(name, arguments[name], domain.outside, seen)
             yield Fault(changes, (ValueError,), (name,))
 
 

@@ -9,7 +9,6 @@ from tests.domains import REAL
 from tests.layouts import LAYOUTS, read_only, same_bits
 from tests.rooms.helpers import parts
 from tests.rows import invoke
-from tests.switches import WEIGHT_0_IS_ABSENT
 from tests.table import CASES, ROWS
 
 REDUCED = [case for case in CASES if case.row.kind != "activation"]
@@ -75,9 +74,8 @@ def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
     call = data.draw(case.calls)
     weight = data.draw(arrays(np.float64, call.first.shape, elements=st.sampled_from([0, 0.5, 1])))
     call = call.at(call.first, weight=weight)
-    nothing = [np.inf, -np.inf, *([np.nan] if WEIGHT_0_IS_ABSENT else [])]
-    names = case.row.arrays if WEIGHT_0_IS_ABSENT else [call.point]
-    names = [name for name in names if WEIGHT_0_IS_ABSENT or case.row.arrays[name] is REAL]
+    nothing = [np.inf, -np.inf, np.nan]
+    names = case.row.arrays
     other = {
         name: np.where(weight == 0, data.draw(st.sampled_from(nothing)), call.arguments[name])
         for name in names

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from tests import mutants, rows, table
-from tests.switches import FUSED_TAKE_GRAD_OUTPUT
 
 import losses
 from losses.extra import dask as lazy
@@ -90,8 +89,8 @@ def test_each_derivative_lives_with_its_forward_and_has_its_options(name):
     more = {}
     if what == "value_and_grad":
         # Of several gradients, each as large as its own array, there is no one out.
-        more = {"out": None} if len(row.differentiated) == 1 else {}
-        more |= {"grad_output": None} if FUSED_TAKE_GRAD_OUTPUT else {}
+        out = {"out": None} if len(row.differentiated) == 1 else {}
+        more = {"grad_output": None, **out}
     assert options(derivative) == {**options(forward), **more}
 
 

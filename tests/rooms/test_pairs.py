@@ -15,7 +15,6 @@ from tests.rooms.helpers import (
     point,
 )
 from tests.rows import invoke
-from tests.switches import WEIGHT_0_IS_ABSENT
 from tests.table import ENTRYWISE, FUNCTIONS
 
 # The losses entry by entry and their derivatives, those whose weights have the losses' shape, and
@@ -35,7 +34,7 @@ NAN_IS_NAN = [
     and SIGNS not in domains.values()
     and name not in CURVATURES
 ]
-WEIGHTS = [None, np.ones(3), *([] if WEIGHT_0_IS_ABSENT else [np.zeros(3)])]
+WEIGHTS = [None, np.ones(3)]
 
 pairs = pytest.mark.parametrize("name", PAIRED)
 binary_weights = pytest.mark.parametrize(
