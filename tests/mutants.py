@@ -1229,15 +1229,15 @@ MUTANTS = [
     Mutant(
         "a weighted mean of squares divides by the number of entries",
         "check_entries",
-        "            divisor = total(weight)\n",
-        "            pass\n",
+        "        divisor = total(weight)\n",
+        "        pass\n",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the weight of a residual is broadcast",
-        "check_entries",
-        "            same_shape(weight=weight, **{names[0]: checked[0]})\n",
-        "            weight = np.broadcast_to(weight, shape)\n",
+        "_check_weight",
+        "        same_shape(weight=weight, **{loss.arrays[0]: first})\n",
+        "        weight = np.broadcast_to(weight, first.shape)\n",
         "rooms/test_pairs.py::test_a_weight_in_the_mean_has_the_shape_of_the_losses",
     ),
     Mutant(
@@ -2816,8 +2816,8 @@ MUTANTS = [
     Mutant(
         "an entry of weight 0 is checked in the domain of its target",
         "check_entries",
-        "check(weight, **{name: checked[names.index(name)]})",
-        "check(None, **{name: checked[names.index(name)]})",
+        "check(weight, **{name: checked[loss.arrays.index(name)]})",
+        "check(None, **{name: checked[loss.arrays.index(name)]})",
         "rooms/test_absent.py",
     ),
     Mutant(

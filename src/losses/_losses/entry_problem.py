@@ -124,42 +124,52 @@ def check_entries(
     reduction: str,
     options: tuple[Any, ...],
 ) -> Problem:
-    """Return the problem once every argument is right."""
+    """Check every argument; return the problem."""
     reduction_name(reduction)
     chosen: Sequence[Any] = options and [
         check(**{name: value})
         for (name, check), value in zip(loss.options.items(), options, strict=True)
     ]
-    names, checked = loss.arrays, list[Any]()
-    place = names.index("target")
-    given: Any
-    for name, given in zip(names, arrays, strict=True):
-        if given is not None or len(checked) <= place:
-            given = (floating if len(checked) < loss.produced else real)(**{name: given})
-        checked.append(given)
-    target, shape = checked[place], checked[0].shape
-    for array in checked[1 : place + 1]:
-        if array.shape != shape:
-            same_shape(**dict(zip(names[: place + 1], checked, strict=False)))
-    for later in range(place + 1, len(names)):
-        if checked[later] is not None:
-            checked[later] = fits(target, **{names[later]: checked[later]})
-    divisor: Any = target.size
-    if weight is not None and loss.mean_of_entries:
-        weight = fits(target, weight=weight)
-    elif weight is not None:
-        weight = real(weight=weight)
-        if weight.shape != shape:
-            same_shape(weight=weight, **{names[0]: checked[0]})
-        if reduction == "mean":
-            divisor = total(weight)
+    checked = _check_arrays(loss, arrays)
+    target = checked[loss.arrays.index("target")]
+    if weight is not None:
+        weight = _check_weight(loss, weight, checked[0])
     for name, check in loss.domains.items():
-        check(weight, **{name: checked[names.index(name)]})
+        check(weight, **{name: checked[loss.arrays.index(name)]})
+    divisor: Any = target.size
+    if weight is not None and reduction == "mean" and not loss.mean_of_entries:
+        divisor = total(weight)
     dtype = _dtype(loss, checked, target, weight)
     for option in chosen:
         if isinstance(option, float):  # out of the range of the dtype it would be inf
             dtype = np.result_type(dtype, np.min_scalar_type(option))
     return Problem(loss, checked, weight, chosen, reduction, divisor, dtype)
+
+
+def _check_arrays(loss: Entrywise, arrays: Sequence[Any]) -> list[Any]:
+    """Return the arrays: real, of one shape up to the target, and broadcast to it beyond."""
+    names, checked = loss.arrays, list[Any]()
+    place = names.index("target")
+    for name, array in zip(names, arrays, strict=True):
+        if len(checked) > place:
+            checked.append(None if array is None else fits(checked[place], **{name: array}))
+            continue
+        checked.append((floating if len(checked) < loss.produced else real)(**{name: array}))
+    shape = checked[0].shape
+    for array in checked[1 : place + 1]:
+        if array.shape != shape:
+            same_shape(**dict(zip(names[: place + 1], checked, strict=False)))
+    return checked
+
+
+def _check_weight(loss: Entrywise, weight: ArrayLike, first: Array) -> Array:
+    """Return the weights: as many as entries, or broadcast to them if the mean ignores them."""
+    if loss.mean_of_entries:
+        return fits(first, weight=weight)
+    weight = real(weight=weight)
+    if weight.shape != first.shape:
+        same_shape(weight=weight, **{loss.arrays[0]: first})
+    return weight
 
 
 def _dtype(
