@@ -1247,6 +1247,28 @@ MUTANTS = [
         "np.multiply(slope, grad, out=gradient)",
         "laws/test_arrays.py::test_an_entry_of_weight_0_counts_0_whatever_it_holds",
     ),
+    # The other losses entry by entry.
+    Mutant(
+        "log cosh of a small residual is the logarithm of a rounded sum",
+        "_loss",
+        "size += np.log1p(near, out=near)",
+        "size += np.log(1 + near, out=near)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "log cosh overflows where the residual is large",
+        "_loss",
+        "near = np.minimum(size, FAR)",
+        "near = size.copy()",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the curvature of log cosh is 1 - tanh**2",
+        "_curvature",
+        "return small / np.square(1 + small), 4",
+        "return 0.25 * (1 - np.tanh(r) ** 2), 4",
+        "accuracy/test_entrywise.py::test_a_curvature_has_a_rounding_for_each_operation",
+    ),
     # 28: grad_output.
     Mutant(
         "a grad_output of one number goes with any losses",
@@ -2038,8 +2060,8 @@ MUTANTS = [
     Mutant(
         "the binary curvature is e / (1 + e)",
         "_curvature",
-        "small / np.square(1 + small)",
-        "small / (1 + small)",
+        "both = small / np.square(1 + small)",
+        "both = small / (1 + small)",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(

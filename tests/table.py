@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from tests import calls, cases, definitions
-from tests.accuracy.budgets import EXP, LOG, LOG1P
+from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
 from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT
@@ -50,6 +50,12 @@ def binary_entropy(x, t, pos_weight):
 
 def binary_entropy_slope(x, t, pos_weight):
     return (1 - t) * logistic(x)[0] - pos_weight * t * logistic(-x)[0]
+
+
+def log_cosh(r):
+    """Return log cosh of numbers from 0 up, as longdoubles have it."""
+    far = r + np.log1p(np.exp(-2 * r)) - np.log(np.longdouble(2))
+    return np.where(r < 20, np.log1p(2 * np.sinh(np.minimum(r, 20) / 2) ** 2), far)
 
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
@@ -118,6 +124,27 @@ ENTRYWISE = [
         ),
         known=(((0.5, 1), {}, 0.474076984180), ((80, 1), {}, 1.80485138785e-35)),
         peer="torch.nn.functional.binary_cross_entropy_with_logits",
+    ),
+    # log1p(2 sinh(r / 2)**2): the roundings of the difference, which a square doubles, as it does
+    # SINH; the square, LOG1P and the weight. Beyond 40 fewer count.
+    # w g tanh(y - t): the difference, TANH and the weight.
+    # w 4 E / (1 + E)**2: EXP, a sum that the square doubles, the square, a quotient and the weight;
+    # the rounding of the difference times 2 |r|. The third derivative is at most 0.77.
+    entrywise(
+        "log_cosh_loss",
+        lambda y, t: abs(y - t).increasing(log_cosh),
+        lambda y, t: (y - t).increasing(np.tanh),
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=2,
+        budget=Budget(
+            lambda dtype: 2 * SINH[dtype] + LOG1P[dtype] + 4,
+            lambda dtype: TANH[dtype] + 2,
+            curvature=lambda dtype: EXP[dtype] + 5,
+            curvature_size="log_cosh_loss_hessian_diagonal_size",
+        ),
+        known=(((1, 0), {}, 0.433780830483), ((100, 0), {}, 99.3068528194)),
+        peer="optax.log_cosh",
     ),
 ]
 

@@ -35,6 +35,12 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
+from ._entrywise.log_cosh import (
+    log_cosh_loss,
+    log_cosh_loss_backward,
+    log_cosh_loss_hessian_diagonal,
+    log_cosh_loss_value_and_grad,
+)
 from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
@@ -73,6 +79,10 @@ __all__ = [
     "linear_cross_entropy",
     "linear_cross_entropy_backward",
     "linear_cross_entropy_value_and_grad",
+    "log_cosh_loss",
+    "log_cosh_loss_backward",
+    "log_cosh_loss_hessian_diagonal",
+    "log_cosh_loss_value_and_grad",
     "log_sigmoid",
     "log_sigmoid_backward",
     "log_softmax",

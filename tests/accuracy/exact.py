@@ -238,6 +238,31 @@ def l1_loss_backward(predictions, target, *, weight=1):
 
 
 @exactly
+def log_cosh_loss(predictions, target, *, weight=1):
+    r = predictions - target
+    return weight * ((r.exp() + (-r).exp()) / 2).ln()
+
+
+@exactly
+def log_cosh_loss_backward(predictions, target, *, weight=1):
+    up, down = (predictions - target).exp(), (target - predictions).exp()
+    return weight * (up - down) / (up + down)
+
+
+@exactly
+def log_cosh_loss_hessian_diagonal(predictions, target, *, weight=1):
+    up, down = (predictions - target).exp(), (target - predictions).exp()
+    return 4 * weight / (up + down) ** 2
+
+
+@exactly
+def log_cosh_loss_hessian_diagonal_size(predictions, target, *, weight=1):
+    """Return it times 1 + 2 |r|: a rounding of the residual r makes 2 |r| of the curvature."""
+    found = log_cosh_loss_hessian_diagonal(predictions, target, weight=weight)
+    return found * (1 + 2 * abs(predictions - target))
+
+
+@exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.
 
