@@ -1269,6 +1269,34 @@ MUTANTS = [
         "return 0.25 * (1 - np.tanh(r) ** 2), 4",
         "accuracy/test_entrywise.py::test_a_curvature_has_a_rounding_for_each_operation",
     ),
+    Mutant(
+        "the quantile is that of residuals below 0",
+        "_shared",
+        "return r, r.dtype.type(quantile), complement(quantile, r.dtype)",
+        "return r, complement(quantile, r.dtype), r.dtype.type(quantile)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "1 - quantile is the difference from a rounded one",
+        "complement",
+        "return dtype.type(1 - np.longdouble(share))",
+        "return dtype.type(1) - dtype.type(share)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "a quantile of 0 makes nan of an infinite residual",
+        "_loss",
+        "-below * r if below else 0",
+        "-below * r",
+        "rooms/test_special_values.py::test_a_quantile_loss_of_an_infinite_residual_is_infinite_unless_that_side_counts_nothing",
+    ),
+    Mutant(
+        "a quantile loss of no residual is -0",
+        "_loss",
+        "return np.abs(loss, out=loss)",
+        "return loss",
+        "rooms/test_special_values.py::test_no_quantile_loss_is_minus_0",
+    ),
     # 28: grad_output.
     Mutant(
         "a grad_output of one number goes with any losses",

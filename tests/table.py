@@ -15,8 +15,8 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT
-from tests.intervals import times
+from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
+from tests.intervals import rounded, times
 from tests.rows import Budget, Case, Row, entrywise
 
 
@@ -56,6 +56,17 @@ def log_cosh(r):
     """Return log cosh of numbers from 0 up, as longdoubles have it."""
     far = r + np.log1p(np.exp(-2 * r)) - np.log(np.longdouble(2))
     return np.where(r < 20, np.log1p(2 * np.sinh(np.minimum(r, 20) / 2) ** 2), far)
+
+
+def pinball(y, t, quantile):
+    r, q = y - t, np.longdouble(quantile)
+    above, below = (part.monotone(lambda end: np.maximum(end, 0)) for part in (r, -r))
+    return times(rounded(1 - q, r.dtype), above) + times(rounded(q, r.dtype), below)
+
+
+def pinball_slope(y, t, quantile):
+    q = np.longdouble(quantile)
+    return (y - t).increasing(lambda end: np.clip(np.sign(end), -q, 1 - q))
 
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
@@ -145,6 +156,20 @@ ENTRYWISE = [
         ),
         known=(((1, 0), {}, 0.433780830483), ((100, 0), {}, 99.3068528194)),
         peer="optax.log_cosh",
+    ),
+    # A difference, a rounded factor, a product, and the weight. The gradient is the factor times w.
+    entrywise(
+        "quantile_loss",
+        pinball,
+        pinball_slope,
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad"),
+        third=0,
+        options={"quantile": Option((0.5, 0.9, 0.1, 0.0, 1.0), (-0.1, 1.5, np.nan, np.inf))},
+        kinked=True,
+        budget=Budget(roundings(4), roundings(2)),
+        known=(((1, 3), {"quantile": 0.9}, 1.8), ((3, 1), {"quantile": 0.75}, 0.5)),
+        peer="sklearn.metrics.mean_pinball_loss",
     ),
 ]
 

@@ -41,6 +41,11 @@ from ._entrywise.log_cosh import (
     log_cosh_loss_hessian_diagonal,
     log_cosh_loss_value_and_grad,
 )
+from ._entrywise.quantile import (
+    quantile_loss,
+    quantile_loss_backward,
+    quantile_loss_value_and_grad,
+)
 from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
@@ -100,6 +105,9 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "nll_loss_value_and_grad",
+    "quantile_loss",
+    "quantile_loss_backward",
+    "quantile_loss_value_and_grad",
     "set_workers",
     "sigmoid",
     "sigmoid_backward",

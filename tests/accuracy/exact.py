@@ -263,6 +263,18 @@ def log_cosh_loss_hessian_diagonal_size(predictions, target, *, weight=1):
 
 
 @exactly
+def quantile_loss(predictions, target, *, quantile, weight=1):
+    r = predictions - target
+    return weight * max((1 - quantile) * r, -quantile * r)
+
+
+@exactly
+def quantile_loss_backward(predictions, target, *, quantile, weight=1):
+    above, below = predictions > target, predictions < target
+    return weight * ((1 - quantile) * above - quantile * below)
+
+
+@exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.
 

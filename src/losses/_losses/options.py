@@ -102,3 +102,8 @@ def number(interval: str, /, **option: object) -> float:
     if not (above and below):
         raise ValueError(f"{name}: expected a number in {interval}, got {found}")
     return float(found)
+
+
+def complement(share: float, dtype: np.dtype[Any]) -> Any:
+    """Return 1 - share in a dtype, rounded once: not the difference from a rounded share."""
+    return dtype.type(1 - np.longdouble(share))
