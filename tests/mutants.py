@@ -49,9 +49,9 @@ MUTANTS = [
     ),
     Mutant(
         "a target of weight 0 is checked",
-        "unit_interval",
-        "return wrong if weight is None else wrong & ",
-        "return wrong if True else wrong & ",
+        "_refuse",
+        "return found if weight is None else found & ",
+        "return found if True else found & ",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
     ),
     Mutant(
@@ -1296,6 +1296,55 @@ MUTANTS = [
         "return np.abs(loss, out=loss)",
         "return loss",
         "rooms/test_special_values.py::test_no_quantile_loss_is_minus_0",
+    ),
+    Mutant(
+        "log t! is Stirling's approximation without its correction",
+        "log_factorial",
+        "found -= np.log(share)",
+        "found -= 0",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "log t! of float32 is computed in float32",
+        "log_factorial",
+        "t = t.astype(wide_dtype(t.dtype))",
+        "t = t.copy()",
+        "rooms/test_special_values.py::test_the_logarithm_of_a_factorial_is_that_of_the_product",
+    ),
+    Mutant(
+        "log 1! is a rounding",
+        "log_factorial",
+        "found *= (t != 0) & (t != 1)",
+        "found += 0",
+        "rooms/test_special_values.py::test_the_logarithm_of_a_factorial_is_that_of_the_product",
+    ),
+    Mutant(
+        "a rate of 0 makes nan of the loss of a count of 0",
+        "_loss",
+        "np.copyto(loss, rate, where=wrong)",
+        "pass",
+        "rooms/test_special_values.py::test_a_poisson_loss_of_infinite_rates_is_infinite_and_of_rates_of_0_for_counts_of_0_alone_0",
+    ),
+    Mutant(
+        "a count may be negative",
+        "POISSON",
+        'domains={"target": not_negative},',
+        "domains={},",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
+    ),
+    Mutant(
+        "a count may be infinite",
+        "not_negative",
+        "    if low >= 0 and high < np.inf:",
+        "    if low >= 0:",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
+    ),
+    Mutant(
+        "any object is a flag",
+        "flag",
+        "if not isinstance(value, bool | np.bool_):",
+        "if False:",
+        "rooms/test_special_values.py::test_full_is_true_or_false",
     ),
     # 28: grad_output.
     Mutant(

@@ -15,8 +15,8 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
-from tests.intervals import rounded, times
+from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
+from tests.intervals import rounded, select, times
 from tests.rows import Budget, Case, Row, entrywise
 
 
@@ -67,6 +67,30 @@ def pinball(y, t, quantile):
 def pinball_slope(y, t, quantile):
     q = np.longdouble(quantile)
     return (y - t).increasing(lambda end: np.clip(np.sign(end), -q, 1 - q))
+
+
+def poisson(x, t, full):
+    rate = x.increasing(np.exp)
+    # A rate that is infinite is more than any t x.
+    loss = select(rate.low == np.inf, rate, rate - times(t, x))
+    return loss + log_factorial(t) if full else loss
+
+
+# The first Bernoulli numbers of even index, from the second.
+BERNOULLI = ((1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730))
+
+
+def log_factorial(t):
+    """Return log t! as log (t + 29)!, by Stirling's series, less the logarithms of t + 1 and on."""
+    z = t + 30
+    found = (z - 0.5) * z.increasing(np.log) - z + np.log(8 * np.arctan(np.longdouble(1))) / 2
+    power = 1 / z
+    for k, (above, below) in enumerate(BERNOULLI, 1):
+        found = found + power * (np.longdouble(above) / (below * 2 * k * (2 * k - 1)))
+        power = power / (z * z)
+    for i in range(1, 30):
+        found = found - (t + i).increasing(np.log)
+    return found
 
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
@@ -170,6 +194,31 @@ ENTRYWISE = [
         budget=Budget(roundings(4), roundings(2)),
         known=(((1, 3), {"quantile": 0.9}, 1.8), ((3, 1), {"quantile": 0.75}, 0.5)),
         peer="sklearn.metrics.mean_pinball_loss",
+    ),
+    # e^x - t x, relative to its terms: EXP or a product, a difference and the weight. log t! is
+    # made in float64: LOG, a sum and two products for (t + 1/2) log z, and a few more of terms that
+    # are less, of which the size has four times as many; a last sum.
+    # w (e^x - t) and w e^x: EXP, a difference, the weight. The third derivative is e^x.
+    entrywise(
+        "poisson_nll_loss",
+        poisson,
+        lambda x, t, **_: x.increasing(np.exp) - t,
+        arrays={"log_rate": REAL, "target": NOT_NEGATIVE},
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=42,
+        options={"full": Option((False, True))},
+        budget=Budget(
+            lambda dtype: EXP[dtype] + 2,
+            lambda dtype: EXP[dtype] + 2,
+            loss_size="poisson_nll_loss_size",
+            gradient_size="poisson_nll_loss_backward_size",
+            curvature=lambda dtype: EXP[dtype] + 1,
+        ),
+        known=(
+            ((0.5, 3), {}, 0.148721270700),
+            ((0.5, 3), {"full": True}, 1.94048073993),
+        ),
+        peer="torch.nn.functional.poisson_nll_loss",
     ),
 ]
 

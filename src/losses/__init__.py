@@ -41,6 +41,12 @@ from ._entrywise.log_cosh import (
     log_cosh_loss_hessian_diagonal,
     log_cosh_loss_value_and_grad,
 )
+from ._entrywise.poisson_nll import (
+    poisson_nll_loss,
+    poisson_nll_loss_backward,
+    poisson_nll_loss_hessian_diagonal,
+    poisson_nll_loss_value_and_grad,
+)
 from ._entrywise.quantile import (
     quantile_loss,
     quantile_loss_backward,
@@ -105,6 +111,10 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "nll_loss_value_and_grad",
+    "poisson_nll_loss",
+    "poisson_nll_loss_backward",
+    "poisson_nll_loss_hessian_diagonal",
+    "poisson_nll_loss_value_and_grad",
     "quantile_loss",
     "quantile_loss_backward",
     "quantile_loss_value_and_grad",

@@ -40,3 +40,27 @@ def test_quantile_loss_agrees(quantile):
         wanted = theirs.gradient(target, predictions, sample_weight=weight)
         found = losses.quantile_loss_backward(1.0, predictions, target, **options, reduction="sum")
         assert_close(found, wanted)
+
+
+def test_poisson_nll_loss_agrees():
+    log_rate, weight = normal()
+    weight, target = weight**2, np.arange(20.0)
+    theirs = own.HalfPoissonLoss()
+    given = {"raw_prediction": log_rate, "sample_weight": weight}
+    options = {"weight": weight, "reduction": "sum"}
+    found = losses.poisson_nll_loss(log_rate, target, weight=weight, reduction="none")
+    assert_close(found, theirs.loss(target, **given))
+    gradient, hessian = theirs.gradient_hessian(target, **given)
+    assert_close(losses.poisson_nll_loss_backward(1.0, log_rate, target, **options), gradient)
+    assert_close(losses.poisson_nll_loss_hessian_diagonal(log_rate, target, **options), hessian)
+
+
+def test_poisson_nll_loss_with_log_factorials_differs_by_a_constant_from_half_the_deviance():
+    log_rate, _ = normal()
+    target = np.arange(1.0, 21.0)
+    found = losses.poisson_nll_loss(log_rate, target, full=True, reduction="none")
+    found -= losses.poisson_nll_loss(np.log(target), target, full=True, reduction="none")
+    theirs = own.HalfPoissonLoss()
+    wanted = theirs.loss(target, log_rate) + theirs.constant_to_optimal_zero(target)
+    # Terms of up to 20 log 20.
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=ROUNDINGS * np.spacing(64.0))

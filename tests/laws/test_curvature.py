@@ -15,6 +15,9 @@ EPS = np.finfo(np.float64).eps
 STEP = EPS ** (1 / 3)  # balances the difference's two errors, step**2 and eps / step
 CURVED = [case for case in CASES if case.has("hessian_diagonal")]
 curved = pytest.mark.parametrize("case", CURVED, ids=str)
+with_products = pytest.mark.parametrize(
+    "case", [case for case in CURVED if case.has("hvp")], ids=str
+)
 
 
 def gradient(case, call):
@@ -115,7 +118,7 @@ def test_the_mean_has_the_hessian_of_the_sum_over_one_divisor_and_none_that_of_t
     )
 
 
-@curved
+@with_products
 @given(st.data())
 def test_a_vector_of_another_shape_is_refused(case, data):
     call = data.draw(case.calls)
@@ -253,6 +256,12 @@ def test_what_the_loss_refuses_its_second_derivatives_refuse_alike(case, data):
         with pytest.raises(expected.type) as found:
             function()
         assert str(found.value) == str(expected.value)
+
+
+@with_products
+@given(st.data())
+def test_a_vector_that_holds_no_numbers_is_refused(case, data):
+    call = data.draw(case.calls)
     for other in (call.first.astype(complex), np.ma.masked_array(call.first)):
         with pytest.raises(TypeError, match="vector"):
             case.hvp(other, call)
