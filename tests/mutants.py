@@ -1346,6 +1346,27 @@ MUTANTS = [
         "if False:",
         "rooms/test_special_values.py::test_full_is_true_or_false",
     ),
+    Mutant(
+        "a loss of margins takes log(1 + exp)",
+        "_loss",
+        "loss = log1p_small(small)",
+        "loss = np.log(1 + small)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the slope of a soft margin takes 1 - sigmoid(x)",
+        "_slope",
+        "slope: Array = np.maximum(small, margin <= 0)\n    slope /= -1 - small\n",
+        "slope: Array = 1 / (1 + np.exp(-margin)) - 1\n",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "labels 0 and 1 are targets 1 and -1",
+        "signs",
+        "lambda x: np.abs(x) != 1",
+        "lambda x: np.abs(x) > 1",
+        "rooms/test_special_values.py::test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do",
+    ),
     # 28: grad_output.
     Mutant(
         "a grad_output of one number goes with any losses",

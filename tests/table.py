@@ -15,7 +15,7 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
+from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, SIGNS, UNIT_INTERVAL, WEIGHT, Option
 from tests.intervals import rounded, select, times
 from tests.rows import Budget, Case, Row, entrywise
 
@@ -94,6 +94,7 @@ def log_factorial(t):
 
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
+MARGIN = {"logits": REAL, "target": SIGNS}
 RESIDUAL = {"predictions": REAL, "target": REAL}
 CURVED = ("backward", "value_and_grad", "hvp", "hessian_diagonal")
 
@@ -219,6 +220,25 @@ ENTRYWISE = [
             ((0.5, 3), {"full": True}, 1.94048073993),
         ),
         peer="torch.nn.functional.poisson_nll_loss",
+    ),
+    # w softplus(-t x): EXP, LOG1P, a sum of terms of one sign, and the weight.
+    # w t sigmoid(-t x): EXP, a sum, a quotient, and the weight.
+    # w E / (1 + E)**2: EXP, a sum that the square doubles, the square, a quotient, and the weight.
+    # The third derivative is less than 1/8.
+    entrywise(
+        "soft_margin_loss",
+        lambda x, t: select(t.low > 0, logistic(-x)[1], logistic(x)[1]),
+        lambda x, t: select(t.low > 0, -logistic(-x)[0], logistic(x)[0]),
+        arrays=MARGIN,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=0.25,
+        budget=Budget(
+            lambda dtype: EXP[dtype] + LOG1P[dtype] + 2,
+            lambda dtype: EXP[dtype] + 3,
+            curvature=lambda dtype: EXP[dtype] + 5,
+        ),
+        known=(((-100, 1), {}, 100), ((40, 1), {}, 4.24835425529e-18)),
+        peer="torch.nn.functional.soft_margin_loss",
     ),
 ]
 

@@ -52,6 +52,12 @@ from ._entrywise.quantile import (
     quantile_loss_backward,
     quantile_loss_value_and_grad,
 )
+from ._entrywise.soft_margin import (
+    soft_margin_loss,
+    soft_margin_loss_backward,
+    soft_margin_loss_hessian_diagonal,
+    soft_margin_loss_value_and_grad,
+)
 from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
@@ -121,6 +127,10 @@ __all__ = [
     "set_workers",
     "sigmoid",
     "sigmoid_backward",
+    "soft_margin_loss",
+    "soft_margin_loss_backward",
+    "soft_margin_loss_hessian_diagonal",
+    "soft_margin_loss_value_and_grad",
     "softmax",
     "softmax_backward",
 ]

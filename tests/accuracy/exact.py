@@ -326,6 +326,21 @@ def poisson_nll_loss_hessian_diagonal(log_rate, _target, *, weight=1, **_):
 
 
 @exactly
+def soft_margin_loss(x, target, *, weight=1):
+    return weight * softplus(-target * x)
+
+
+@exactly
+def soft_margin_loss_backward(x, target, *, weight=1):
+    return -weight * target * sigmoid(-target * x)
+
+
+@exactly
+def soft_margin_loss_hessian_diagonal(x, _target, *, weight=1):
+    return weight * sigmoid(x) * sigmoid(-x)
+
+
+@exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.
 

@@ -4,7 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from tests.domains import SIGNS
 from tests.rooms.helpers import INF, NAN, assert_same
+from tests.rows import invoke
+from tests.table import ENTRYWISE, FUNCTIONS
 
 import losses
 
@@ -74,3 +77,25 @@ def test_counts_of_weight_0_may_be_anything_and_others_not():
         losses.poisson_nll_loss(np.zeros(4), target, weight=[1, 1, 0, 1])
     found = losses.poisson_nll_loss(np.zeros(4), target, weight=[1, 0, 0, 1], reduction="none")
     np.testing.assert_array_equal(found, [1, 0, 0, 1])
+
+
+OF_SIGNS = [row.name for row in ENTRYWISE if SIGNS in row.arrays.values()]
+of_signs = pytest.mark.parametrize("name", OF_SIGNS)
+
+
+@of_signs
+@pytest.mark.parametrize("wrong", [0, 2, -1.5, NAN, INF, False], ids=str)
+def test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do(name, wrong):
+    target = np.array([True if wrong is False else 1, wrong])
+    arguments = {key: np.ones(2) for key in FUNCTIONS[name][0].arrays}
+    message = rf"^target: 1 entries other than 1 and -1, the first at position \(1,\): {wrong}"
+    with pytest.raises(ValueError, match=message) as error:
+        invoke(name, {**arguments, "target": target})
+    assert str(error.value).endswith("; use 2 * target - 1 for 0/1 labels")
+
+
+def test_an_infinite_logit_has_the_loss_and_the_slope_of_the_limit():
+    logits, target = [INF, -INF, INF, -INF, NAN], [1, 1, -1, -1, 1]
+    loss, gradient = both("soft_margin_loss", logits, target)
+    np.testing.assert_array_equal(loss, [0, INF, INF, 0, NAN])
+    np.testing.assert_array_equal(gradient, [0, -1, 1, 0, NAN])

@@ -41,6 +41,12 @@ def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
     _refuse(weight, lambda x: ~((x >= 0) & (x < np.inf)), "outside [0, inf)", "", **argument)
 
 
+def signs(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither 1 nor -1."""
+    advice = "; use 2 * target - 1 for 0/1 labels"
+    _refuse(weight, lambda x: np.abs(x) != 1, "other than 1 and -1", advice, **argument)
+
+
 def _refuse(
     weight: Array | None,
     outside: Callable[[Array], Array],
