@@ -20,12 +20,14 @@ import losses
 
 @dataclass(frozen=True)
 class Budget:
-    """How many ulp of itself, or of another size, a loss or its gradient may be off."""
+    """How many ulp of itself, or of another size, a loss or a derivative may be off."""
 
     loss: Callable[[Any], float]
     gradient: Callable[[Any], float]
     loss_size: str = ""  # a formula of tests/accuracy/exact.py, as is decimals of Row
     gradient_size: str = ""
+    curvature: Callable[[Any], float] | None = None
+    curvature_size: str = ""
 
 
 @dataclass(frozen=True, repr=False)

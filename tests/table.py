@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from tests import calls, cases, definitions
-from tests.accuracy.budgets import EXP, LOG, LOG1P
+from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import PROBS, REAL, SCORES, UNIT_INTERVAL, WEIGHT, Option
-from tests.intervals import times
+from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, SIGNS, UNIT_INTERVAL, WEIGHT, Option
+from tests.intervals import rounded, select, times
 from tests.rows import Budget, Case, Row, entrywise
 
 
@@ -68,7 +68,49 @@ def binary_entropy_slope(x, t, pos_weight):
     return (1 - t) * logistic(x)[0] - pos_weight * t * logistic(-x)[0]
 
 
+def log_cosh(r):
+    """Return log cosh of numbers from 0 up, as longdoubles have it."""
+    far = r + np.log1p(np.exp(-2 * r)) - np.log(np.longdouble(2))
+    return np.where(r < 20, np.log1p(2 * np.sinh(np.minimum(r, 20) / 2) ** 2), far)
+
+
+def pinball(y, t, quantile):
+    r, q = y - t, np.longdouble(quantile)
+    above, below = (part.monotone(lambda end: np.maximum(end, 0)) for part in (r, -r))
+    return times(rounded(1 - q, r.dtype), above) + times(rounded(q, r.dtype), below)
+
+
+def pinball_slope(y, t, quantile):
+    q = np.longdouble(quantile)
+    return (y - t).increasing(lambda end: np.clip(np.sign(end), -q, 1 - q))
+
+
+def poisson(x, t, full):
+    rate = x.increasing(np.exp)
+    # A rate that is infinite is more than any t x.
+    loss = select(rate.low == np.inf, rate, rate - times(t, x))
+    return loss + log_factorial(t) if full else loss
+
+
+# The first Bernoulli numbers of even index, from the second.
+BERNOULLI = ((1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730))
+
+
+def log_factorial(t):
+    """Return log t! as log (t + 29)!, by Stirling's series, less the logarithms of t + 1 and on."""
+    z = t + 30
+    found = (z - 0.5) * z.increasing(np.log) - z + np.log(8 * np.arctan(np.longdouble(1))) / 2
+    power = 1 / z
+    for k, (above, below) in enumerate(BERNOULLI, 1):
+        found = found + power * (np.longdouble(above) / (below * 2 * k * (2 * k - 1)))
+        power = power / (z * z)
+    for i in range(1, 30):
+        found = found - (t + i).increasing(np.log)
+    return found
+
+
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
+MARGIN = {"logits": REAL, "target": SIGNS}
 RESIDUAL = {"predictions": REAL, "target": REAL}
 CURVED = ("backward", "value_and_grad", "hvp", "hessian_diagonal")
 
@@ -164,6 +206,85 @@ ENTRYWISE = [
         ),
         known=(((0.5, 1), {}, 0.474076984180), ((80, 1), {}, 1.80485138785e-35)),
         peer="torch.nn.functional.binary_cross_entropy_with_logits",
+    ),
+    # log1p(2 sinh(r / 2)**2): the roundings of the difference, which a square doubles, as it does
+    # SINH; the square, LOG1P and the weight. Beyond 40 fewer count.
+    # w g tanh(y - t): the difference, TANH and the weight.
+    # w 4 E / (1 + E)**2: EXP, a sum that the square doubles, the square, a quotient and the weight;
+    # the rounding of the difference times 2 |r|. The third derivative is at most 0.77.
+    entrywise(
+        "log_cosh_loss",
+        lambda y, t: abs(y - t).increasing(log_cosh),
+        lambda y, t: (y - t).increasing(np.tanh),
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=2,
+        budget=Budget(
+            lambda dtype: 2 * SINH[dtype] + LOG1P[dtype] + 4,
+            lambda dtype: TANH[dtype] + 2,
+            curvature=lambda dtype: EXP[dtype] + 5,
+            curvature_size="log_cosh_loss_hessian_diagonal_size",
+        ),
+        known=(((1, 0), {}, 0.433780830483), ((100, 0), {}, 99.3068528194)),
+        peer="optax.log_cosh",
+    ),
+    # A difference, a rounded factor, a product, and the weight. The gradient is the factor times w.
+    entrywise(
+        "quantile_loss",
+        pinball,
+        pinball_slope,
+        arrays=RESIDUAL,
+        derived=("backward", "value_and_grad"),
+        third=0,
+        options={"quantile": Option((0.5, 0.9, 0.1, 0.0, 1.0), (-0.1, 1.5, np.nan, np.inf))},
+        kinked=True,
+        budget=Budget(roundings(4), roundings(2)),
+        known=(((1, 3), {"quantile": 0.9}, 1.8), ((3, 1), {"quantile": 0.75}, 0.5)),
+        peer="sklearn.metrics.mean_pinball_loss",
+    ),
+    # e^x - t x, relative to its terms: EXP or a product, a difference and the weight. log t! is
+    # made in float64: LOG, a sum and two products for (t + 1/2) log z, and a few more of terms that
+    # are less, of which the size has four times as many; a last sum.
+    # w (e^x - t) and w e^x: EXP, a difference, the weight. The third derivative is e^x.
+    entrywise(
+        "poisson_nll_loss",
+        poisson,
+        lambda x, t, **_: x.increasing(np.exp) - t,
+        arrays={"log_rate": REAL, "target": NOT_NEGATIVE},
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=42,
+        options={"full": Option((False, True))},
+        budget=Budget(
+            lambda dtype: EXP[dtype] + 2,
+            lambda dtype: EXP[dtype] + 2,
+            loss_size="poisson_nll_loss_size",
+            gradient_size="poisson_nll_loss_backward_size",
+            curvature=lambda dtype: EXP[dtype] + 1,
+        ),
+        known=(
+            ((0.5, 3), {}, 0.148721270700),
+            ((0.5, 3), {"full": True}, 1.94048073993),
+        ),
+        peer="torch.nn.functional.poisson_nll_loss",
+    ),
+    # w softplus(-t x): EXP, LOG1P, a sum of terms of one sign, and the weight.
+    # w t sigmoid(-t x): EXP, a sum, a quotient, and the weight.
+    # w E / (1 + E)**2: EXP, a sum that the square doubles, the square, a quotient, and the weight.
+    # The third derivative is less than 1/8.
+    entrywise(
+        "soft_margin_loss",
+        lambda x, t: select(t.low > 0, logistic(-x)[1], logistic(x)[1]),
+        lambda x, t: select(t.low > 0, -logistic(-x)[0], logistic(x)[0]),
+        arrays=MARGIN,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=0.25,
+        budget=Budget(
+            lambda dtype: EXP[dtype] + LOG1P[dtype] + 2,
+            lambda dtype: EXP[dtype] + 3,
+            curvature=lambda dtype: EXP[dtype] + 5,
+        ),
+        known=(((-100, 1), {}, 100), ((40, 1), {}, 4.24835425529e-18)),
+        peer="torch.nn.functional.soft_margin_loss",
     ),
 ]
 

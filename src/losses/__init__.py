@@ -41,11 +41,30 @@ from ._entrywise.huber import (
     huber_loss_hessian_diagonal,
     huber_loss_value_and_grad,
 )
+from ._entrywise.log_cosh import (
+    log_cosh_loss,
+    log_cosh_loss_backward,
+    log_cosh_loss_hessian_diagonal,
+    log_cosh_loss_value_and_grad,
+)
+from ._entrywise.poisson_nll import (
+    poisson_nll_loss,
+    poisson_nll_loss_backward,
+    poisson_nll_loss_hessian_diagonal,
+    poisson_nll_loss_value_and_grad,
+)
+from ._entrywise.quantile import quantile_loss, quantile_loss_backward, quantile_loss_value_and_grad
 from ._entrywise.smooth_l1 import (
     smooth_l1_loss,
     smooth_l1_loss_backward,
     smooth_l1_loss_hessian_diagonal,
     smooth_l1_loss_value_and_grad,
+)
+from ._entrywise.soft_margin import (
+    soft_margin_loss,
+    soft_margin_loss_backward,
+    soft_margin_loss_hessian_diagonal,
+    soft_margin_loss_value_and_grad,
 )
 from ._entrywise.squared_error import (
     mse_loss,
@@ -89,6 +108,10 @@ __all__ = [
     "linear_cross_entropy",
     "linear_cross_entropy_backward",
     "linear_cross_entropy_value_and_grad",
+    "log_cosh_loss",
+    "log_cosh_loss_backward",
+    "log_cosh_loss_hessian_diagonal",
+    "log_cosh_loss_value_and_grad",
     "log_sigmoid",
     "log_sigmoid_backward",
     "log_softmax",
@@ -106,6 +129,13 @@ __all__ = [
     "nll_loss",
     "nll_loss_backward",
     "nll_loss_value_and_grad",
+    "poisson_nll_loss",
+    "poisson_nll_loss_backward",
+    "poisson_nll_loss_hessian_diagonal",
+    "poisson_nll_loss_value_and_grad",
+    "quantile_loss",
+    "quantile_loss_backward",
+    "quantile_loss_value_and_grad",
     "set_workers",
     "sigmoid",
     "sigmoid_backward",
@@ -113,6 +143,10 @@ __all__ = [
     "smooth_l1_loss_backward",
     "smooth_l1_loss_hessian_diagonal",
     "smooth_l1_loss_value_and_grad",
+    "soft_margin_loss",
+    "soft_margin_loss_backward",
+    "soft_margin_loss_hessian_diagonal",
+    "soft_margin_loss_value_and_grad",
     "softmax",
     "softmax_backward",
 ]

@@ -22,6 +22,8 @@ EXP = {np.float32: 2 * 3, np.float64: 2 * 1}
 LOG = {np.float32: 2 * 4, np.float64: 2 * 1}
 LOG1P = {np.float32: 2 * 2, np.float64: 2 * 1}
 EXPM1 = {np.float32: 2 * 3, np.float64: 2 * 1}
+SINH = {np.float32: 2 * 2, np.float64: 2 * 1}
+TANH = {np.float32: 2 * 2, np.float64: 2 * 2}
 
 # The error of log S = high + low as a multiple of u. In float32 it is made in float64. In float64
 # it is log f + k log 2 with 1/2 <= f < 1: LOG of log f, and the addition to it of what k log 2 has

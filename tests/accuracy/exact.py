@@ -6,8 +6,9 @@ loss. Floats become the decimals that they exactly are.
 """
 
 from decimal import MAX_EMAX, MIN_EMIN, Decimal, getcontext, localcontext
+from fractions import Fraction
 from functools import cache, wraps
-from math import frexp
+from math import comb, frexp, prod
 
 import numpy as np
 
@@ -260,6 +261,108 @@ def l1_loss(predictions, target, *, weight=1):
 @exactly
 def l1_loss_backward(predictions, target, *, weight=1):
     return weight * ((predictions > target) - (predictions < target))
+
+
+@exactly
+def log_cosh_loss(predictions, target, *, weight=1):
+    r = predictions - target
+    return weight * ((r.exp() + (-r).exp()) / 2).ln()
+
+
+@exactly
+def log_cosh_loss_backward(predictions, target, *, weight=1):
+    up, down = (predictions - target).exp(), (target - predictions).exp()
+    return weight * (up - down) / (up + down)
+
+
+@exactly
+def log_cosh_loss_hessian_diagonal(predictions, target, *, weight=1):
+    up, down = (predictions - target).exp(), (target - predictions).exp()
+    return 4 * weight / (up + down) ** 2
+
+
+@exactly
+def log_cosh_loss_hessian_diagonal_size(predictions, target, *, weight=1):
+    """Return it times 1 + 2 |r|: a rounding of the residual r makes 2 |r| of the curvature."""
+    found = log_cosh_loss_hessian_diagonal(predictions, target, weight=weight)
+    return found * (1 + 2 * abs(predictions - target))
+
+
+@exactly
+def quantile_loss(predictions, target, *, quantile, weight=1):
+    r = predictions - target
+    return weight * max((1 - quantile) * r, -quantile * r)
+
+
+@exactly
+def quantile_loss_backward(predictions, target, *, quantile, weight=1):
+    above, below = predictions > target, predictions < target
+    return weight * ((1 - quantile) * above - quantile * below)
+
+
+@cache
+def bernoulli(count):
+    """Return the first Bernoulli numbers: sum_j binom(n + 1, j) B_j = 0."""
+    found = [Fraction(1)]
+    for n in range(1, count):
+        found.append(-sum(comb(n + 1, j) * found[j] for j in range(n)) / (n + 1))
+    return found
+
+
+@exactly
+def log_factorial(t):
+    """Return log t! by Stirling's series at z = t + 100, less log (t + 1) ... (t + 99)."""
+    z = t + 100
+    log_2_pi = Decimal("1.837877066409345483560659472811235279722794947275566825634303080965531391")
+    found = (z - Decimal("0.5")) * z.ln() - z + log_2_pi / 2
+    for k, number in enumerate(bernoulli(81)[2::2], 1):
+        below = number.denominator * 2 * k * (2 * k - 1)
+        found += number.numerator / (below * z ** (2 * k - 1))
+    return found - prod(t + i for i in range(1, 100)).ln()
+
+
+@exactly
+def poisson_nll_loss(log_rate, target, *, full, weight=1):
+    more = log_factorial(target) if full else 0
+    return weight * (log_rate.exp() - target * log_rate + more)
+
+
+@exactly
+def poisson_nll_loss_size(log_rate, target, *, full, weight=1):
+    """Return the sum of the sizes of the terms, with those of log (t + 9)! four times."""
+    z = target + 10
+    more = 4 * z * z.ln() if full else 0
+    return weight * (log_rate.exp() + abs(target * log_rate) + more)
+
+
+@exactly
+def poisson_nll_loss_backward(log_rate, target, *, weight=1, **_):
+    return weight * (log_rate.exp() - target)
+
+
+@exactly
+def poisson_nll_loss_backward_size(log_rate, target, *, weight=1, **_):
+    return weight * max(log_rate.exp(), target)
+
+
+@exactly
+def poisson_nll_loss_hessian_diagonal(log_rate, _target, *, weight=1, **_):
+    return weight * log_rate.exp()
+
+
+@exactly
+def soft_margin_loss(x, target, *, weight=1):
+    return weight * softplus(-target * x)
+
+
+@exactly
+def soft_margin_loss_backward(x, target, *, weight=1):
+    return -weight * target * sigmoid(-target * x)
+
+
+@exactly
+def soft_margin_loss_hessian_diagonal(x, _target, *, weight=1):
+    return weight * sigmoid(x) * sigmoid(-x)
 
 
 @exactly

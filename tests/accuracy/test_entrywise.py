@@ -15,6 +15,8 @@ from tests.accuracy.parameters import in_both_precisions
 from tests.rows import across, invoke
 from tests.table import ENTRYWISE
 
+CURVED = [row for row in ENTRYWISE if row.budget.curvature]
+
 every_loss = pytest.mark.parametrize("row", ENTRYWISE, ids=str)
 
 
@@ -61,6 +63,17 @@ def test_a_loss_and_its_gradient_have_a_rounding_for_each_operation(row, dtype):
         for place, gradient in enumerate(found if several else [found]):
             own = [each[place] for each in exactly] if several else exactly
             assert_within(row.budget.gradient(dtype), gradient, own, scale)
+
+
+@pytest.mark.parametrize("row", CURVED, ids=str)
+@in_both_precisions
+def test_a_curvature_has_a_rounding_for_each_operation(row, dtype):
+    for arrays, options in problems(row, dtype):
+        name = row.function("hessian_diagonal")
+        found = invoke(name, {**arrays, **options, "reduction": "none"})
+        exactly = decimals(row, name, arrays, options)
+        scale = size(row, row.budget.curvature_size, arrays, options)
+        assert_within(row.budget.curvature(dtype), found, exactly, scale)
 
 
 @every_loss

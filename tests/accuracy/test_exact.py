@@ -37,6 +37,13 @@ def test_a_smoothed_index_is_a_smoothed_one_hot_target():
     assert exact.cross_entropy(x, 1, **options) == exact.cross_entropy(x, one_hot, **options)
 
 
+def test_a_factorial_is_a_product_and_that_of_a_half_is_known():
+    for t, known in [(0, 1), (1, 1), (7, 5040), (20, 2432902008176640000)]:
+        assert abs(exact.log_factorial(Decimal(t)) - Decimal(known).ln()) < Decimal("1e-25")
+    pi = Decimal("3.14159265358979323846264338327950288419716939937511")
+    assert agree(exact.log_factorial(Decimal("0.5")), pi.ln() / 2 - Decimal(2).ln())
+
+
 def test_zero_times_infinity_counts_nothing():
     x = [0.0, -inf, 0.0]
     assert agree(exact.cross_entropy(x, [0.5, 0.0, 0.5]), Decimal(2).ln())

@@ -297,6 +297,25 @@ def test_binary_cross_entropy_agrees_at_probabilities_of_0_and_1(dtype):
     assert_close(grad, gradient, np.finfo(np.float32).eps)
 
 
+@product(shape=entry_shapes, reduction=reductions, dtype=dtypes)
+def test_poisson_nll_loss_agrees(shape, reduction, dtype):
+    target = np.asarray(draw("target").poisson(2, shape), dtype)
+    assert_agreement(
+        "poisson_nll_loss", normal("log_rate", shape, dtype), target, reduction=reduction
+    )
+
+
+@product(
+    name=["soft_margin_loss"],
+    shape=entry_shapes,
+    reduction=reductions,
+    dtype=dtypes,
+)
+def test_losses_of_margins_agree(name, shape, reduction, dtype):
+    target = np.asarray(draw("target").choice([-1, 1], shape), dtype)
+    assert_agreement(name, normal("logits", shape, dtype, 3), target, reduction=reduction)
+
+
 # None, or a shape that broadcasts to the target's (2, 3, 4).
 narrow_shapes = [None, (), (4,), (3, 1), (2, 1, 4), (2, 3, 4)]
 

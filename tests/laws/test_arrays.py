@@ -17,6 +17,11 @@ OF_ENTRIES = [case for case in CASES if case.row.kind == "entrywise"]
 EXACT = [case for case in CASES if case.row.name != "linear_cross_entropy"]
 
 
+def as_float32(array):
+    """Return an array in float32, unless it holds labels."""
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 @given(st.data())
 def test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_array(case, data):
@@ -35,7 +40,8 @@ def test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_differentiated_a
 @pytest.mark.parametrize("case", CASES, ids=str)
 @given(st.data())
 def test_float16_is_float32_rounded_once(case, data):
-    call = data.draw(case.calls)
+    # No array is float64: that would widen the computation, and its result would be rounded twice.
+    call = data.draw(case.calls).map(as_float32)
     half = call.at(call.first.astype(np.float16))
     single = call.at(half.first.astype(np.float32))
     (found, *narrow), (wide, *exact) = map(case.evaluate, (half, single))

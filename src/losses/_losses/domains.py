@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ ROUNDING = 2.0**-9
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights are as many.
+    An entry of weight 0 may be anything; the weights are as many. So it is in each of the domains.
     """
     ((name, array),) = argument.items()
     # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
@@ -25,16 +26,46 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     low, high = extremes(array)
     if low >= 0 and high <= 1:
         return
+    advice = _unit_advice(name, low, high)
+    _refuse(weight, lambda x: ~((x >= 0) & (x <= 1)), "outside [0, 1]", advice, **argument)
 
-    def outside(start: int, chunk: Array) -> Array:
-        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
-        return wrong if weight is None else wrong & (weight.flat[start : start + chunk.size] != 0)
 
-    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size:
+        return
+    low, high = extremes(array)
+    if low >= 0 and high < np.inf:
+        return
+    _refuse(weight, lambda x: ~((x >= 0) & (x < np.inf)), "outside [0, inf)", "", **argument)
+
+
+def signs(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither 1 nor -1."""
+    advice = "; use 2 * target - 1 for 0/1 labels"
+    _refuse(weight, lambda x: np.abs(x) != 1, "other than 1 and -1", advice, **argument)
+
+
+def _refuse(
+    weight: Array | None,
+    outside: Callable[[Array], Array],
+    what: str,
+    advice: str,
+    /,
+    **argument: Array,
+) -> None:
+    """Raise ValueError where entries of the one named array are outside and not of weight 0."""
+    ((name, array),) = argument.items()
+
+    def wrong(start: int, chunk: Array) -> Array:
+        found = outside(chunk)
+        return found if weight is None else found & (weight.flat[start : start + chunk.size] != 0)
+
+    number, first = found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
     if number:
         raise ValueError(
-            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
-            f"{_unit_advice(name, low, high)}"
+            f"{name}: {number} entries {what}, the first at {value_at(array, first)}{advice}"
         )
 
 

@@ -1,0 +1,39 @@
+"""Agreement with optax, in float64: each loss, and its gradient by JAX.
+
+The points are ordinary ones. Each side rounds a result, or the terms of size 1 that it is made of,
+fewer than ROUNDINGS times.
+"""
+
+import numpy as np
+import pytest
+
+import losses
+
+optax = pytest.importorskip("optax")
+jax = pytest.importorskip("jax")
+
+ROUNDINGS = 32
+
+
+def assert_close(got, wanted):
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+    assert np.all(np.abs(got - wanted) <= ROUNDINGS * np.finfo(float).eps * (1 + np.abs(wanted)))
+
+
+def assert_agreement(name, theirs, *arrays, **options):
+    """Assert that single losses, and the gradients of their sum, are those of optax."""
+    with jax.enable_x64(True):
+        wanted = theirs(*arrays)
+        gradient = jax.grad(lambda x: theirs(x, *arrays[1:]).sum())(jax.numpy.asarray(arrays[0]))
+    assert_close(getattr(losses, name)(*arrays, **options, reduction="none"), wanted)
+    found = getattr(losses, f"{name}_backward")(1.0, *arrays, **options, reduction="sum")
+    assert_close(found, gradient)
+
+
+def normal(deviation=1.0):
+    return np.random.default_rng(0).normal(0, deviation, (3, 5))
+
+
+def test_log_cosh_loss_agrees():
+    assert_agreement("log_cosh_loss", optax.log_cosh, normal(3), normal()[::-1])
