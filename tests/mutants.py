@@ -49,9 +49,9 @@ MUTANTS = [
     ),
     Mutant(
         "a target of weight 0 is checked",
-        "unit_interval",
-        "return wrong if weight is None else wrong & ",
-        "return wrong if True else wrong & ",
+        "_wrong",
+        "if weight is not None and found.any():",
+        "if False:",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
     ),
     Mutant(
@@ -2904,6 +2904,41 @@ MUTANTS = [
         "factors.append(weights.weight.copy())",
         "factors.append(weights.weight)",
         "laws/test_arrays.py::test_inputs_are_never_modified",
+    ),
+    Mutant(
+        "a label 0 is a sign",
+        "signs",
+        "(chunk == 1) | (chunk == -1)",
+        "(chunk >= -1) & (chunk <= 1)",
+        "rooms/test_improper_targets.py::test_a_sign_that_is_none_is_an_error_that_says_what_to_do",
+    ),
+    Mutant(
+        "the margin moves the pairs that belong together too",
+        "_shared",
+        "signed += (target < 0) * signed.dtype.type(margin)",
+        "signed += signed.dtype.type(margin)",
+        "rooms/test_hinge_embedding.py",
+    ),
+    Mutant(
+        "a pair that belongs together has no distance below 0",
+        "_loss",
+        "    least = target * -np.inf\n    np.minimum(least, 0, out=least)\n",
+        "    least = np.zeros_like(signed)\n",
+        "rooms/test_hinge_embedding.py",
+    ),
+    Mutant(
+        "a pair at the margin is not pushed apart",
+        "_slope",
+        "slope = (signed < 0).astype(signed.dtype)",
+        "slope = (signed <= 0).astype(signed.dtype)",
+        "rooms/test_hinge_embedding.py",
+    ),
+    Mutant(
+        "a nan distance of a pair apart has a slope",
+        "_slope",
+        "slope[wrong & (target < 0)] = np.nan",
+        "pass",
+        "rooms/test_hinge_embedding.py",
     ),
 ]
 

@@ -33,8 +33,10 @@ def distinct(array: Array) -> Array:
 
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
     """Yield the entries of an array in C order, in chunks, each after the index of its first."""
+    # Of a contiguous array a chunk is a view; to copy one takes longer than most checks.
+    entries = array.reshape(-1) if array.flags.c_contiguous else array.flat
     for start in range(0, array.size, CHUNK):
-        yield start, array.flat[start : start + CHUNK]
+        yield start, entries[start : start + CHUNK]
 
 
 def found_in_chunks(found: Iterable[Array]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,23 +20,43 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     An entry of weight 0 may be anything; the weights are as many.
     """
     ((name, array),) = argument.items()
-    # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
-    if array.dtype.kind == "b" or not array.size:
+    if array.dtype.kind == "b" or not array.size:  # of booleans there is nothing to see
         return
     low, high = extremes(array)
     if low >= 0 and high <= 1:
         return
-
-    def outside(start: int, chunk: Array) -> Array:
-        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
-        return wrong if weight is None else wrong & (weight.flat[start : start + chunk.size] != 0)
-
-    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+    number, first = _wrong(lambda chunk: (chunk >= 0) & (chunk <= 1), weight, array)
     if number:
         raise ValueError(
             f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
             f"{_unit_advice(name, low, high)}"
         )
+
+
+def signs(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither -1 nor 1.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    ((name, array),) = argument.items()
+    number, first = _wrong(lambda chunk: (chunk == 1) | (chunk == -1), weight, array)
+    if number:
+        raise ValueError(
+            f"{name}: {number} entries other than -1 and 1, the first at "
+            f"{value_at(array, first)}; use 2 * {name} - 1 for 0/1 labels"
+        )
+
+
+def _wrong(right: Callable[[Array], Any], weight: Array | None, array: Array) -> tuple[int, int]:
+    """Return the number of wrong entries whose weight is not 0, and the index of the first."""
+
+    def wrong(start: int, chunk: Array) -> Array:
+        found: Array = ~right(chunk)
+        if weight is not None and found.any():
+            found &= weight.flat[start : start + chunk.size] != 0
+        return found
+
+    return found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
 
 
 def _unit_advice(name: str, low: Any, high: Any) -> str:
