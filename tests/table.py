@@ -109,6 +109,14 @@ def log_factorial(t):
     return found
 
 
+def hinge_embedding(x, t, margin):
+    return select(t.low > 0, x, (margin - x).monotone(lambda end: np.maximum(end, 0)))
+
+
+def hinge_embedding_slope(x, t, margin):
+    return select(t.low > 0, 1, -(margin - x).monotone(lambda end: np.heaviside(end, 1)))
+
+
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
 MARGIN = {"logits": REAL, "target": SIGNS}
 RESIDUAL = {"predictions": REAL, "target": REAL}
@@ -170,6 +178,20 @@ ENTRYWISE = [
         budget=Budget(roundings(5), roundings(4)),
         known=(((0.2, 0), {"beta": 0.5}, 0.04), ((3, 1), {}, 1.5)),
         peer="torch.nn.functional.smooth_l1_loss",
+    ),
+    # margin - x where t = -1, and the weight. The gradient is w g, exact but for a product.
+    entrywise(
+        "hinge_embedding_loss",
+        hinge_embedding,
+        hinge_embedding_slope,
+        arrays={"distances": REAL, "target": SIGNS},
+        derived=("backward", "value_and_grad"),
+        third=0,
+        kinked=True,
+        options={"margin": Option((1.0, 0.5, -2.0, 0), outside=(np.inf, -np.inf, np.nan))},
+        budget=Budget(roundings(2), roundings(1)),
+        known=(((0.4, -1), {}, 0.6), ((0.4, 1), {}, 0.4)),
+        peer="torch.nn.functional.hinge_embedding_loss",
     ),
     # -w [t log p + (1 - t) log1p(-p)]: a logarithm, two operations, a sum and a product.
     # w g (p - t) / max(p (1 - p), 1e-12): a difference each way, three products, a quotient.

@@ -35,6 +35,11 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
+from ._entrywise.hinge_embedding import (
+    hinge_embedding_loss,
+    hinge_embedding_loss_backward,
+    hinge_embedding_loss_value_and_grad,
+)
 from ._entrywise.huber import (
     huber_loss,
     huber_loss_backward,
@@ -98,6 +103,9 @@ __all__ = [
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
+    "hinge_embedding_loss",
+    "hinge_embedding_loss_backward",
+    "hinge_embedding_loss_value_and_grad",
     "huber_loss",
     "huber_loss_backward",
     "huber_loss_hessian_diagonal",

@@ -249,6 +249,16 @@ def smooth_l1_loss_backward(predictions, target, *, beta, weight=1):
 
 
 @exactly
+def hinge_embedding_loss(distances, target, *, margin, weight=1):
+    return weight * (distances if target == 1 else max(margin - distances, Decimal(0)))
+
+
+@exactly
+def hinge_embedding_loss_backward(distances, target, *, margin, weight=1):
+    return weight * (1 if target == 1 else -(margin >= distances))
+
+
+@exactly
 def mse_loss_backward(predictions, target, *, weight=1):
     return 2 * weight * (predictions - target)
 

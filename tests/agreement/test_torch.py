@@ -366,6 +366,15 @@ def test_losses_of_residuals_with_a_bend_agree(call, shape, reduction, dtype):
     assert_agreement(name, predictions, target, reduction=reduction, **options)
 
 
+@product(margin=[1.0, 0.25], shape=entry_shapes, reduction=reductions, dtype=dtypes)
+def test_hinge_embedding_loss_agrees_at_the_margin_too(margin, shape, reduction, dtype):
+    distances, target = normal("distances", shape, dtype), normal("target", shape, dtype)
+    np.sign(target, out=target)
+    distances.flat[:1] = margin
+    options = {"margin": margin, "reduction": reduction}
+    assert_agreement("hinge_embedding_loss", distances, target, **options)
+
+
 @in_both_precisions
 def test_a_tail_that_is_exact_here_is_0_in_pytorch(dtype):
     """Where they differ on purpose: PyTorch subtracts p from 1, and log-sum-exp from a logit."""

@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from tests.domains import UNIT_INTERVAL
+from tests.domains import SIGNS, UNIT_INTERVAL
 from tests.rooms.helpers import assert_same
 from tests.table import FUNCTIONS
 
@@ -14,14 +14,18 @@ from losses._core import values
 from losses._losses.domains import unit_interval
 from losses.extra import dask as lazy
 
-BINARY = [
-    name
-    for name, (row, _) in FUNCTIONS.items()
-    if row.kind == "entrywise" and row.arrays["target"] is UNIT_INTERVAL
-]
+BINARY, SIGNED = (
+    [
+        name
+        for name, (row, _) in FUNCTIONS.items()
+        if row.kind == "entrywise" and row.arrays["target"] is domain
+    ]
+    for domain in (UNIT_INTERVAL, SIGNS)
+)
 X = np.array([[1.0, -2.0, 0.0], [0.0, 3.0, -1.0]])
 P = np.array([[0.25, 0.5, 0.25], [0.0, 1.0, 2.0]])  # values above 1 are fine
 binary = pytest.mark.parametrize("name", BINARY)
+signed = pytest.mark.parametrize("name", SIGNED)
 
 
 def of_target(name, target, **options):
@@ -94,6 +98,52 @@ def test_the_first_of_several_is_found_in_whatever_chunk_it_is(name, place, monk
     value = target[place]
     with pytest.raises(ValueError, match=rf"{count} entries.*\({place},\): {value}"):
         of_target(name, target, weight=weight)
+
+
+@signed
+@pytest.mark.parametrize("wrong", [0.0, np.nan, np.inf, -np.inf, 0.5, 1.0000001, -1.5])
+@pytest.mark.parametrize("shape", [(7,), (2, 3, 4), ()], ids=str)
+def test_a_sign_that_is_none_is_an_error_that_says_what_to_do(name, wrong, shape):
+    target = np.where(np.arange(np.prod(shape, dtype=int)) % 2, 1.0, -1.0).reshape(shape)
+    place = tuple(side - 1 for side in shape)
+    target[place] = wrong
+    for array in (target, target.T.copy().T, np.repeat(target, 2, 0)[::2] if shape else target):
+        with pytest.raises(ValueError, match="target: 1 entries other than -1 and 1") as error:
+            of_target(name, array)
+        assert f"position {place}: {wrong}; use 2 * target - 1 for 0/1 labels" in str(error.value)
+
+
+@signed
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16])
+def test_signs_of_any_dtype_are_signs_and_labels_0_and_1_are_not(name, dtype):
+    labels = np.array([1, 0, 1, 0]).astype(dtype)
+    assert_same(of_target(name, labels[::2]), of_target(name, np.ones(2)))
+    with pytest.raises(ValueError, match=r"2 entries.*position \(1,\): (0|False)"):
+        of_target(name, labels)
+
+
+@signed
+def test_an_entry_of_weight_0_may_have_any_sign(name):
+    weight = np.array([2.0, 0.0, 3.0])
+    assert_same(
+        of_target(name, [1.0, 0.0, -1.0], weight=weight),
+        of_target(name, [1.0, 1.0, -1.0], weight=weight),
+    )
+    with pytest.raises(ValueError, match=r"1 entries.*position \(2,\): 0.0"):
+        of_target(name, [1.0, np.nan, 0.0], weight=weight)
+
+
+@signed
+@pytest.mark.parametrize("place", [0, 1, 5, 6, 7, 12])
+def test_the_first_of_several_signs_is_found_in_whatever_chunk_it_is(name, place, monkeypatch):
+    monkeypatch.setattr(values, "CHUNK", 6)
+    target = np.ones(13)
+    target[place], target[12], target[3] = -7, 9, np.nan
+    weight = np.where(np.arange(13) == 3, 0.0, 1.0)
+    count, value = (1 if place == 12 else 2), target[place]
+    for array in (target, np.repeat(target, 2)[::2]):
+        with pytest.raises(ValueError, match=rf"{count} entries.*\({place},\): {value}"):
+            of_target(name, array, weight=weight)
 
 
 def class_functions():

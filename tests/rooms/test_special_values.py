@@ -88,7 +88,7 @@ of_signs = pytest.mark.parametrize("name", OF_SIGNS)
 def test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do(name, wrong):
     target = np.array([True if wrong is False else 1, wrong])
     arguments = {key: np.ones(2) for key in FUNCTIONS[name][0].arrays}
-    message = rf"^target: 1 entries other than 1 and -1, the first at position \(1,\): {wrong}"
+    message = rf"^target: 1 entries other than -1 and 1, the first at position \(1,\): {wrong}"
     with pytest.raises(ValueError, match=message) as error:
         invoke(name, {**arguments, "target": target})
     assert str(error.value).endswith("; use 2 * target - 1 for 0/1 labels")

@@ -17,56 +17,64 @@ ROUNDING = 2.0**-9
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights are as many. So it is in each of the domains.
+    An entry of weight 0 may be anything; the weights are as many.
     """
     ((name, array),) = argument.items()
-    # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
-    if array.dtype.kind == "b" or not array.size:
+    if array.dtype.kind == "b" or not array.size:  # of booleans there is nothing to see
         return
     low, high = extremes(array)
     if low >= 0 and high <= 1:
         return
-    advice = _unit_advice(name, low, high)
-    _refuse(weight, lambda x: ~((x >= 0) & (x <= 1)), "outside [0, 1]", advice, **argument)
+    number, first = _wrong(lambda chunk: (chunk >= 0) & (chunk <= 1), weight, array)
+    if number:
+        raise ValueError(
+            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
+            f"{_unit_advice(name, low, high)}"
+        )
 
 
 def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
-    (array,) = argument.values()
+    """Raise ValueError where an entry of the one named array is below 0, infinite or nan.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    ((name, array),) = argument.items()
     if array.dtype.kind in "bu" or not array.size:
         return
     low, high = extremes(array)
     if low >= 0 and high < np.inf:
         return
-    _refuse(weight, lambda x: ~((x >= 0) & (x < np.inf)), "outside [0, inf)", "", **argument)
+    number, first = _wrong(lambda chunk: (chunk >= 0) & (chunk < np.inf), weight, array)
+    if number:
+        raise ValueError(
+            f"{name}: {number} entries outside [0, inf), the first at {value_at(array, first)}"
+        )
 
 
 def signs(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is neither 1 nor -1."""
-    advice = "; use 2 * target - 1 for 0/1 labels"
-    _refuse(weight, lambda x: np.abs(x) != 1, "other than 1 and -1", advice, **argument)
+    """Raise ValueError where an entry of the one named array is neither -1 nor 1.
 
-
-def _refuse(
-    weight: Array | None,
-    outside: Callable[[Array], Array],
-    what: str,
-    advice: str,
-    /,
-    **argument: Array,
-) -> None:
-    """Raise ValueError where entries of the one named array are outside and not of weight 0."""
+    An entry of weight 0 may be anything; the weights are as many.
+    """
     ((name, array),) = argument.items()
-
-    def wrong(start: int, chunk: Array) -> Array:
-        found = outside(chunk)
-        return found if weight is None else found & (weight.flat[start : start + chunk.size] != 0)
-
-    number, first = found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
+    number, first = _wrong(lambda chunk: (chunk == 1) | (chunk == -1), weight, array)
     if number:
         raise ValueError(
-            f"{name}: {number} entries {what}, the first at {value_at(array, first)}{advice}"
+            f"{name}: {number} entries other than -1 and 1, the first at "
+            f"{value_at(array, first)}; use 2 * {name} - 1 for 0/1 labels"
         )
+
+
+def _wrong(right: Callable[[Array], Any], weight: Array | None, array: Array) -> tuple[int, int]:
+    """Return the number of wrong entries whose weight is not 0, and the index of the first."""
+
+    def wrong(start: int, chunk: Array) -> Array:
+        found: Array = ~right(chunk)
+        if weight is not None and found.any():
+            found &= weight.flat[start : start + chunk.size] != 0
+        return found
+
+    return found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
 
 
 def _unit_advice(name: str, low: Any, high: Any) -> str:
