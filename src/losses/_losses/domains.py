@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._core.dtypes import Array
 from .._core.values import chunks, extremes, found_in_chunks, value_at
+from .target_checks import improbable
 
 # So far from [0, 1], two units of float16 at 1, a number may be a probability that was rounded.
 ROUNDING = 2.0**-9
@@ -25,16 +27,62 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     low, high = extremes(array)
     if low >= 0 and high <= 1:
         return
+    advice = _unit_advice(name, low, high)
+    _refuse(_outside_unit_interval, weight, "outside [0, 1]", advice, **argument)
 
-    def outside(start: int, chunk: Array) -> Array:
-        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
-        return wrong if weight is None else wrong & (weight.flat[start : start + chunk.size] != 0)
 
-    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+def _outside_unit_interval(chunk: Array) -> Array:
+    outside: Array = ~((chunk >= 0) & (chunk <= 1))
+    return outside
+
+
+def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is negative, nan or infinite.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size:
+        return
+    low, high = extremes(array)
+    if low >= 0 and high < np.inf:
+        return
+    what = "that are negative, nan or infinite"
+    _refuse(improbable, weight, what, "; logits want a softmax first", **argument)
+
+
+def signs(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither -1 nor 1.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    what, advice = "that are neither -1 nor 1", "; of labels 0 and 1 pass 2 * target - 1"
+    _refuse(_no_sign, weight, what, advice, **argument)
+
+
+def _no_sign(chunk: Array) -> Array:
+    wrong: Array = (chunk != 1) & (chunk != -1)
+    return wrong
+
+
+def _refuse(
+    wrong: Callable[[Array], Array],
+    weight: Array | None,
+    where: str,
+    advice: str = "",
+    **argument: Array,
+) -> None:
+    """Raise ValueError if an entry of the one named array, whose weight is not 0, is wrong."""
+    ((name, array),) = argument.items()
+
+    def refused(start: int, chunk: Array) -> Array:
+        found = wrong(chunk)
+        return found if weight is None else found & (weight.flat[start : start + chunk.size] != 0)
+
+    number, first = found_in_chunks(refused(start, chunk) for start, chunk in chunks(array))
     if number:
         raise ValueError(
-            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
-            f"{_unit_advice(name, low, high)}"
+            f"{name}: {number} entries {where}, the first at {value_at(array, first)}{advice}"
         )
 
 
