@@ -49,7 +49,7 @@ MUTANTS = [
     ),
     Mutant(
         "a target of weight 0 is checked",
-        "_wrong",
+        "_refuse",
         "if weight is not None and found.any():",
         "if False:",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
@@ -225,9 +225,9 @@ MUTANTS = [
     ),
     Mutant(
         "a gradient has the dtype of the computation",
-        "backward",
-        "result = np.zeros(problem.scores.shape, result_dtype(problem.scores))",
-        "result = np.zeros(problem.scores.shape, problem.plan.dtype)",
+        "_results",
+        "new(array.shape, result_dtype(array))",
+        "new(array.shape, problem.dtype)",
         "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
         "differentiated_array",
     ),
@@ -422,9 +422,9 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient has the wrong sign",
-        "_write",
-        "0 - scale.reshape(at.shape)",
-        "scale.reshape(at.shape)",
+        "_put",
+        "0 - scale.reshape(at[-1].shape)",
+        "scale.reshape(at[-1].shape)",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
     Mutant(
@@ -460,8 +460,8 @@ MUTANTS = [
     Mutant(
         "an ignored row of log-probabilities counts in the sum",
         "_evaluate",
-        "            each[absent] = 0\n        if grads is not None and result",
-        "            pass\n        if grads is not None and result",
+        "            each[absent] = 0\n",
+        "            pass\n",
         "rooms/test_nll.py::test_an_ignored_row_has_loss_0_and_is_never_read",
     ),
     Mutant(
@@ -474,8 +474,8 @@ MUTANTS = [
     Mutant(
         "an ignored row of log-probabilities gets a gradient",
         "_write",
-        "        scale = np.where(absent, 0, scale)\n",
-        "        pass\n",
+        "scale if absent is None else np.where(absent, 0, scale)",
+        "scale",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
     Mutant(
@@ -496,8 +496,8 @@ MUTANTS = [
     Mutant(
         "a certain prediction costs -0",
         "_loss",
-        "0 - np.take_along_axis(log_probs, at, axis=-1)",
-        "-np.take_along_axis(log_probs, at, axis=-1)",
+        "0 - log_probs[at]",
+        "-log_probs[at]",
         "rooms/test_nll.py::test_a_loss_is_linear_and_never_minus_0",
     ),
     # 12: ignore_index.
@@ -1109,10 +1109,9 @@ MUTANTS = [
     Mutant(
         "a probability of nan passes",
         "unit_interval",
-        "    if low >= 0 and high <= 1:\n        return\n",
-        "    if not (low < 0 or high > 1):\n        return\n",
-        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_pos"
-        "ition_and_value",
+        "if not (low >= 0 and high <= 1):",
+        "if low < 0 or high > 1:",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
     ),
     Mutant(
         "the mean of binary losses divides by the weights",
@@ -2239,9 +2238,9 @@ MUTANTS = [
     ),
     Mutant(
         "a backward has one worker, whatever set_workers says",
-        "backward",
-        "    run(lambda: kernel, problem.plan.blocks, worker_count(None))\n",
-        "    run(lambda: kernel, problem.plan.blocks, 1)\n",
+        "backward_of_each",
+        "    run(lambda: kernel, problem.blocks, worker_count(None))\n",
+        "    run(lambda: kernel, problem.blocks, 1)\n",
         "laws/test_determinism.py::test_every_function_shares_its_blocks_among_the_workers",
     ),
     Mutant(
@@ -2628,8 +2627,8 @@ MUTANTS = [
     Mutant(
         "a single class of -0 is the sum -0",
         "add_classes",
-        "values.reshape(-1) + 0  #",
-        "values.reshape(-1).copy()  #",
+        "values.reshape(-1) + 0 if",
+        "values.reshape(-1).copy() if",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
@@ -2845,7 +2844,7 @@ MUTANTS = [
     Mutant(
         "out of nll_loss keeps what it held before",
         "_evaluate",
-        "                problem.view(result, block)[...] = 0\n",
+        "                problem.view(results[0], block)[...] = 0\n",
         "                pass\n",
         "rooms/test_grad_output.py",
     ),
@@ -2893,9 +2892,9 @@ MUTANTS = [
     ),
     Mutant(
         "an option out of the range of float32 is inf in it",
-        "check_entries",
-        "        if isinstance(option, float):  # out",
-        "        if False:  # out",
+        "wide_enough",
+        "        if isinstance(option, float):",
+        "        if False:",
         "rooms/test_bends.py",
     ),
     Mutant(
@@ -2908,8 +2907,8 @@ MUTANTS = [
     Mutant(
         "a label 0 is a sign",
         "signs",
-        "(chunk == 1) | (chunk == -1)",
-        "(chunk >= -1) & (chunk <= 1)",
+        "(x == 1) | (x == -1)",
+        "(x >= -1) & (x <= 1)",
         "rooms/test_improper_targets.py::test_a_sign_that_is_none_is_an_error_that_says_what_to_do",
     ),
     Mutant(
@@ -3029,11 +3028,10 @@ MUTANTS = [
     ),
     Mutant(
         "a count may be infinite",
-        "not_negative",
-        "    if low >= 0 and high < np.inf:",
-        "    if low >= 0:",
-        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_pos"
-        "ition_and_value",
+        "_is_not_negative",
+        "bool(low >= 0 and high < np.inf)",
+        "bool(low >= 0)",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
     ),
     Mutant(
         "any object is a flag",
@@ -3055,13 +3053,6 @@ MUTANTS = [
         "slope: Array = np.maximum(small, margin <= 0)\n    slope /= -1 - small\n",
         "slope: Array = 1 / (1 + np.exp(-margin)) - 1\n",
         "accuracy/test_entrywise.py",
-    ),
-    Mutant(
-        "labels 0 and 1 are targets 1 and -1",
-        "signs",
-        "(chunk == 1) | (chunk == -1)",
-        "(chunk == 1) | (chunk == -1) | (chunk == 0)",
-        "rooms/test_special_values.py::test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do",
     ),
 ]
 

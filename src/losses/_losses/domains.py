@@ -17,56 +17,59 @@ ROUNDING = 2.0**-9
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights are as many.
+    An entry of weight 0 may be anything; the weights are as many. So it is in each of the domains.
     """
     ((name, array),) = argument.items()
     if array.dtype.kind == "b" or not array.size:  # of booleans there is nothing to see
         return
     low, high = extremes(array)
-    if low >= 0 and high <= 1:
-        return
-    number, first = _wrong(lambda chunk: (chunk >= 0) & (chunk <= 1), weight, array)
-    if number:
-        raise ValueError(
-            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
-            f"{_unit_advice(name, low, high)}"
-        )
+    if not (low >= 0 and high <= 1):
+        advice = _unit_advice(name, low, high)
+        _refuse(lambda x: (x >= 0) & (x <= 1), weight, "outside [0, 1]", advice, **argument)
 
 
 def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is below 0, infinite or nan.
+    """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
+    if not _is_not_negative(**argument):
+        _refuse(_not_negative, weight, "outside [0, inf)", **argument)
 
-    An entry of weight 0 may be anything; the weights are as many.
-    """
-    ((name, array),) = argument.items()
-    if array.dtype.kind in "bu" or not array.size:
-        return
-    low, high = extremes(array)
-    if low >= 0 and high < np.inf:
-        return
-    number, first = _wrong(lambda chunk: (chunk >= 0) & (chunk < np.inf), weight, array)
-    if number:
-        raise ValueError(
-            f"{name}: {number} entries outside [0, inf), the first at {value_at(array, first)}"
-        )
+
+def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array can be no class probability."""
+    if not _is_not_negative(**argument):
+        what = "that are negative, nan or infinite"
+        _refuse(_not_negative, weight, what, "; logits want a softmax first", **argument)
 
 
 def signs(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is neither -1 nor 1.
+    """Raise ValueError where an entry of the one named array is neither -1 nor 1."""
+    advice = "; use 2 * target - 1 for 0/1 labels"
+    _refuse(lambda x: (x == 1) | (x == -1), weight, "other than -1 and 1", advice, **argument)
 
-    An entry of weight 0 may be anything; the weights are as many.
-    """
+
+def _not_negative(array: Array) -> Any:
+    return (array >= 0) & (array < np.inf)
+
+
+def _is_not_negative(**argument: Array) -> bool:
+    """Return whether the one named array is, at a glance."""
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size:
+        return True
+    low, high = extremes(array)
+    return bool(low >= 0 and high < np.inf)
+
+
+def _refuse(
+    right: Callable[[Array], Any],
+    weight: Array | None,
+    what: str,
+    advice: str = "",
+    /,
+    **argument: Array,
+) -> None:
+    """Raise ValueError if entries of the one named array are not right, and not of weight 0."""
     ((name, array),) = argument.items()
-    number, first = _wrong(lambda chunk: (chunk == 1) | (chunk == -1), weight, array)
-    if number:
-        raise ValueError(
-            f"{name}: {number} entries other than -1 and 1, the first at "
-            f"{value_at(array, first)}; use 2 * {name} - 1 for 0/1 labels"
-        )
-
-
-def _wrong(right: Callable[[Array], Any], weight: Array | None, array: Array) -> tuple[int, int]:
-    """Return the number of wrong entries whose weight is not 0, and the index of the first."""
 
     def wrong(start: int, chunk: Array) -> Array:
         found: Array = ~right(chunk)
@@ -74,7 +77,11 @@ def _wrong(right: Callable[[Array], Any], weight: Array | None, array: Array) ->
             found &= weight.flat[start : start + chunk.size] != 0
         return found
 
-    return found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
+    number, first = found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
+    if number:
+        raise ValueError(
+            f"{name}: {number} entries {what}, the first at {value_at(array, first)}{advice}"
+        )
 
 
 def _unit_advice(name: str, low: Any, high: Any) -> str:

@@ -26,7 +26,7 @@ from .._core.blocks import Block
 from .._core.checks import fits, floating, real, same_shape
 from .._core.dtypes import Array, computation_dtype, is_floating
 from .._core.entries import block_entries, times
-from .options import reduction_name
+from .options import reduction_name, wide_enough
 from .reduction import total
 
 
@@ -139,10 +139,7 @@ def check_entries(
     divisor: Any = target.size
     if weight is not None and reduction == "mean" and not loss.mean_of_entries:
         divisor = total(weight)
-    dtype = _dtype(loss, checked, target, weight)
-    for option in chosen:
-        if isinstance(option, float):  # out of the range of the dtype it would be inf
-            dtype = np.result_type(dtype, np.min_scalar_type(option))
+    dtype = wide_enough(_dtype(loss, checked, target, weight), chosen)
     return Problem(loss, checked, weight, chosen, reduction, divisor, dtype)
 
 

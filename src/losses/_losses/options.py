@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -63,10 +64,10 @@ def reduction_name(reduction: object) -> None:
         raise ValueError(f"reduction: expected 'none', 'mean' or 'sum', got {reduction!r}")
 
 
-def class_axis(axis: object, logits: Array, name: str) -> int:
-    """Return the class axis: the one named, else 1, or 0 for 1-D logits."""
+def class_axis(axis: object, logits: Array, name: str, holds: str = "classes") -> int:
+    """Return the axis that holds the classes: the one named, else 1, or 0 for 1-D logits."""
     if logits.ndim == 0:
-        raise ValueError(f"{name}: expected at least one dimension, the classes, got a scalar")
+        raise ValueError(f"{name}: expected at least one dimension, the {holds}, got a scalar")
     if axis is None:
         return min(1, logits.ndim - 1)
     return axis_index(axis, logits.ndim)
@@ -115,3 +116,11 @@ def flag(**option: object) -> bool:
 def complement(share: float, dtype: np.dtype[Any]) -> Any:
     """Return 1 - share in a dtype, rounded once: not the difference from a rounded share."""
     return dtype.type(1 - np.longdouble(share))
+
+
+def wide_enough(dtype: np.dtype[Any], options: Sequence[Any]) -> np.dtype[Any]:
+    """Return a dtype of computations, wider if an option would be 0 or inf in it."""
+    for option in options:
+        if isinstance(option, float):
+            dtype = np.result_type(dtype, np.min_scalar_type(option))
+    return dtype

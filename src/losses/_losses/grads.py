@@ -1,0 +1,40 @@
+"""The gradients of losses that have several, by the names of their arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .._core.dtypes import Array, Floating
+
+
+class PairGrads(NamedTuple):
+    """The gradients of a loss of pairs, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    first : ndarray or NumPy scalar
+        With respect to the first of each pair.
+    second : ndarray or NumPy scalar
+        With respect to the second of each pair.
+    """
+
+    first: Floating
+    second: Floating
+
+
+class TripletGrads(NamedTuple):
+    """The gradients of a loss of triplets, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    anchor : ndarray
+        With respect to the anchor of each triplet.
+    positive : ndarray
+        With respect to the positive of each triplet.
+    negative : ndarray
+        With respect to the negative of each triplet.
+    """
+
+    anchor: Array
+    positive: Array
+    negative: Array
