@@ -69,7 +69,9 @@ def agreeing(
 ) -> tuple[dict[str, Call], dict[str, str]]:
     """The calls of the contenders that give the right answer, and why others do not take part."""
     given = arrays(problem)
-    exact = flat(textbook(problem, given.astype("float64"), 1)())
+    wide = given.astype("float64")
+    # A loss that no textbook has written down here is compared with itself in float64.
+    exact = flat((textbook(problem, wide, 1) or CONTENDERS["losses"].build(problem, wide, 1))())
     allowed = tolerance(problem, given.logits)
     calls, notes = {}, {}
     for name in names:

@@ -57,7 +57,8 @@ def cell_of(operation, shape, threads=1, others=(), **seconds):
 def test_losses_and_the_textbook_agree_on_every_problem(problem):
     calls, notes = measure.agreeing(problem, NAMES, 1)
     assert notes == {}
-    assert {"losses", "textbook"} <= set(calls)
+    assert "losses" in calls
+    assert ("textbook" in calls) == (textbook(problem, arrays(problem), 1) is not None)
 
 
 @HISTORY
