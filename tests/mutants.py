@@ -2907,9 +2907,9 @@ MUTANTS = [
     ),
     Mutant(
         "a label 0 is a sign",
-        "signs",
-        "(chunk == 1) | (chunk == -1)",
-        "(chunk >= -1) & (chunk <= 1)",
+        "_one_of",
+        "(chunk == low) | (chunk == high)",
+        "(chunk >= low) & (chunk <= high)",
         "rooms/test_improper_targets.py::test_a_sign_that_is_none_is_an_error_that_says_what_to_do",
     ),
     Mutant(
@@ -2939,6 +2939,64 @@ MUTANTS = [
         "slope[wrong & (target < 0)] = np.nan",
         "pass",
         "rooms/test_hinge_embedding.py",
+    ),
+    Mutant(
+        "the focal loss has its share of the wrong class from 1 - p",
+        "_shared",
+        "    scale = share / (1 + small)\n",
+        "    scale = 1 - (np.abs(far) + other_side * small) / (1 + small)\n",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "alpha weighs the targets of 0",
+        "_shared",
+        "scale *= alpha * target + (1 - alpha) * (1 - target)",
+        "scale *= (1 - alpha) * target + alpha * (1 - target)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the slope of the focal loss is nan where a sure prediction has no other share",
+        "_slope",
+        "np.maximum(share, info.smallest_subnormal)",
+        "share",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the slope of the focal loss at an infinite logit is nan",
+        "_slope",
+        "slope *= np.minimum(entropy, info.max)",
+        "slope *= entropy",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the focal loss of a target between the labels has the slope of a label",
+        "_slope",
+        "slope *= near - far  # 1 - 2 t",
+        "slope *= np.sign(near - far)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the curvature of the focal loss lacks that of its power",
+        "_curvature",
+        "u *= 1 + 2 * gamma",
+        "u *= 1 + gamma",
+        "laws/test_curvature.py::"
+        "test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+    ),
+    Mutant(
+        "the curvature of the focal loss at an infinite logit is nan",
+        "_curvature",
+        "    curvature *= p  # before ce, for 0 * inf\n"
+        "    curvature *= np.minimum(entropy, np.finfo(small.dtype).max)\n",
+        "    curvature *= entropy * p\n",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the second derivative of the focal loss takes targets between the labels",
+        "OF_LABELS",
+        "labels_0_1",
+        "unit_interval",
+        "rooms/test_sigmoid_focal.py",
     ),
 ]
 

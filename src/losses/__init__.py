@@ -46,6 +46,12 @@ from ._entrywise.huber import (
     huber_loss_hessian_diagonal,
     huber_loss_value_and_grad,
 )
+from ._entrywise.sigmoid_focal import (
+    sigmoid_focal_loss,
+    sigmoid_focal_loss_backward,
+    sigmoid_focal_loss_hessian_diagonal,
+    sigmoid_focal_loss_value_and_grad,
+)
 from ._entrywise.smooth_l1 import (
     smooth_l1_loss,
     smooth_l1_loss_backward,
@@ -117,6 +123,10 @@ __all__ = [
     "set_workers",
     "sigmoid",
     "sigmoid_backward",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_loss_backward",
+    "sigmoid_focal_loss_hessian_diagonal",
+    "sigmoid_focal_loss_value_and_grad",
     "smooth_l1_loss",
     "smooth_l1_loss_backward",
     "smooth_l1_loss_hessian_diagonal",

@@ -38,12 +38,23 @@ def signs(weight: Array | None = None, /, **argument: Array) -> None:
 
     An entry of weight 0 may be anything; the weights are as many.
     """
+    _one_of(-1, 1, f"use 2 * {next(iter(argument))} - 1 for 0/1 labels", weight, argument)
+
+
+def labels_0_1(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither 0 nor 1, as signs does."""
+    _one_of(0, 1, "only the loss and its gradient take numbers between", weight, argument)
+
+
+def _one_of(
+    low: int, high: int, advice: str, weight: Array | None, argument: dict[str, Array]
+) -> None:
     ((name, array),) = argument.items()
-    number, first = _wrong(lambda chunk: (chunk == 1) | (chunk == -1), weight, array)
+    number, first = _wrong(lambda chunk: (chunk == low) | (chunk == high), weight, array)
     if number:
         raise ValueError(
-            f"{name}: {number} entries other than -1 and 1, the first at "
-            f"{value_at(array, first)}; use 2 * {name} - 1 for 0/1 labels"
+            f"{name}: {number} entries other than {low} and {high}, the first at "
+            f"{value_at(array, first)}; {advice}"
         )
 
 
