@@ -1111,7 +1111,8 @@ MUTANTS = [
         "unit_interval",
         "if not (low >= 0 and high <= 1):",
         "if low < 0 or high > 1:",
-        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_pos"
+        "ition_and_value",
     ),
     Mutant(
         "the mean of binary losses divides by the weights",
@@ -2940,6 +2941,64 @@ MUTANTS = [
         "rooms/test_hinge_embedding.py",
     ),
     Mutant(
+        "the focal loss has its share of the wrong class from 1 - p",
+        "_shared",
+        "    scale = share / (1 + small)\n",
+        "    scale = 1 - (np.abs(far) + other_side * small) / (1 + small)\n",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "alpha weighs the targets of 0",
+        "_shared",
+        "scale *= alpha * target + (1 - alpha) * (1 - target)",
+        "scale *= (1 - alpha) * target + alpha * (1 - target)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the slope of the focal loss is nan where a sure prediction has no other share",
+        "_slope",
+        "np.maximum(share, info.smallest_subnormal)",
+        "share",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the slope of the focal loss at an infinite logit is nan",
+        "_slope",
+        "slope *= np.minimum(entropy, info.max)",
+        "slope *= entropy",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the focal loss of a target between the labels has the slope of a label",
+        "_slope",
+        "slope *= near - far  # 1 - 2 t",
+        "slope *= np.sign(near - far)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the curvature of the focal loss lacks that of its power",
+        "_curvature",
+        "u *= 1 + 2 * gamma",
+        "u *= 1 + gamma",
+        "laws/test_curvature.py::"
+        "test_the_product_is_the_derivative_of_the_gradient_along_the_vector",
+    ),
+    Mutant(
+        "the curvature of the focal loss at an infinite logit is nan",
+        "_curvature",
+        "    curvature *= p  # before ce, for 0 * inf\n"
+        "    curvature *= np.minimum(entropy, np.finfo(small.dtype).max)\n",
+        "    curvature *= entropy * p\n",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
+        "the second derivative of the focal loss takes targets between the labels",
+        "OF_LABELS",
+        "labels_0_1",
+        "unit_interval",
+        "rooms/test_sigmoid_focal.py",
+    ),
+    Mutant(
         "log cosh of a small residual is the logarithm of a rounded sum",
         "_loss",
         "size += np.log1p(near, out=near)",
@@ -3031,7 +3090,8 @@ MUTANTS = [
         "_is_not_negative",
         "bool(low >= 0 and high < np.inf)",
         "bool(low >= 0)",
-        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value",
+        "rooms/test_pairs.py::test_a_number_outside_of_its_domain_is_an_error_with_its_pos"
+        "ition_and_value",
     ),
     Mutant(
         "any object is a flag",

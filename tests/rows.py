@@ -53,6 +53,7 @@ class Row:
     weight: str = ""  # of losses entry by entry: "in the mean" or "a factor", as in Entries
     budget: Budget | None = None  # of losses entry by entry
     known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these too
+    convex: bool = True
 
     def __repr__(self) -> str:
         return self.name
@@ -209,6 +210,7 @@ def entrywise(
     differentiated: tuple[str, ...] = (),
     options: dict[str, Option] | None = None,
     kinked: bool = False,
+    convex: bool = True,
     weight: str = "in the mean",
     factors: tuple[str, ...] = (),
 ) -> Row:
@@ -256,4 +258,5 @@ def entrywise(
         weight=weight,
         budget=budget,
         known=known,
+        convex=convex,
     )

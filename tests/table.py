@@ -7,12 +7,13 @@ formulas, in intervals, and a few words.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from tests import calls, cases, definitions
-from tests.accuracy.budgets import EXP, LOG, LOG1P, SINH, TANH
+from tests.accuracy.budgets import EXP, LOG, LOG1P, POWER, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
 from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, SIGNS, UNIT_INTERVAL, WEIGHT, Option
@@ -117,9 +118,35 @@ def hinge_embedding_slope(x, t, margin):
     return select(t.low > 0, 1, -(margin - x).monotone(lambda end: np.heaviside(end, 1)))
 
 
+def focal_parts(x, t, alpha, gamma):
+    """Return t and 1 - t, p and 1 - p, the share of the wrong class, the entropy, the scale."""
+    # A label is exact: the other class has nothing.
+    t, zero = select((t.low + t.high) / 2 == 1, 1, t), 0 * t
+    no = select(t.low == 1, zero, 1 - t)
+    (p, softplus), (q, softminus) = logistic(x), logistic(-x)
+    u = (t * q + no * p).monotone(lambda end: np.maximum(end, 0))
+    entropy = times(t, softminus) + times(no, softplus)
+    power = u.increasing(lambda end: end**gamma)
+    scale = power if alpha is None else (t * alpha + no * (1 - alpha)) * power
+    return t, no, p, q, u, entropy, scale
+
+
+def sigmoid_focal(x, t, alpha, gamma):
+    *_, entropy, scale = focal_parts(x, t, alpha, gamma)
+    return times(scale, entropy)
+
+
+def sigmoid_focal_slope(x, t, alpha, gamma):
+    t, no, p, q, u, entropy, scale = focal_parts(x, t, alpha, gamma)
+    rho = select(t.low == 1, p, select(t.is_zero, q, p * q / u))
+    return scale * (gamma * (no - t) * times(rho, entropy) + no * p - t * q)
+
+
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
 MARGIN = {"logits": REAL, "target": SIGNS}
 RESIDUAL = {"predictions": REAL, "target": REAL}
+# Targets of a loss whose second derivatives are of labels alone: those of most tests are labels.
+LABELS = replace(UNIT_INTERVAL, only=(0.0, 1.0), beside=(0.0, 1.0), examples=(np.eye(2, 3),) * 2)
 CURVED = ("backward", "value_and_grad", "hvp", "hessian_diagonal")
 
 ENTRYWISE = [
@@ -307,6 +334,36 @@ ENTRYWISE = [
         ),
         known=(((-100, 1), {}, 100), ((40, 1), {}, 4.24835425529e-18)),
         peer="torch.nn.functional.soft_margin_loss",
+    ),
+    # u = (d + o E) / (1 + E): E has EXP; o, its product, two sums and the quotient have one each.
+    # u^gamma multiplies these by gamma and has POWER. The entropy d |x| + log1p(E) has EXP, LOG1P,
+    # d, a product and a sum. alpha_t has four: alpha, 1 - t, a product and a sum. Three products.
+    # The gradient has (1 - 2 t) E / share ce + d - o E in the place of the entropy: 1 - 2 t, from d
+    # and o, has three; E / share EXP and four; then ce, and two products; two sums; E and two for
+    # the division by 1 + E; and one more product.
+    # The third derivative is at most 0.33 for gamma 2, the fourth 0.59, with weights of at most 2.
+    entrywise(
+        "sigmoid_focal_loss",
+        sigmoid_focal,
+        sigmoid_focal_slope,
+        arrays={"logits": REAL, "target": LABELS},
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=1,
+        convex=False,
+        options={
+            "alpha": Option((0.25, None, 1.0), outside=(-0.5, 1.5, np.nan)),
+            "gamma": Option((2.0, 0.0, 0.5, 1.5), outside=(-1.0, np.inf, np.nan)),
+        },
+        budget=Budget(
+            lambda dtype: 2 * (EXP[dtype] + 5) + POWER + EXP[dtype] + LOG1P[dtype] + 10,
+            lambda dtype: 2 * (EXP[dtype] + 5) + POWER + 3 * EXP[dtype] + LOG1P[dtype] + 24,
+            gradient_size="sigmoid_focal_loss_backward_size",
+        ),
+        known=(
+            ((2, 1), {"alpha": None}, 0.00180356283524),
+            ((80, 1), {"alpha": None, "gamma": 0.5}, 7.66764807372e-53),
+        ),
+        peer="optax.losses.sigmoid_focal_loss",
     ),
 ]
 

@@ -70,6 +70,12 @@ from ._entrywise.poisson_nll import (
     poisson_nll_loss_value_and_grad,
 )
 from ._entrywise.quantile import quantile_loss, quantile_loss_backward, quantile_loss_value_and_grad
+from ._entrywise.sigmoid_focal import (
+    sigmoid_focal_loss,
+    sigmoid_focal_loss_backward,
+    sigmoid_focal_loss_hessian_diagonal,
+    sigmoid_focal_loss_value_and_grad,
+)
 from ._entrywise.smooth_l1 import (
     smooth_l1_loss,
     smooth_l1_loss_backward,
@@ -165,6 +171,10 @@ __all__ = [
     "set_workers",
     "sigmoid",
     "sigmoid_backward",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_loss_backward",
+    "sigmoid_focal_loss_hessian_diagonal",
+    "sigmoid_focal_loss_value_and_grad",
     "smooth_l1_loss",
     "smooth_l1_loss_backward",
     "smooth_l1_loss_hessian_diagonal",

@@ -21,6 +21,7 @@ from tests.accuracy.exact import ulp_error
 EXP = {np.float32: 2 * 3, np.float64: 2 * 1}
 LOG = {np.float32: 2 * 4, np.float64: 2 * 1}
 LOG1P = {np.float32: 2 * 2, np.float64: 2 * 1}
+POWER = 2 * 4  # in both
 EXPM1 = {np.float32: 2 * 3, np.float64: 2 * 1}
 SINH = {np.float32: 2 * 2, np.float64: 2 * 1}
 TANH = {np.float32: 2 * 2, np.float64: 2 * 2}

@@ -258,6 +258,36 @@ def hinge_embedding_loss_backward(distances, target, *, margin, weight=1):
     return weight * (1 if target == 1 else -(margin >= distances))
 
 
+def focal_terms(x, target, alpha, gamma, weight):
+    """Return what multiplies the entropy in the focal loss, and the two terms of the slope."""
+    p, q = softmax([x, Decimal(0)])
+    u = target * q + (1 - target) * p
+    scale = 1 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+    scale *= weight * u**gamma
+    entropy = binary_cross_entropy_with_logits(x, target)
+    first = gamma * (1 - 2 * target) * p * q / u * entropy
+    return scale, entropy, first, ((1 - target) * p, target * q)
+
+
+@exactly
+def sigmoid_focal_loss(x, target, *, alpha, gamma, weight=1):
+    scale, entropy, *_ = focal_terms(x, target, alpha, gamma, weight)
+    return scale * entropy
+
+
+@exactly
+def sigmoid_focal_loss_backward(x, target, *, alpha, gamma, weight=1):
+    scale, _, first, (no, yes) = focal_terms(x, target, alpha, gamma, weight)
+    return scale * (first + no - yes)
+
+
+@exactly
+def sigmoid_focal_loss_backward_size(x, target, *, alpha, gamma, weight=1):
+    """Return the sum of the sizes of the gradient's terms."""
+    scale, _, first, (no, yes) = focal_terms(x, target, alpha, gamma, weight)
+    return scale * (abs(first) + no + yes)
+
+
 @exactly
 def mse_loss_backward(predictions, target, *, weight=1):
     return 2 * weight * (predictions - target)

@@ -1,11 +1,22 @@
 """The Hessians' diagonals, and their products with a vector, against the formulas in decimals."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from tests.accuracy import exact
-from tests.accuracy.budgets import EXP, additions, assert_within, roundings, weighted_mean
+from tests.accuracy.budgets import (
+    EXP,
+    LOG1P,
+    POWER,
+    additions,
+    assert_within,
+    roundings,
+    weighted_mean,
+)
 from tests.accuracy.parameters import in_both_precisions, in_every_regime
 from tests.accuracy.regimes import problems
+from tests.domains import both_signs
 
 import losses
 
@@ -64,6 +75,35 @@ def test_the_binary_diagonal_keeps_its_relative_accuracy(dtype, x):
             np.array([logit]), [1], reduction="none"
         )
         assert_within(EXP[dtype] + 4, found[0], diagonal(np.array([logit, dtype(0)]))[0])
+
+
+@exact.exactly
+def focal_terms(x, target, gamma):
+    """Return the two terms of the focal loss's second derivative at a label."""
+    p, u = exact.softmax([x, Decimal(0)])[:: 1 if target else -1]
+    entropy, scale = -p.ln(), p * u**gamma
+    return scale * ((1 + 2 * gamma) * u - gamma * entropy * u), scale * gamma**2 * entropy * p
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.5, 2.0])
+@pytest.mark.parametrize("target", [0, 1])
+@in_both_precisions
+def test_the_curvature_of_the_focal_loss_is_accurate_relative_to_its_terms(dtype, target, gamma):
+    """p and u: E, 1 + E and a quotient. ce: E, a sum and LOG1P. gamma p - u: a product and a
+    difference. p, ce and gamma: three products. 1 + 2 gamma, and two products: fewer. Their sum,
+    u^gamma, and two products.
+    """
+    logits = both_signs(dtype)
+    arguments = {"alpha": None, "gamma": gamma, "reduction": "sum"}
+    found = losses.sigmoid_focal_loss_hessian_diagonal(
+        logits, np.full(len(logits), target), **arguments
+    )
+    terms = [focal_terms(x, target, gamma) for x in logits]
+    share = EXP[dtype] + 2
+    bracket = 2 * share + EXP[dtype] + 1 + LOG1P[dtype] + 5
+    budget = bracket + 1 + gamma * share + POWER + 2
+    sizes = [sum(map(abs, pair)) for pair in terms]
+    assert_within(budget, found, [sum(pair) for pair in terms], sizes)
 
 
 @in_every_regime

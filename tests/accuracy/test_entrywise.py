@@ -4,6 +4,7 @@ A budget and what it counts stand in the row of tests/table.py; the counts of ro
 of `budgets`.
 """
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -12,12 +13,19 @@ import pytest
 from tests.accuracy import exact
 from tests.accuracy.budgets import additions, assert_within
 from tests.accuracy.parameters import in_both_precisions
+from tests.domains import UNIT_INTERVAL
 from tests.rows import across, invoke
-from tests.table import ENTRYWISE
+from tests.table import ENTRYWISE, LABELS
 
 CURVED = [row for row in ENTRYWISE if row.budget.curvature]
 
-every_loss = pytest.mark.parametrize("row", ENTRYWISE, ids=str)
+# Between the labels too, where these losses have no second derivative.
+BETWEEN = [
+    replace(row, arrays={**row.arrays, "target": UNIT_INTERVAL})
+    for row in ENTRYWISE
+    if row.arrays["target"] is LABELS
+]
+every_loss = pytest.mark.parametrize("row", [*ENTRYWISE, *BETWEEN], ids=str)
 
 
 def problems(row, dtype):

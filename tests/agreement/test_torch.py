@@ -375,6 +375,38 @@ def test_hinge_embedding_loss_agrees_at_the_margin_too(margin, shape, reduction,
     assert_agreement("hinge_embedding_loss", distances, target, **options)
 
 
+def focal_of_torchvision(logits, target, alpha, gamma):
+    """Return what torchvision.ops.sigmoid_focal_loss does, where None is -1."""
+    p = torch.sigmoid(logits)
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    loss = entropy * (1 - (p * target + (1 - p) * (1 - target))) ** gamma
+    return loss if alpha is None else (alpha * target + (1 - alpha) * (1 - target)) * loss
+
+
+@product(shape=[(), (3, 4)], alpha=[None, 0.25], gamma=[2.0, 0.0, 1.5], soft=[False, True])
+def test_the_focal_loss_agrees_and_its_gradients_and_second_derivatives(shape, alpha, gamma, soft):
+    """Two figures of 1 - p may cancel for logits up to 4: a factor e^4 < 64, to the power gamma."""
+    logits = normal("logits", shape, float, 3)
+    np.clip(logits, -4, 4, out=logits)
+    target, options = uniform("target", shape, float), {"alpha": alpha, "gamma": gamma}
+    if not soft:
+        np.rint(target, out=target)
+    x = tensor(logits).requires_grad_()
+    expected = focal_of_torchvision(x, tensor(target), alpha, gamma)
+    loss = losses.sigmoid_focal_loss(logits, target, reduction="none", **options)
+    precision = 64 * (1 + gamma) * ROUNDINGS * np.finfo(float).eps
+    assert_close(loss, expected, precision)
+    ones = {"grad_output": np.ones_like(loss), "reduction": "none", **options}
+    _, gradient = losses.sigmoid_focal_loss_value_and_grad(logits, target, **ones)
+    (wanted,) = torch.autograd.grad(expected.sum(), x, create_graph=True)
+    assert_close(gradient, wanted, precision, 1)  # of terms up to 1 between which t may lie
+    if not soft:
+        options["reduction"] = "sum"
+        found = losses.sigmoid_focal_loss_hessian_diagonal(logits, target, **options)
+        (wanted,) = torch.autograd.grad(wanted.sum(), x)
+        assert_close(found, wanted, precision, 2)  # two terms of at most (1 + 2 gamma) / 4
+
+
 @in_both_precisions
 def test_a_tail_that_is_exact_here_is_0_in_pytorch(dtype):
     """Where they differ on purpose: PyTorch subtracts p from 1, and log-sum-exp from a logit."""

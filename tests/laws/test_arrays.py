@@ -67,7 +67,8 @@ def test_a_wider_array_widens_the_computation_and_not_the_result(case, data):
     name = data.draw(st.sampled_from(others))
     array = call.arguments[name]
     assume(array is not None)
-    inside = case.row.arrays.get(name, REAL).holds(beyond := array + np.float64(2**-40))
+    domain = case.row.arrays.get(name, REAL)
+    inside = domain.holds(beyond := array + np.float64(2**-40)) & (not domain.only)
     wide = call.at(call.first, **{name: np.where(inside, beyond, array)})
     exact = case.evaluate(wide.map(np.float64))
     for found, expected in zip(case.evaluate(wide), exact, strict=True):

@@ -65,7 +65,7 @@ def test_the_hessian_is_symmetric(case, data):
     assert abs(left - right) <= 64 * EPS * largest * u.size
 
 
-@curved
+@pytest.mark.parametrize("case", [c for c in CURVED if c.row.convex], ids=str)
 @given(st.data())
 def test_no_direction_has_negative_curvature(case, data):
     call, largest = drawn(data, case)

@@ -47,6 +47,12 @@ def signs(weight: Array | None = None, /, **argument: Array) -> None:
     _refuse(lambda x: (x == 1) | (x == -1), weight, "other than -1 and 1", advice, **argument)
 
 
+def labels_0_1(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither 0 nor 1."""
+    advice = "; only the loss and its gradient take numbers between"
+    _refuse(lambda x: (x == 0) | (x == 1), weight, "other than 0 and 1", advice, **argument)
+
+
 def _not_negative(array: Array) -> Any:
     return (array >= 0) & (array < np.inf)
 
