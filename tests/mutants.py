@@ -49,9 +49,9 @@ MUTANTS = [
     ),
     Mutant(
         "a target of weight 0 is checked",
-        "unit_interval",
-        "return wrong if weight is None else wrong & ",
-        "return wrong if True else wrong & ",
+        "_refuse",
+        "return there if weight is None else there & ",
+        "return there if True else there & ",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
     ),
     Mutant(
@@ -274,9 +274,84 @@ MUTANTS = [
         "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
     Mutant(
+        "the loss of several arrays has the dtype of the first",
+        "_evaluate",
+        "widest_dtype(*produced) if len(produced) > 1 else ",
+        "",
+        "rooms/test_gaussian_nll.py",
+    ),
+    Mutant(
+        "the second of the arrays that are differentiated is rounded to the dtype of the first",
+        "_dtype",
+        "for array in arrays[1 : loss.produced]:",
+        "for array in arrays[1:1]:",
+        "laws/test_any_call.py::"
+        "test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it"
+        "[gaussian_nll_loss_backward]",
+    ),
+    Mutant(
+        "an eps that the dtype does not hold is 0",
+        "_holds",
+        "info.smallest_normal <= size",
+        "0 <= size",
+        "rooms/test_gaussian_nll.py",
+    ),
+    # Variances, and the gradients of what broadcasts.
+    Mutant(
+        "a shared variance is absent where one of its entries is",
+        "_seen",
+        "sum_to(weight != 0, array.shape)",
+        "sum_to(weight != 0, array.shape) == weight.size // max(array.size, 1)",
+        "rooms/test_gaussian_nll.py",
+    ),
+    Mutant(
+        "the gradient of a shared variance is summed in its dtype",
+        "sum_to",
+        "axis=axes, dtype=dtype, keepdims=True",
+        "axis=axes, keepdims=True",
+        "laws/test_any_call.py::"
+        "test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it"
+        "[gaussian_nll_loss_backward]",
+    ),
+    Mutant(
+        "a variance has any shape that broadcasts",
+        "spreads",
+        "len(own) != len(shape) or ",
+        "",
+        "rooms/test_gaussian_nll.py",
+    ),
+    Mutant(
+        "the square of a residual overflows before it is divided by the variance",
+        "_loss",
+        "loss += r * half",
+        "loss += 0.5 * (r * r / v)",
+        "rooms/test_gaussian_nll.py",
+    ),
+    Mutant(
+        "a variance below eps has no gradient",
+        "_slope",
+        "along = 0.5 / v",
+        "along = 0 / v",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "a variance counts as it is, below eps too",
+        "_shared",
+        "np.maximum(variance, eps)",
+        "variance",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "the constant of a Gaussian is missing",
+        "_loss",
+        "loss += log(2 * pi)",
+        "loss += log(2)",
+        "rooms/test_pairs.py::test_known_values",
+    ),
+    Mutant(
         "a wider target widens the result",
         "_evaluate",
-        "result_dtype(problem.arrays[0])",
+        "result_dtype(produced[0])",
         "problem.dtype",
         "laws/test_arrays.py::test_a_wider_array_widens_the_computation_and_not_the_result",
     ),
@@ -2816,8 +2891,8 @@ MUTANTS = [
     Mutant(
         "an entry of weight 0 is checked in the domain of its target",
         "check_entries",
-        "check(weight, **{name: checked[names.index(name)]})",
-        "check(None, **{name: checked[names.index(name)]})",
+        "check(_seen(weight, array), **{name: array})",
+        "check(None, **{name: array})",
         "rooms/test_absent.py",
     ),
     Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,44 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     low, high = extremes(array)
     if low >= 0 and high <= 1:
         return
+    advice = _unit_advice(name, low, high)
+    _refuse(_outside_unit_interval, weight, "outside [0, 1]", argument, advice)
 
-    def outside(start: int, chunk: Array) -> Array:
-        wrong: Array = ~((chunk >= 0) & (chunk <= 1))
-        return wrong if weight is None else wrong & (weight.flat[start : start + chunk.size] != 0)
 
-    number, first = found_in_chunks(outside(start, chunk) for start, chunk in chunks(array))
+def _outside_unit_interval(chunk: Array) -> Array:
+    outside: Array = ~((chunk >= 0) & (chunk <= 1))
+    return outside
+
+
+def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0; nan passes.
+
+    An entry of weight 0 may be anything; the weights are as many.
+    """
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size or extremes(array)[0] >= 0:
+        return
+    _refuse(lambda chunk: chunk < 0, weight, "below 0", argument)
+
+
+def _refuse(
+    found: Callable[[Array], Array],
+    weight: Array | None,
+    where: str,
+    argument: dict[str, Array],
+    advice: str = "",
+) -> None:
+    """Raise ValueError if an entry of the one named array is found, whose weight is not 0."""
+    ((name, array),) = argument.items()
+
+    def wrong(start: int, chunk: Array) -> Array:
+        there = found(chunk)
+        return there if weight is None else there & (weight.flat[start : start + chunk.size] != 0)
+
+    number, first = found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
     if number:
         raise ValueError(
-            f"{name}: {number} entries outside [0, 1], the first at {value_at(array, first)}"
-            f"{_unit_advice(name, low, high)}"
+            f"{name}: {number} entries {where}, the first at {value_at(array, first)}{advice}"
         )
 
 

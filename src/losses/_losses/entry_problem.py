@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import fits, floating, real, same_shape
+from .._core.checks import fits, floating, real, same_shape, spreads
 from .._core.dtypes import Array, computation_dtype, is_floating
 from .._core.entries import block_entries, times
 from .options import reduction_name
-from .reduction import total
+from .reduction import sum_to, total
 
 
 class Entrywise(NamedTuple):
@@ -42,6 +42,7 @@ class Entrywise(NamedTuple):
     # check(name=value) of each option, in order: it returns what the formulas take.
     options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     produced: int = 1  # so many of the arrays are what a model produces
+    broadcast: tuple[str, ...] = ()  # those of them, but the first, that broadcast to the first
     # Whether weights broadcast, and do not count in the mean: torch's binary cross entropies.
     mean_of_entries: bool = False
 
@@ -86,7 +87,8 @@ class Problem(NamedTuple):
     """The arguments of a loss, checked."""
 
     of: Entrywise
-    arrays: list[Any]
+    arrays: list[Any]  # of one shape
+    produced: list[Array]  # those that a model produces, in shapes of their own
     weight: Array | None
     options: Sequence[Any]
     reduction: str
@@ -96,13 +98,7 @@ class Problem(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the losses."""
-        shape: tuple[int, ...] = self.arrays[0].shape
-        return shape
-
-    @property
-    def produced(self) -> list[Array]:
-        """The arrays that a model produces."""
-        return self.arrays[: self.of.produced]
+        return self.produced[0].shape
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
         """Return what the formulas share of a block, and its weights."""
@@ -136,7 +132,7 @@ def check_entries(
     target, shape = checked[place], checked[0].shape
     for array in checked[1 : place + 1]:
         if array.shape != shape:
-            same_shape(**dict(zip(names[: place + 1], checked, strict=False)))
+            _check_shapes(loss, dict(zip(names[: place + 1], checked, strict=False)))
     for later in range(place + 1, len(names)):
         if checked[later] is not None:
             checked[later] = fits(target, **{names[later]: checked[later]})
@@ -150,21 +146,42 @@ def check_entries(
         if reduction == "mean":
             divisor = total(weight)
     for name, check in loss.domains.items():
-        check(weight, **{name: checked[names.index(name)]})
-    dtype = _dtype(loss, checked, target, weight)
-    for option in chosen:
-        if isinstance(option, float):  # out of the range of the dtype it would be inf
-            dtype = np.result_type(dtype, np.min_scalar_type(option))
-    return Problem(loss, checked, weight, chosen, reduction, divisor, dtype)
+        array = checked[names.index(name)]
+        check(_seen(weight, array), **{name: array})
+    dtype = _dtype(loss, checked, target, weight, chosen)
+    produced = checked[: loss.produced]
+    for name in loss.broadcast:
+        own = names.index(name)
+        checked[own] = np.broadcast_to(checked[own], shape)
+    return Problem(loss, checked, produced, weight, chosen, reduction, divisor, dtype)
+
+
+def _check_shapes(loss: Entrywise, arrays: dict[str, Array]) -> None:
+    """Raise ValueError unless the arrays have one shape, but for those that broadcast to it."""
+    first = loss.arrays[0]
+    for name in loss.broadcast:
+        spreads(**{first: arrays[first], name: arrays.pop(name)})
+    same_shape(**arrays)
+
+
+def _seen(weight: ArrayLike | None, array: Array) -> Any:
+    """Return weights of the shape of an array, which are 0 where none of its own is above 0."""
+    if not isinstance(weight, np.ndarray) or weight.shape == array.shape:
+        return weight
+    return sum_to(weight != 0, array.shape)
 
 
 def _dtype(
-    loss: Entrywise, arrays: Sequence[Array], target: Array, weight: Array | None
+    loss: Entrywise,
+    arrays: Sequence[Array],
+    target: Array,
+    weight: Array | None,
+    options: Sequence[Any],
 ) -> np.dtype[Any]:
     """Return the dtype of the computation.
 
     A target widens it, unless it holds integers of a small domain; so do weights that count in
-    the mean.
+    the mean, and options that are no normal numbers of it.
     """
     dtype = computation_dtype(arrays[0])
     for array in arrays[1 : loss.produced]:
@@ -173,4 +190,13 @@ def _dtype(
         dtype = np.result_type(dtype, target.dtype)
     if weight is not None and not loss.mean_of_entries:
         dtype = np.result_type(dtype, weight.dtype)
+    for option in options:
+        if isinstance(option, float) and not _holds(dtype, option):
+            dtype = np.result_type(dtype, np.float64)
     return dtype
+
+
+def _holds(dtype: np.dtype[Any], option: float) -> bool:
+    """Return whether an option keeps its digits in a dtype."""
+    info, size = np.finfo(dtype), abs(option)
+    return size in (0, np.inf) or bool(info.smallest_normal <= size <= info.max)

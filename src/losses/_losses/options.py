@@ -102,3 +102,11 @@ def number(interval: str, /, **option: object) -> float:
     if not (above and below):
         raise ValueError(f"{name}: expected a number in {interval}, got {found}")
     return float(found)
+
+
+def flag(**option: object) -> bool:
+    """Return the one named option, once it is True or False."""
+    ((name, value),) = option.items()
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)

@@ -1,0 +1,37 @@
+"""The gradients of losses that have several, by the names of their arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .._core.dtypes import Floating
+
+
+class GaussianGrads(NamedTuple):
+    """The gradients of a Gaussian likelihood, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    predictions : ndarray or NumPy scalar
+        With respect to the means.
+    variance : ndarray or NumPy scalar
+        With respect to the variances.
+    """
+
+    predictions: Floating
+    variance: Floating
+
+
+class PairGrads(NamedTuple):
+    """The gradients of a loss of pairs, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    first : ndarray or NumPy scalar
+        With respect to the first of each pair.
+    second : ndarray or NumPy scalar
+        With respect to the second of each pair.
+    """
+
+    first: Floating
+    second: Floating
