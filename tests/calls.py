@@ -19,6 +19,7 @@ from tests.domains import (
     Domain,
     Option,
     booleans,
+    broadcasting,
     entries,
     filled,
     narrower,
@@ -197,10 +198,14 @@ def of_entries(
     weight: str,
     factors: tuple[str, ...],
     options: dict[str, Option],
+    broadcast: tuple[str, ...],
 ) -> Arguments:
     """Draw the arguments of a loss entry by entry; what is a factor alone may broadcast."""
     shape = draw(shapes)
-    arguments: Arguments = {name: draw(domain.draw(shape)) for name, domain in arrays.items()}
+    arguments: Arguments = {
+        name: draw(domain.draw(draw(broadcasting(shape)) if name in broadcast else shape))
+        for name, domain in arrays.items()
+    }
     for name in ("weight", *factors):
         wide = name == "weight" and weight == "in the mean"
         arguments[name] = draw(weights(shape if wide else draw(narrower(shape))))
@@ -215,8 +220,16 @@ def with_anything_absent(row: Any, arguments: Arguments) -> Arguments:
     found = dict(arguments)
     for name in row.arrays:
         found[name] = arguments[name].copy()
-        found[name][absent] = np.nan if is_floating(found[name].dtype) else 7
+        all_absent = everywhere(absent, found[name].shape)
+        found[name][all_absent] = np.nan if is_floating(found[name].dtype) else 7
     return found
+
+
+def everywhere(condition: np.ndarray, shape: Any) -> np.ndarray:
+    """Return whether a condition holds for all that an entry of a shape is broadcast to."""
+    kept = shape or (1,) * condition.ndim
+    axes = tuple(i for i, size in enumerate(kept) if size != condition.shape[i])
+    return condition.all(axes, keepdims=True).reshape(shape)
 
 
 def as_arrays(names: Collection[str], arguments: Arguments) -> Arguments:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from tests.domains import Domain, Option, between, maybe, reductions
+from tests.domains import Domain, Option, between, broadcasting, maybe, reductions
 
 
 @dataclass(frozen=True)
@@ -163,14 +163,19 @@ def of_entries(
     factors: tuple[str, ...],
     options: dict[str, Option],
     kinked: bool,
+    differentiated: tuple[str, ...],
+    broadcast: tuple[str, ...],
     point: str,
 ) -> Call:
     """Draw a call of a loss entry by entry, as a function of one of its arrays."""
     shape = draw(shapes)
-    arguments = {
-        name: draw(domain.draw_small(shape, kinked, first=not place))
-        for place, (name, domain) in enumerate(arrays.items())
-    }
+    arguments = {}
+    for place, (name, domain) in enumerate(arrays.items()):
+        own = draw(broadcasting(shape)) if name in broadcast else shape
+        arguments[name] = draw(domain.draw_small(own, kinked, first=not place))
+        if name in differentiated and len(differentiated) > 1:
+            # Numbers of every dtype, for all that are differentiated have one.
+            arguments[name] = arguments[name].astype(np.float16).astype(float)
     for name in ("weight", *factors):
         arguments[name] = draw(maybe(between(shape, 0.125, 2)))
     values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -445,7 +446,9 @@ class Entries:
         w, divisor, given, options = self.intervals(**arguments)
         grad = upstream(grad_output, divisor, reduction, w.dtype)
         slopes = parts(self.slopes(*given, **options))
-        return tuple(unless_absent(w, times(w, slope) * grad) for slope in slopes)
+        found = (unless_absent(w, times(w, slope) * grad) for slope in slopes)
+        shapes = [arguments[name].shape for name in self.differentiated]
+        return tuple(map(summed_to, found, shapes))
 
     def intervals(
         self, *, weight: np.ndarray | None, **arguments: Any
@@ -454,7 +457,10 @@ class Entries:
         arrays = {name: arguments.pop(name) for name in self.arrays}
         first = arrays[self.arrays[0]]
         in_the_mean = self.weight == "in the mean"
-        dtype = computation_dtype(first, *arrays.values(), weight if in_the_mean else None)
+        produced = [numbers(arrays[name]) for name in self.differentiated]
+        dtype = computation_dtype(
+            first, *produced, *arrays.values(), weight if in_the_mean else None
+        )
         w = entry_weight(weight, first, dtype)
         divisor = count(first.size, dtype)
         if in_the_mean and weight is not None and first.size:
@@ -463,8 +469,20 @@ class Entries:
             exactly(numbers(array), dtype) if name in self.differentiated else rounded(array, dtype)
             for name, array in arrays.items()
         ]
+        given = [each.map(lambda a: np.broadcast_to(a, first.shape)) for each in given]
         factors = {name: entry_weight(arguments.pop(name), first, dtype) for name in self.factors}
         return w, divisor, given, {**factors, **arguments}
+
+
+def summed_to(value: Interval, shape: tuple[int, ...]) -> Interval:
+    """Return sums over the entries that one entry of a shape is broadcast to."""
+    if value.low.shape == shape:
+        return value
+    total = value.to(wide_dtype(value.dtype))
+    for axis, size in enumerate(shape or (1,) * value.low.ndim):
+        if size != value.low.shape[axis]:
+            total = total.sum(axis).map(partial(np.expand_dims, axis=axis))
+    return total.map(lambda array: array.reshape(shape))
 
 
 def unless_absent(w: Interval, value: Interval) -> Interval:

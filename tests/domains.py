@@ -109,6 +109,14 @@ def narrower(draw: st.DrawFn, shape: Shape) -> Shape:
     return tuple(draw(st.sampled_from([size, size, 1])) for size in kept)
 
 
+@st.composite
+def broadcasting(draw: st.DrawFn, shape: Shape) -> Shape:
+    """Draw a shape that broadcasts to another along axes of its own: scalar, or 1 for any size."""
+    if draw(st.sampled_from([True, False, False, False])):
+        return ()
+    return tuple(draw(st.sampled_from([size, size, 1])) for size in shape)
+
+
 # Small numbers
 
 
@@ -229,6 +237,9 @@ NOT_NEGATIVE = Domain(
 POSITIVE = Domain(
     lambda x: (x > 0) & np.isfinite(x), (0.5, 3), positive, (0.1, 1, 30), (PROBS,) * 3
 )
+
+# Where a variance is below 0, which it may not be.
+VARIANCE = Domain(lambda x: ~(x < 0), (0.5, 3), positive, (0, 1e-7, 0.1, 1, 30, 1e6), (PROBS,) * 3)
 
 
 @dataclass(frozen=True)

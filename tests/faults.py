@@ -20,6 +20,7 @@ from tests.calls import (
     as_arrays,
     class_count,
     class_shape,
+    everywhere,
     first_name,
     value_shape,
 )
@@ -112,7 +113,10 @@ def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
         yield from one_of(first, [1.0, 2, np.float32(1), np.zeros(())], ValueError)
     elif row.kind == "entrywise":
         for other in (name for name in row.arrays if name != first):
-            yield from one_of(other, but(shape), ValueError, *row.arrays)
+            fitting = [shape]
+            if other in row.broadcast:
+                fitting = [own for own in [*near, *SHAPES] if spreads(own, shape)]
+            yield from one_of(other, but(*fitting), ValueError, *row.arrays)
         for weight in row.array_options:
             fitting = [shape]
             if row.weight == "a factor":
@@ -156,6 +160,11 @@ def broadcasts(shape: Shape, target: Shape) -> bool:
         return np.broadcast_shapes(shape, target) == target
     except ValueError:
         return False
+
+
+def spreads(shape: Shape, target: Shape) -> bool:
+    """Return whether a shape broadcasts to another along axes of its own."""
+    return not shape or (len(shape) == len(target) and broadcasts(shape, target))
 
 
 # Options
@@ -254,8 +263,9 @@ def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield numbers outside of their domain."""
     weight, shape = arguments["weight"], arguments[first_name(arguments)].shape
     # An entry of weight 0 may be anything.
-    seen = np.flatnonzero(np.broadcast_to(1 if weight is None else weight, shape) != 0).tolist()
+    absent = np.broadcast_to(1 if weight is None else weight, shape) == 0
     for name, domain in row.arrays.items():
+        seen = np.flatnonzero(~everywhere(absent, arguments[name].shape)).tolist()
         if domain.outside and seen:
             changes = with_an_entry(name, arguments[name], domain.outside, seen)
             yield Fault(changes, (ValueError,), (name,))

@@ -23,7 +23,7 @@ class Budget:
     """How many ulp of itself, or of another size, a loss or a derivative may be off."""
 
     loss: Callable[[Any], float]
-    gradient: Callable[[Any], float]
+    gradient: Callable[[Any], float | tuple[float, ...]]  # of several gradients one for each
     loss_size: str = ""  # a formula of tests/accuracy/exact.py, as is decimals of Row
     gradient_size: str = ""
     curvature: Callable[[Any], float] | None = None
@@ -51,8 +51,9 @@ class Row:
     result: str = ""  # what the backward takes of what the function returned, for its first array
     options: dict[str, Option] = field(default_factory=dict)  # the function's own, no arrays
     weight: str = ""  # of losses entry by entry: "in the mean" or "a factor", as in Entries
-    budget: Budget | None = None  # of losses entry by entry
-    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these too
+    broadcast: tuple[str, ...] = ()  # of these: the differentiated arrays that do
+    budget: Budget | None = None  # of these
+    known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
     convex: bool = True
 
     def __repr__(self) -> str:
@@ -208,6 +209,7 @@ def entrywise(
     known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...],
     peer: str,
     differentiated: tuple[str, ...] = (),
+    broadcast: tuple[str, ...] = (),
     options: dict[str, Option] | None = None,
     kinked: bool = False,
     convex: bool = True,
@@ -238,13 +240,15 @@ def entrywise(
         points=tuple(
             Points(
                 third,
-                cases.of_entries(arrays, factors, options, kinked, point),
+                cases.of_entries(
+                    arrays, factors, options, kinked, differentiated, broadcast, point
+                ),
                 point,
                 f"of {point}" if several else "",
             )
             for point in differentiated
         ),
-        draw=lambda _: calls.of_entries(arrays, weight, factors, options),
+        draw=lambda _: calls.of_entries(arrays, weight, factors, options, broadcast),
         value=definition.value,
         gradient=definition.gradient,
         decimals=name,
@@ -256,6 +260,7 @@ def entrywise(
         peer=peer,
         options=options,
         weight=weight,
+        broadcast=broadcast,
         budget=budget,
         known=known,
         convex=convex,

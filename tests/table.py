@@ -16,7 +16,17 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import EXP, LOG, LOG1P, POWER, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
-from tests.domains import NOT_NEGATIVE, PROBS, REAL, SCORES, SIGNS, UNIT_INTERVAL, WEIGHT, Option
+from tests.domains import (
+    NOT_NEGATIVE,
+    PROBS,
+    REAL,
+    SCORES,
+    SIGNS,
+    UNIT_INTERVAL,
+    VARIANCE,
+    WEIGHT,
+    Option,
+)
 from tests.intervals import rounded, select, times
 from tests.rows import Budget, Case, Row, entrywise
 
@@ -140,6 +150,18 @@ def sigmoid_focal_slope(x, t, alpha, gamma):
     t, no, p, q, u, entropy, scale = focal_parts(x, t, alpha, gamma)
     rho = select(t.low == 1, p, select(t.is_zero, q, p * q / u))
     return scale * (gamma * (no - t) * times(rho, entropy) + no * p - t * q)
+
+
+def gaussian(y, t, variance, full, eps):
+    v = variance.increasing(lambda end: np.maximum(end, eps))
+    constant = np.log(2 * np.pi) if full else 0
+    return 0.5 * (v.increasing(np.log) + constant) + 0.5 * ((y - t) * ((y - t) / v))
+
+
+def gaussian_slopes(y, t, variance, eps, **_):
+    v = variance.increasing(lambda end: np.maximum(end, eps))
+    slope = (y - t) / v
+    return slope, 0.5 * (1 / v - slope * slope)
 
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
@@ -364,6 +386,36 @@ ENTRYWISE = [
             ((80, 1), {"alpha": None, "gamma": 0.5}, 7.66764807372e-53),
         ),
         peer="optax.losses.sigmoid_focal_loss",
+    ),
+    # r (r / v) / 2 has r, twice, eps as a number of the dtype, a quotient and a product, log v has
+    # LOG and eps; then two sums and the weight. The gradients w r / v have r, eps, a quotient and
+    # the weight; w (1 / v - (r / v)^2) / 2 the first three of these, twice, a product, a difference
+    # and the weight. Of small numbers 2 / v^3 + 6 r^2 / v^4 is at most 3472, at r = 6, v = 1 / 2,
+    # and w / 2 at most 1.
+    entrywise(
+        "gaussian_nll_loss",
+        gaussian,
+        gaussian_slopes,
+        arrays={"predictions": REAL, "target": REAL, "variance": VARIANCE},
+        derived=("backward", "value_and_grad"),
+        differentiated=("predictions", "variance"),
+        broadcast=("variance",),
+        options={
+            "full": Option((False, True)),
+            "eps": Option((1e-6, 0.25), (0.0, -1, np.nan, np.inf)),
+        },
+        third=3472,
+        budget=Budget(
+            lambda dtype: max(LOG[dtype] + 1, 5) + 3,
+            lambda _: (4, 9),
+            loss_size="gaussian_nll_loss_size",
+            gradient_size="gaussian_nll_loss_backward_size",
+        ),
+        known=(
+            ((1.5, 0, 0.5), {}, 1.90342640972),
+            ((1.5, 0, 0.5), {"full": True}, 2.82236494292),
+        ),
+        peer="torch.nn.functional.gaussian_nll_loss",
     ),
 ]
 

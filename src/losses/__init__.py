@@ -46,6 +46,11 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
+from ._entrywise.gaussian_nll import (
+    gaussian_nll_loss,
+    gaussian_nll_loss_backward,
+    gaussian_nll_loss_value_and_grad,
+)
 from ._entrywise.hinge_embedding import (
     hinge_embedding_loss,
     hinge_embedding_loss_backward,
@@ -95,14 +100,17 @@ from ._entrywise.squared_error import (
     mse_loss_hvp,
     mse_loss_value_and_grad,
 )
+from ._losses.grads import GaussianGrads, PairGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Evaluator",
+    "GaussianGrads",
     "LinearGrads",
     "LossSums",
+    "PairGrads",
     "ShardState",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
@@ -120,6 +128,9 @@ __all__ = [
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
+    "gaussian_nll_loss",
+    "gaussian_nll_loss_backward",
+    "gaussian_nll_loss_value_and_grad",
     "hinge_embedding_loss",
     "hinge_embedding_loss_backward",
     "hinge_embedding_loss_value_and_grad",

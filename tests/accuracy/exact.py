@@ -303,6 +303,39 @@ def l1_loss_backward(predictions, target, *, weight=1):
     return weight * ((predictions > target) - (predictions < target))
 
 
+LOG_2_PI = Decimal(
+    "1.83787706640934548356065947281123527972279494727556682563430308096553139185452"
+)
+
+
+@exactly
+def gaussian_nll_loss(predictions, target, variance, *, full=False, eps, weight=1):
+    v = max(variance, eps)
+    return weight * (v.ln() + (predictions - target) ** 2 / v + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_size(predictions, target, variance, *, full=False, eps, weight=1):
+    """Return the sum of the sizes of the loss's terms."""
+    v = max(variance, eps)
+    return weight * (abs(v.ln()) + (predictions - target) ** 2 / v + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_backward(predictions, target, variance, *, eps, weight=1, **_):
+    v = max(variance, eps)
+    slope = (predictions - target) / v
+    return weight * slope, weight * (1 / v - slope**2) / 2
+
+
+@exactly
+def gaussian_nll_loss_backward_size(predictions, target, variance, *, eps, weight=1, **_):
+    """Return the sums of the sizes of the terms of either gradient."""
+    v = max(variance, eps)
+    slope = (predictions - target) / v
+    return weight * abs(slope), weight * (1 / v + slope**2) / 2
+
+
 @exactly
 def log_cosh_loss(predictions, target, *, weight=1):
     r = predictions - target

@@ -54,6 +54,11 @@ def size(row, name, arrays, options):
     return decimals(row, name, arrays, options) if name else None
 
 
+def columns(rows):
+    """Return the first numbers of all rows, the second ones, and so on."""
+    return list(zip(*rows, strict=True))
+
+
 @every_loss
 @in_both_precisions
 def test_a_loss_and_its_gradient_have_a_rounding_for_each_operation(row, dtype):
@@ -67,10 +72,13 @@ def test_a_loss_and_its_gradient_have_a_rounding_for_each_operation(row, dtype):
         found = invoke(row.function("backward"), {**ones, **arguments})
         exactly = decimals(row, f"{row.decimals}_backward", arrays, options)
         scale = size(row, row.budget.gradient_size, arrays, options)
-        several = len(row.differentiated) > 1
-        for place, gradient in enumerate(found if several else [found]):
-            own = [each[place] for each in exactly] if several else exactly
-            assert_within(row.budget.gradient(dtype), gradient, own, scale)
+        budget = row.budget.gradient(dtype)
+        if len(row.differentiated) == 1:
+            assert_within(budget, found, exactly, scale)
+            continue
+        scales = scale or exactly
+        for gradient, *each in zip(found, budget, *map(columns, (exactly, scales)), strict=True):
+            assert_within(each[0], gradient, *each[1:])
 
 
 @pytest.mark.parametrize("row", CURVED, ids=str)

@@ -467,6 +467,44 @@ def test_linear_cross_entropy_agrees(
     assert biased or grads.linear_bias is None
 
 
+def assert_each_gradient_agrees(name, arrays, produced, **options):
+    """Assert that the value and the gradients of the first `produced` arrays are PyTorch's.
+
+    As in assert_agreement; a gradient that is summed has as many terms as there are losses.
+    """
+    points = [tensor(array).requires_grad_(place in produced) for place, array in enumerate(arrays)]
+    expected = THEIRS[name](*points, **options)
+    value, fused = getattr(losses, f"{name}_value_and_grad")(*arrays, **options)
+    entries = max(array.size for array in arrays)
+    precision = (ROUNDINGS + entries) * np.finfo(arrays[0].dtype).eps
+    terms = np.prod([size(array) for array in arrays]) * entries
+    assert_close(value, expected, precision, terms)
+    wanted = torch.autograd.grad(expected.sum(), [points[place] for place in produced])
+    grad_output = np.ones_like(value)
+    grads = getattr(losses, f"{name}_backward")(grad_output, *arrays, **options)
+    for ours, ours_too, theirs in zip(grads, fused, wanted, strict=True):
+        assert_close(ours, theirs, precision, terms)
+        assert_close(ours_too, theirs, precision, terms)
+
+
+@product(
+    shape=entry_shapes,
+    kept=[0, 1],
+    full=[False, True],
+    eps=[1e-6, 0.75],
+    reduction=reductions,
+    dtype=dtypes,
+)
+def test_gaussian_nll_loss_agrees(shape, kept, full, eps, reduction, dtype):
+    """Also where the last axis has one variance."""
+    own = (*shape[:-1], 1) if kept and shape else shape
+    arrays = [normal("predictions", shape, dtype), normal("target", shape, dtype)]
+    # Of a variance the gradient has 1 / v^2: at most 4 on each side of 1 / 2, as in the bound.
+    arrays.append(uniform("variance", own, dtype, 0.5, 2))
+    options = {"full": full, "eps": eps, "reduction": reduction}
+    assert_each_gradient_agrees("gaussian_nll_loss", arrays, (0, 2), **options)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])

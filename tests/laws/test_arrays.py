@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.calls import everywhere
 from tests.domains import REAL
 from tests.layouts import LAYOUTS, read_only, same_bits
 from tests.rooms.helpers import parts
@@ -79,12 +80,17 @@ def test_a_wider_array_widens_the_computation_and_not_the_result(case, data):
 @given(st.data())
 def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
     call = data.draw(case.calls)
-    weight = data.draw(arrays(np.float64, call.first.shape, elements=st.sampled_from([0, 0.5, 1])))
+    shape = next(iter(call.arguments.values())).shape
+    weight = data.draw(arrays(np.float64, shape, elements=st.sampled_from([0, 0.5, 1])))
     call = call.at(call.first, weight=weight)
     nothing = [np.inf, -np.inf, np.nan]
     names = case.row.arrays
     other = {
-        name: np.where(weight == 0, data.draw(st.sampled_from(nothing)), call.arguments[name])
+        name: np.where(
+            everywhere(weight == 0, np.shape(call.arguments[name])),
+            data.draw(st.sampled_from(nothing)),
+            call.arguments[name],
+        )
         for name in names
     }
     expected, found = call, call.at(call.first, **other)
@@ -93,7 +99,7 @@ def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
     gradient, right = (case.backward(upstream, each) for each in (found, expected))
     assert np.array_equal(gradient, right, equal_nan=True)
     if call.arguments["reduction"] != "mean" or weight.any():
-        assert not gradient[weight == 0].any()
+        assert not gradient[everywhere(weight == 0, gradient.shape)].any()
 
 
 @pytest.mark.parametrize("case", EXACT, ids=str)

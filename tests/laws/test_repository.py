@@ -55,7 +55,14 @@ def options(function):
 
 
 def test_the_public_names_are_those_of_the_table_and_what_merges():
-    expected = [*table.FUNCTIONS, *MERGING, "set_workers", "LinearGrads"]
+    expected = [
+        *table.FUNCTIONS,
+        *MERGING,
+        "set_workers",
+        "LinearGrads",
+        "GaussianGrads",
+        "PairGrads",
+    ]
     assert losses.__all__ == sorted(expected)
 
 

@@ -20,7 +20,7 @@ import losses
 every_row = pytest.mark.parametrize("row", ROWS, ids=str)
 TESTS = Path(__file__).parents[1]
 OF_ENTRIES_ALONE = {"options", "weight", "budget", "known"}
-MAY_BE_EMPTY = {"array_options", "result", "options"}
+MAY_BE_EMPTY = {"array_options", "result", "options", "broadcast"}
 DOMAINS = [name for name, value in vars(domains).items() if isinstance(value, Domain)]
 
 

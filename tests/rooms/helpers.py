@@ -39,12 +39,15 @@ def call(name, /, **changes):
 def evaluate(name, first, target, **options):
     """Return f(first, target), without any weights unless the options have them.
 
-    What a Hessian is multiplied by is a vector of ones.
+    Other arrays, and the vector that a Hessian is multiplied by, are ones.
     """
-    others = dict.fromkeys(FUNCTIONS[name][0].array_options)
+    row, _ = FUNCTIONS[name]
+    others = dict.fromkeys(row.array_options)
+    if row.kind == "entrywise":
+        others |= {other: np.ones(np.shape(first)) for other in row.arrays}
     if "vector" in CALLS[name]:
         others["vector"] = np.ones(np.shape(first))
-    return call(name, **{point(name): first, "target": target, **others, **options})
+    return call(name, **{**others, point(name): first, "target": target, **options})
 
 
 def takes(*options):

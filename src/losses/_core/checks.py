@@ -116,6 +116,22 @@ def same_shape(**arrays: Array) -> None:
         raise ValueError(f"expected equal shapes, got {came}")
 
 
+def spreads(**arrays: Array) -> None:
+    """Raise ValueError unless the second named array broadcasts to the first.
+
+    It is 0-D, or has as many dimensions, each of the same size or 1.
+    """
+    (first, like), (name, array) = arrays.items()
+    shape, own = like.shape, array.shape
+    pairs = zip(own, shape, strict=False)
+    if own and (len(own) != len(shape) or any(size not in (1, wide) for size, wide in pairs)):
+        advice = f"; pass {name}[..., np.newaxis]" if own == shape[:-1] else ""
+        raise ValueError(
+            f"{name}: expected a scalar, or the shape of {first}, {shape}, in which any size may "
+            f"be 1, got {own}{advice}"
+        )
+
+
 def fits(like: Array, **argument: ArrayLike) -> Array:
     """Return the one named argument broadcast to the target's shape."""
     (name,), array = argument, real(**argument)

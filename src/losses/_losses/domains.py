@@ -34,6 +34,14 @@ def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
         _refuse(_not_negative, weight, "outside [0, inf)", **argument)
 
 
+def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0; nan and inf pass."""
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size or extremes(array)[0] >= 0:
+        return
+    _refuse(lambda x: ~(x < 0), weight, "below 0", **argument)
+
+
 def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array can be no class probability."""
     if not _is_not_negative(**argument):

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import fits, floating, real, same_shape
+from .._core.checks import fits, floating, real, same_shape, spreads
 from .._core.dtypes import Array, computation_dtype, is_floating
 from .._core.entries import block_entries, times
 from .options import reduction_name, wide_enough
-from .reduction import total
+from .reduction import sum_to, total
 
 
 class Entrywise(NamedTuple):
@@ -43,6 +43,7 @@ class Entrywise(NamedTuple):
     # check(name=value) of each option, in order: it returns what the formulas take.
     options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     produced: int = 1  # so many of the arrays are what a model produces
+    broadcast: tuple[str, ...] = ()  # those of them, but the first, that broadcast to the first
     # Whether weights broadcast, and do not count in the mean: torch's binary cross entropies.
     mean_of_entries: bool = False
 
@@ -87,7 +88,8 @@ class Problem(NamedTuple):
     """The arguments of a loss, checked."""
 
     of: Entrywise
-    arrays: list[Any]
+    arrays: list[Any]  # of one shape
+    produced: list[Array]  # those that a model produces, in shapes of their own
     weight: Array | None
     options: Sequence[Any]
     reduction: str
@@ -97,13 +99,7 @@ class Problem(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the losses."""
-        shape: tuple[int, ...] = self.arrays[0].shape
-        return shape
-
-    @property
-    def produced(self) -> list[Array]:
-        """The arrays that a model produces."""
-        return self.arrays[: self.of.produced]
+        return self.produced[0].shape
 
     def block(self, block: Block) -> tuple[tuple[Any, ...], Weights]:
         """Return what the formulas share of a block, and its weights."""
@@ -135,12 +131,17 @@ def check_entries(
     if weight is not None:
         weight = _check_weight(loss, weight, checked[0])
     for name, check in loss.domains.items():
-        check(weight, **{name: checked[loss.arrays.index(name)]})
+        array = checked[loss.arrays.index(name)]
+        check(_seen(weight, array), **{name: array})
     divisor: Any = target.size
     if weight is not None and reduction == "mean" and not loss.mean_of_entries:
         divisor = total(weight)
     dtype = wide_enough(_dtype(loss, checked, target, weight), chosen)
-    return Problem(loss, checked, weight, chosen, reduction, divisor, dtype)
+    produced = checked[: loss.produced]
+    for name in loss.broadcast:
+        place = loss.arrays.index(name)
+        checked[place] = np.broadcast_to(checked[place], target.shape)
+    return Problem(loss, checked, produced, weight, chosen, reduction, divisor, dtype)
 
 
 def _check_arrays(loss: Entrywise, arrays: Sequence[Any]) -> list[Any]:
@@ -155,8 +156,16 @@ def _check_arrays(loss: Entrywise, arrays: Sequence[Any]) -> list[Any]:
     shape = checked[0].shape
     for array in checked[1 : place + 1]:
         if array.shape != shape:
-            same_shape(**dict(zip(names[: place + 1], checked, strict=False)))
+            _check_shapes(loss, dict(zip(names[: place + 1], checked, strict=False)))
     return checked
+
+
+def _check_shapes(loss: Entrywise, arrays: dict[str, Array]) -> None:
+    """Raise ValueError unless the arrays have one shape, but for those that broadcast to it."""
+    first = loss.arrays[0]
+    for name in loss.broadcast:
+        spreads(**{first: arrays[first], name: arrays.pop(name)})
+    same_shape(**arrays)
 
 
 def _check_weight(loss: Entrywise, weight: ArrayLike, first: Array) -> Array:
@@ -169,8 +178,18 @@ def _check_weight(loss: Entrywise, weight: ArrayLike, first: Array) -> Array:
     return weight
 
 
+def _seen(weight: Array | None, array: Array) -> Any:
+    """Return weights of the shape of an array, which are 0 where none of its own is above 0."""
+    if weight is None or weight.shape == array.shape:
+        return weight
+    return sum_to(weight != 0, array.shape)
+
+
 def _dtype(
-    loss: Entrywise, arrays: Sequence[Array], target: Array, weight: Array | None
+    loss: Entrywise,
+    arrays: Sequence[Array],
+    target: Array,
+    weight: Array | None,
 ) -> np.dtype[Any]:
     """Return the dtype of the computation.
 

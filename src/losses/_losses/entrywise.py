@@ -13,6 +13,7 @@ from .._core.checks import vector_for
 from .._core.dtypes import (
     Array,
     Floating,
+    cast,
     result_dtype,
     scalar_or_array,
     widest_dtype,
@@ -20,7 +21,14 @@ from .._core.dtypes import (
 from .._core.entries import block_entries, over_entries
 from .._core.out import gradient_array
 from .entry_problem import Entrywise, Problem, Weights, check_entries
-from .reduction import losses_for, reduce, reduce_backward, store_or_sum, unit_backward
+from .reduction import (
+    losses_for,
+    reduce,
+    reduce_backward,
+    store_or_sum,
+    sum_to,
+    unit_backward,
+)
 
 
 def forward(
@@ -57,13 +65,13 @@ def backward_of_each(
     """Return the gradients with respect to the arrays that a model produces."""
     problem = check_entries(loss, arrays, weight, reduction, options)
     grads = _grads(problem, grad_output)
-    results = [np.empty(array.shape, result_dtype(array)) for array in problem.produced]
+    results = [_gradient(problem, array) for array in problem.produced]
 
     def kernel(block: Block) -> None:
         _write(problem, block, *problem.block(block), grads, results)
 
     over_entries(kernel, problem.shape, problem.dtype)
-    return [scalar_or_array(result) for result in results]
+    return [scalar_or_array(result) for result in _own(problem, results)]
 
 
 def value_and_grad(
@@ -97,8 +105,9 @@ def value_and_grad_of_each(
 ) -> tuple[Floating, list[Array]]:
     """Return the loss and its gradients, in one pass."""
     problem = check_entries(loss, arrays, weight, reduction, options)
-    results = [np.empty_like(array, result_dtype(array)) for array in problem.produced]
-    return _evaluate(problem, _grads(problem, grad_output), results), results
+    results = [_gradient(problem, array) for array in problem.produced]
+    value = _evaluate(problem, _grads(problem, grad_output), results)
+    return value, _own(problem, results)
 
 
 def hessian_diagonal(
@@ -150,15 +159,28 @@ def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
     return reduce_backward(grad_output, reduction, divisor, problem.shape, dtype)
 
 
+def _gradient(problem: Problem, array: Array) -> Array:
+    """Return an array for a gradient: that of each entry, where an array broadcasts."""
+    if array.shape != problem.shape:
+        return np.empty(problem.shape, problem.dtype)
+    return np.empty(array.shape, result_dtype(array))
+
+
+def _own(problem: Problem, results: list[Array]) -> list[Array]:
+    """Return the gradients in the shapes of their own arrays, over which they are summed."""
+    return [
+        result
+        if result.shape == array.shape
+        else cast(sum_to(result, array.shape), result_dtype(array))
+        for array, result in zip(problem.produced, results, strict=True)
+    ]
+
+
 def _evaluate(
     problem: Problem, grads: Array | None = None, results: Sequence[Array] = ()
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write those of the arrays."""
-    dtype = (
-        widest_dtype(*problem.produced)
-        if problem.of.produced > 1
-        else result_dtype(problem.arrays[0])
-    )
+    dtype = widest_dtype(*problem.produced)
     losses = losses_for(problem.reduction, problem.shape, dtype)
 
     def kernel(block: Block) -> Any:

@@ -7,6 +7,21 @@ from typing import NamedTuple
 from .._core.dtypes import Array, Floating
 
 
+class GaussianGrads(NamedTuple):
+    """The gradients of a Gaussian likelihood, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    predictions : ndarray or NumPy scalar
+        With respect to the means.
+    variance : ndarray or NumPy scalar
+        With respect to the variances.
+    """
+
+    predictions: Floating
+    variance: Floating
+
+
 class PairGrads(NamedTuple):
     """The gradients of a loss of pairs, each of the shape and dtype of its array.
 

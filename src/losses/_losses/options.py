@@ -119,8 +119,14 @@ def complement(share: float, dtype: np.dtype[Any]) -> Any:
 
 
 def wide_enough(dtype: np.dtype[Any], options: Sequence[Any]) -> np.dtype[Any]:
-    """Return a dtype of computations, wider if an option would be 0 or inf in it."""
+    """Return a dtype of computations, wider if an option is no normal number of it."""
     for option in options:
-        if isinstance(option, float):
-            dtype = np.result_type(dtype, np.min_scalar_type(option))
+        if isinstance(option, float) and not _holds(dtype, option):
+            dtype = np.result_type(dtype, np.float64)
     return dtype
+
+
+def _holds(dtype: np.dtype[Any], option: float) -> bool:
+    """Return whether an option keeps its digits in a dtype."""
+    info, size = np.finfo(dtype), abs(option)
+    return size in (0, np.inf) or bool(info.smallest_normal <= size <= info.max)

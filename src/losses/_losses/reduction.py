@@ -18,6 +18,15 @@ def total(array: Array) -> Any:
     return np.add.reduce(array, axis=None, dtype=wide_dtype(array.dtype))
 
 
+def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
+    """Return the sums over the entries that one entry of a shape is broadcast to, as `total`."""
+    kept = shape or (1,) * array.ndim
+    axes = tuple(i for i, size in enumerate(kept) if size != array.shape[i])
+    dtype = wide_dtype(array.dtype)
+    sums: Array = np.add.reduce(array, axis=axes, dtype=dtype, keepdims=True)
+    return sums.reshape(shape)
+
+
 def losses_for(reduction: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
     """Return the array of losses that ``none`` fills; mean and sum need no such memory."""
     return np.zeros(shape, dtype) if reduction == "none" else None
