@@ -102,8 +102,7 @@ def hinge_embedding_loss(
 
     See Also
     --------
-    hinge_embedding_loss_backward, hinge_embedding_loss_value_and_grad, cosine_embedding_loss,
-    triplet_margin_loss
+    hinge_embedding_loss_backward, hinge_embedding_loss_value_and_grad
 
     Notes
     -----

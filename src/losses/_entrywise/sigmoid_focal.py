@@ -161,7 +161,7 @@ def sigmoid_focal_loss(
     See Also
     --------
     sigmoid_focal_loss_backward, sigmoid_focal_loss_value_and_grad,
-    sigmoid_focal_loss_hessian_diagonal, binary_cross_entropy_with_logits, focal_loss
+    sigmoid_focal_loss_hessian_diagonal, binary_cross_entropy_with_logits
 
     Notes
     -----
@@ -170,7 +170,7 @@ def sigmoid_focal_loss(
     at any logit for which :math:`e^{-|x|}` and :math:`u^\gamma` are normal numbers. A mean or
     sum adds half an ulp for float16 and float32, which are summed in float64. At x = ±inf the
     loss is 0 or inf; what has no weight, also by `alpha`, counts nothing. To divide by the
-    number of positive targets, take the sum and divide. Targets between 0 and 1 follow the
+    number of positive targets, take reduction='sum'. Targets between 0 and 1 follow the
     formulas.
 
     References
@@ -359,7 +359,7 @@ def sigmoid_focal_loss_hessian_diagonal(
     Notes
     -----
     For targets of 0 and 1 alone. It is below 0 where a prediction is far off: the loss is not
-    convex. Of the sizes of its two terms the error is at most :math:`40 + 8 \gamma` ulp.
+    convex. Of the sizes of its two terms the error is at most :math:`43 + 8 \gamma` ulp.
 
     Examples
     --------
