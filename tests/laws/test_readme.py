@@ -62,6 +62,7 @@ ARRAYS = {
     "w": np.array([0.5, 1.0, 2.0]),
     "weights": 1 - POINT,
     "b": np.array([1.0, 0.25, 0.5]),
+    "signs": np.where(POINT > 0.4, 1.0, -1.0),
     "u": np.array([[1.0, -0.5, 0.25], [0.0, 2.0, 1.0], [-1.0, 0.5, 0.75]]),
 }
 OVER_CLASSES = {
