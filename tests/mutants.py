@@ -1367,6 +1367,48 @@ MUTANTS = [
         "lambda x: np.abs(x) > 1",
         "rooms/test_special_values.py::test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do",
     ),
+    Mutant(
+        "a backward without grad_output is that of ones",
+        "backward_of_each",
+        "real(grad_output=grad_output)",
+        "grad_output",
+        "rooms/test_grad_output.py::test_a_backward_without_grad_output_is_an_error",
+    ),
+    Mutant(
+        "a hinge has no slope at its kink",
+        "step",
+        "found = (x >= 0).astype(x.dtype)",
+        "found = (x > 0).astype(x.dtype)",
+        "rooms/test_special_values.py::test_at_a_kink_there_is_the_slope_of_the_side_that_costs",
+    ),
+    Mutant(
+        "the slope of a hinge at nan is 0",
+        "step",
+        "    if np.isnan(np.minimum.reduce(x)):\n",
+        "    if False:\n",
+        "rooms/test_special_values.py::test_an_infinite_logit_has_the_loss_and_the_slope_of_the_limit",
+    ),
+    Mutant(
+        "the margin of a hinge is 1",
+        "shortfall",
+        "return target, np.subtract(margin, short, out=short)",
+        "return target, np.subtract(1, short, out=short)",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "a squared hinge has half the slope",
+        "_slope",
+        "slope *= -2 * target",
+        "slope *= -target",
+        "accuracy/test_entrywise.py",
+    ),
+    Mutant(
+        "a margin may be infinite",
+        "SQUARED_HINGE",
+        'partial(number, "(-inf, inf)")',
+        'partial(number, "[-inf, inf]")',
+        "rooms/test_pairs.py::test_an_option_outside_of_its_range_is_an_error_with_its_value",
+    ),
     # 28: grad_output.
     Mutant(
         "a grad_output of one number goes with any losses",

@@ -35,6 +35,11 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_hvp,
     binary_cross_entropy_with_logits_value_and_grad,
 )
+from ._entrywise.hinge import (
+    hinge_loss,
+    hinge_loss_backward,
+    hinge_loss_value_and_grad,
+)
 from ._entrywise.log_cosh import (
     log_cosh_loss,
     log_cosh_loss_backward,
@@ -65,6 +70,12 @@ from ._entrywise.squared_error import (
     mse_loss_hvp,
     mse_loss_value_and_grad,
 )
+from ._entrywise.squared_hinge import (
+    squared_hinge_loss,
+    squared_hinge_loss_backward,
+    squared_hinge_loss_hessian_diagonal,
+    squared_hinge_loss_value_and_grad,
+)
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
@@ -90,6 +101,9 @@ __all__ = [
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
+    "hinge_loss",
+    "hinge_loss_backward",
+    "hinge_loss_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",
@@ -133,4 +147,8 @@ __all__ = [
     "soft_margin_loss_value_and_grad",
     "softmax",
     "softmax_backward",
+    "squared_hinge_loss",
+    "squared_hinge_loss_backward",
+    "squared_hinge_loss_hessian_diagonal",
+    "squared_hinge_loss_value_and_grad",
 ]

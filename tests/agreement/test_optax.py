@@ -37,3 +37,18 @@ def normal(deviation=1.0):
 
 def test_log_cosh_loss_agrees():
     assert_agreement("log_cosh_loss", optax.log_cosh, normal(3), normal()[::-1])
+
+
+def signs():
+    return np.random.default_rng(1).choice([-1.0, 1.0], (3, 5))
+
+
+def test_hinge_loss_agrees():
+    assert_agreement("hinge_loss", optax.hinge_loss, normal(), signs())
+
+
+def test_squared_hinge_loss_is_the_square():
+    def theirs(x, target):
+        return optax.hinge_loss(x, target) ** 2
+
+    assert_agreement("squared_hinge_loss", theirs, normal(), signs())

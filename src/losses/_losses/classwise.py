@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
+from .._core.checks import real
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.entries import times
 from .._core.out import gradient_array
@@ -73,7 +74,7 @@ def forward(problem: Problem) -> Floating:
 
 def backward(problem: Problem, grad_output: ArrayLike) -> Array:
     """Return the gradient."""
-    grads = _grads(problem, grad_output)
+    grads = _grads(problem, real(grad_output=grad_output))  # None is no gradient here
     result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
 
     def kernel(block: Block) -> None:
