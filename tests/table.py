@@ -87,13 +87,22 @@ def log_cosh(r):
 
 def pinball(y, t, quantile):
     r, q = y - t, np.longdouble(quantile)
-    above, below = (part.monotone(lambda end: np.maximum(end, 0)) for part in (r, -r))
-    return times(rounded(1 - q, r.dtype), above) + times(rounded(q, r.dtype), below)
+    above, below = rounded(1 - q, r.dtype), rounded(q, r.dtype)
+    return times(above, positive(r)) + times(below, positive(-r))
 
 
 def pinball_slope(y, t, quantile):
     q = np.longdouble(quantile)
     return (y - t).increasing(lambda end: np.clip(np.sign(end), -q, 1 - q))
+
+
+def positive(x):
+    return x.monotone(lambda end: np.maximum(end, 0))
+
+
+def step(end):
+    """Return [x >= 0], and nan for nan."""
+    return np.heaviside(end, 1)
 
 
 def poisson(x, t, full):
@@ -166,6 +175,8 @@ def gaussian_slopes(y, t, variance, eps, **_):
 
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
 MARGIN = {"logits": REAL, "target": SIGNS}
+# Eighths, see the kinks of `entrywise`.
+MARGINS = Option((1.0, 0.5, 0, -0.25), (np.nan, np.inf, -np.inf))
 RESIDUAL = {"predictions": REAL, "target": REAL}
 # Targets of a loss whose second derivatives are of labels alone: those of most tests are labels.
 LABELS = replace(UNIT_INTERVAL, only=(0.0, 1.0), beside=(0.0, 1.0), examples=(np.eye(2, 3),) * 2)
@@ -416,6 +427,35 @@ ENTRYWISE = [
             ((1.5, 0, 0.5), {"full": True}, 2.82236494292),
         ),
         peer="torch.nn.functional.gaussian_nll_loss",
+    ),
+    # A difference, and the weight. The gradient is -t w, or 0.
+    entrywise(
+        "hinge_loss",
+        lambda x, t, margin: positive(margin - t * x),
+        lambda x, t, margin: -t * (margin - t * x).monotone(step),
+        arrays=MARGIN,
+        derived=("backward", "value_and_grad"),
+        third=0,
+        options={"margin": MARGINS},
+        kinked=True,
+        budget=Budget(roundings(2), roundings(1)),
+        known=(((0.3, -1), {}, 1.3), ((0.3, 1), {"margin": 0.5}, 0.2), ((3, 1), {}, 0)),
+        peer="optax.hinge_loss",
+    ),
+    # A difference, which the square doubles, the square, and the weight. 2 t w (m - t x) has a
+    # difference and a weight, 2 w a weight.
+    entrywise(
+        "squared_hinge_loss",
+        lambda x, t, margin: positive(margin - t * x) * positive(margin - t * x),
+        lambda x, t, margin: -2 * t * positive(margin - t * x),
+        arrays=MARGIN,
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third=0,
+        options={"margin": MARGINS},
+        kinked=True,
+        budget=Budget(roundings(4), roundings(2), curvature=roundings(1)),
+        known=(((0.3, -1), {}, 1.69), ((0.3, 1), {"margin": 0.5}, 0.04), ((3, 1), {}, 0)),
+        peer="optax.hinge_loss",
     ),
 ]
 

@@ -51,6 +51,7 @@ from ._entrywise.gaussian_nll import (
     gaussian_nll_loss_backward,
     gaussian_nll_loss_value_and_grad,
 )
+from ._entrywise.hinge import hinge_loss, hinge_loss_backward, hinge_loss_value_and_grad
 from ._entrywise.hinge_embedding import (
     hinge_embedding_loss,
     hinge_embedding_loss_backward,
@@ -100,6 +101,12 @@ from ._entrywise.squared_error import (
     mse_loss_hvp,
     mse_loss_value_and_grad,
 )
+from ._entrywise.squared_hinge import (
+    squared_hinge_loss,
+    squared_hinge_loss_backward,
+    squared_hinge_loss_hessian_diagonal,
+    squared_hinge_loss_value_and_grad,
+)
 from ._losses.grads import GaussianGrads, PairGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
@@ -134,6 +141,9 @@ __all__ = [
     "hinge_embedding_loss",
     "hinge_embedding_loss_backward",
     "hinge_embedding_loss_value_and_grad",
+    "hinge_loss",
+    "hinge_loss_backward",
+    "hinge_loss_value_and_grad",
     "huber_loss",
     "huber_loss_backward",
     "huber_loss_hessian_diagonal",
@@ -196,4 +206,8 @@ __all__ = [
     "soft_margin_loss_value_and_grad",
     "softmax",
     "softmax_backward",
+    "squared_hinge_loss",
+    "squared_hinge_loss_backward",
+    "squared_hinge_loss_hessian_diagonal",
+    "squared_hinge_loss_value_and_grad",
 ]

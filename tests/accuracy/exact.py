@@ -439,6 +439,31 @@ def soft_margin_loss_hessian_diagonal(x, _target, *, weight=1):
 
 
 @exactly
+def hinge_loss(x, target, *, margin, weight=1):
+    return weight * max(0, margin - target * x)
+
+
+@exactly
+def hinge_loss_backward(x, target, *, margin, weight=1):
+    return -weight * target * (target * x <= margin)
+
+
+@exactly
+def squared_hinge_loss(x, target, *, margin, weight=1):
+    return weight * max(0, margin - target * x) ** 2
+
+
+@exactly
+def squared_hinge_loss_backward(x, target, *, margin, weight=1):
+    return -2 * weight * target * max(0, margin - target * x)
+
+
+@exactly
+def squared_hinge_loss_hessian_diagonal(x, target, *, margin, weight=1):
+    return 2 * weight * (target * x <= margin)
+
+
+@exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.
 

@@ -51,3 +51,18 @@ def test_the_focal_loss_agrees(alpha, gamma):
     expected = optax.losses.sigmoid_focal_loss(logits, target, **options)
     rtol = 64 * (1 + gamma) * 32 * np.finfo(np.float32).eps
     np.testing.assert_allclose(found, np.asarray(expected), rtol=rtol)
+
+
+def signs():
+    return np.random.default_rng(1).choice([-1.0, 1.0], (3, 5))
+
+
+def test_hinge_loss_agrees():
+    assert_agreement("hinge_loss", optax.hinge_loss, normal(), signs())
+
+
+def test_squared_hinge_loss_is_the_square():
+    def theirs(x, target):
+        return optax.hinge_loss(x, target) ** 2
+
+    assert_agreement("squared_hinge_loss", theirs, normal(), signs())

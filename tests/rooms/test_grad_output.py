@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.rooms.helpers import assert_same
+from tests.rooms.helpers import assert_same, call
+from tests.table import FUNCTIONS
 
 import losses
 
@@ -60,3 +61,9 @@ def test_out_may_not_be_grad_output_and_is_as_it_was_after_an_error(name):
     with pytest.raises(ValueError, match="grad_output: expected the shape"):
         fused(first, target, reduction="none", grad_output=1.0, out=out)
     assert (memory == 0.5).all()
+
+
+@pytest.mark.parametrize("name", [n for n, (_, what) in FUNCTIONS.items() if what == "backward"])
+def test_a_backward_without_grad_output_is_an_error(name):
+    with pytest.raises(TypeError, match=r"^grad_output: expected real numbers, got "):
+        call(name, grad_output=None)

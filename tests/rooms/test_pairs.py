@@ -105,6 +105,16 @@ def test_a_number_outside_of_its_domain_is_an_error_with_its_position_and_value(
                 invoke(name, {**ones(name, (2, 3)), array: numbers})
 
 
+@pairs
+def test_an_option_outside_of_its_range_is_an_error_with_its_value(name):
+    for option, values in FUNCTIONS[name][0].options.items():
+        for wrong in values.outside:
+            with pytest.raises(
+                ValueError, match=rf"^{option}: expected a number in .*, got {wrong}"
+            ):
+                invoke(name, {**ones(name, (2, 3)), option: wrong})
+
+
 @every_loss
 def test_the_mean_of_seventy_thousand_entries_of_float16_is_that_of_one(row):
     many, one = (ones(row.name, shape, np.float16) for shape in (70_000, 1))

@@ -96,6 +96,29 @@ def test_a_target_that_is_not_1_or_minus_1_is_an_error_that_says_what_to_do(name
 
 def test_an_infinite_logit_has_the_loss_and_the_slope_of_the_limit():
     logits, target = [INF, -INF, INF, -INF, NAN], [1, 1, -1, -1, 1]
-    loss, gradient = both("soft_margin_loss", logits, target)
-    np.testing.assert_array_equal(loss, [0, INF, INF, 0, NAN])
-    np.testing.assert_array_equal(gradient, [0, -1, 1, 0, NAN])
+    for name, slopes in [
+        ("soft_margin_loss", [0, -1, 1, 0, NAN]),
+        ("hinge_loss", [0, -1, 1, 0, NAN]),
+        ("squared_hinge_loss", [0, -INF, INF, 0, NAN]),
+    ]:
+        loss, gradient = both(name, logits, target)
+        np.testing.assert_array_equal(loss, [0, INF, INF, 0, NAN])
+        np.testing.assert_array_equal(gradient, slopes)
+
+
+def test_at_a_kink_there_is_the_slope_of_the_side_that_costs():
+    """The logits of a tie at margin 0 can part; a square has there its curvature."""
+    for margin in (0.0, 0.5, -1.0):
+        for target in (1.0, -1.0):
+            at = np.array([target * margin])
+            loss, gradient = both("hinge_loss", at, [target], margin=margin)
+            assert loss == 0
+            assert gradient == -target
+            squared = losses.squared_hinge_loss_hessian_diagonal
+            assert squared(at, [target], margin=margin, reduction="sum") == 2
+
+
+def test_the_curvature_of_nan_is_nan_and_beyond_the_margin_0():
+    squared = losses.squared_hinge_loss_hessian_diagonal
+    found = squared([NAN, 3.0, -INF, 0.0], [1, 1, 1, 1], reduction="sum")
+    np.testing.assert_array_equal(found, [NAN, 0, 2, 2])

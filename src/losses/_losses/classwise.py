@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
+from .._core.checks import real
 from .._core.dtypes import Array, Floating, result_dtype, widest_dtype
 from .._core.entries import times
 from .._core.out import gradient_array
@@ -25,7 +26,8 @@ def forward(problem: Problem) -> Floating:
 
 def backward(problem: Problem, grad_output: ArrayLike) -> Array:
     """Return the gradient with respect to the one array that a model produces."""
-    return backward_of_each(problem, grad_output)[0]
+    # None is no gradient here.
+    return backward_of_each(problem, real(grad_output=grad_output))[0]
 
 
 def backward_of_each(problem: Problem, grad_output: ArrayLike | None) -> list[Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import vector_for
+from .._core.checks import real, vector_for
 from .._core.dtypes import (
     Array,
     Floating,
@@ -64,7 +64,7 @@ def backward_of_each(
 ) -> list[Floating]:
     """Return the gradients with respect to the arrays that a model produces."""
     problem = check_entries(loss, arrays, weight, reduction, options)
-    grads = _grads(problem, grad_output)
+    grads = _grads(problem, real(grad_output=grad_output))  # None is no gradient here
     results = [_gradient(problem, array) for array in problem.produced]
 
     def kernel(block: Block) -> None:
