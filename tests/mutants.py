@@ -50,8 +50,8 @@ MUTANTS = [
     Mutant(
         "a target of weight 0 is checked",
         "_refuse",
-        "return there if weight is None else there & ",
-        "return there if True else there & ",
+        "return found if weight is None else found & ",
+        "return found if True else found & ",
         "rooms/test_improper_targets.py::test_an_entry_of_weight_0_may_have_any_target",
     ),
     Mutant(
@@ -347,6 +347,28 @@ MUTANTS = [
         "loss += log(2 * pi)",
         "loss += log(2)",
         "rooms/test_pairs.py::test_known_values",
+    ),
+    # Pairs in an order.
+    Mutant(
+        "a pair at the margin has no gradient",
+        "_slope",
+        "(u >= 0).astype(u.dtype)",
+        "(u > 0).astype(u.dtype)",
+        "rooms/test_margin_ranking.py",
+    ),
+    Mutant(
+        "a pair of nan has the gradient 0",
+        "_slope",
+        "slope[np.isnan(u)] = np.nan",
+        "pass",
+        "rooms/test_margin_ranking.py",
+    ),
+    Mutant(
+        "the two gradients of a pair have one sign",
+        "_slope",
+        "return -slope, slope",
+        "return slope, slope",
+        "accuracy/test_entrywise.py",
     ),
     Mutant(
         "a wider target widens the result",

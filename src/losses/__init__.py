@@ -40,6 +40,11 @@ from ._entrywise.gaussian_nll import (
     gaussian_nll_loss_backward,
     gaussian_nll_loss_value_and_grad,
 )
+from ._entrywise.margin_ranking import (
+    margin_ranking_loss,
+    margin_ranking_loss_backward,
+    margin_ranking_loss_value_and_grad,
+)
 from ._entrywise.squared_error import (
     mse_loss,
     mse_loss_backward,
@@ -91,6 +96,9 @@ __all__ = [
     "logsumexp",
     "logsumexp_backward",
     "loss_sums",
+    "margin_ranking_loss",
+    "margin_ranking_loss_backward",
+    "margin_ranking_loss_value_and_grad",
     "merge_shards",
     "merge_sums",
     "mse_loss",

@@ -17,7 +17,7 @@ ROUNDING = 2.0**-9
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights are as many.
+    An entry of weight 0 may be anything; the weights are as many. So it is in each of the domains.
     """
     ((name, array),) = argument.items()
     # Of booleans there is nothing to see. The negations are for nan, which is in no interval.
@@ -27,43 +27,45 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     if low >= 0 and high <= 1:
         return
     advice = _unit_advice(name, low, high)
-    _refuse(_outside_unit_interval, weight, "outside [0, 1]", argument, advice)
+    _refuse(weight, lambda x: ~((x >= 0) & (x <= 1)), "outside [0, 1]", advice, **argument)
 
 
-def _outside_unit_interval(chunk: Array) -> Array:
-    outside: Array = ~((chunk >= 0) & (chunk <= 1))
-    return outside
-
-
-def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array is below 0; nan passes.
-
-    An entry of weight 0 may be anything; the weights are as many.
-    """
+def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
     (array,) = argument.values()
-    if array.dtype.kind in "bu" or not array.size or extremes(array)[0] >= 0:
+    if array.dtype.kind in "bu" or not array.size:
         return
-    _refuse(lambda chunk: chunk < 0, weight, "below 0", argument)
+    low, high = extremes(array)
+    if low >= 0 and high < np.inf:
+        return
+    _refuse(weight, lambda x: ~((x >= 0) & (x < np.inf)), "outside [0, inf)", "", **argument)
+
+
+def signs(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is neither 1 nor -1."""
+    advice = "; use 2 * target - 1 for 0/1 labels"
+    _refuse(weight, lambda x: np.abs(x) != 1, "other than 1 and -1", advice, **argument)
 
 
 def _refuse(
-    found: Callable[[Array], Array],
     weight: Array | None,
-    where: str,
-    argument: dict[str, Array],
-    advice: str = "",
+    outside: Callable[[Array], Array],
+    what: str,
+    advice: str,
+    /,
+    **argument: Array,
 ) -> None:
-    """Raise ValueError if an entry of the one named array is found, whose weight is not 0."""
+    """Raise ValueError where entries of the one named array are outside and not of weight 0."""
     ((name, array),) = argument.items()
 
     def wrong(start: int, chunk: Array) -> Array:
-        there = found(chunk)
-        return there if weight is None else there & (weight.flat[start : start + chunk.size] != 0)
+        found = outside(chunk)
+        return found if weight is None else found & (weight.flat[start : start + chunk.size] != 0)
 
     number, first = found_in_chunks(wrong(start, chunk) for start, chunk in chunks(array))
     if number:
         raise ValueError(
-            f"{name}: {number} entries {where}, the first at {value_at(array, first)}{advice}"
+            f"{name}: {number} entries {what}, the first at {value_at(array, first)}{advice}"
         )
 
 
@@ -80,3 +82,11 @@ def _unit_advice(name: str, low: Any, high: Any) -> str:
     if low == -1 and high <= 1:
         return "; of labels -1 and 1 pass (target + 1) / 2"
     return ""
+
+
+def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0; nan passes."""
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size or extremes(array)[0] >= 0:
+        return
+    _refuse(weight, lambda x: x < 0, "below 0", "", **argument)
