@@ -173,6 +173,16 @@ def gaussian_slopes(y, t, variance, eps, **_):
     return slope, 0.5 * (1 / v - slope * slope)
 
 
+def ranking(first, second, t, margin):
+    return (margin - t * (first - second)).monotone(lambda end: np.maximum(end, 0))
+
+
+def ranking_slopes(first, second, t, margin):
+    u = margin - t * (first - second)
+    slope = t * u.monotone(lambda end: np.heaviside(end, 1))
+    return -slope, slope
+
+
 INTERIOR = UNIT_INTERVAL.within(0.125, 0.875)
 MARGIN = {"logits": REAL, "target": SIGNS}
 # Eighths, see the kinks of `entrywise`.
@@ -456,6 +466,22 @@ ENTRYWISE = [
         budget=Budget(roundings(4), roundings(2), curvature=roundings(1)),
         known=(((0.3, -1), {}, 1.69), ((0.3, 1), {"margin": 0.5}, 0.04), ((3, 1), {}, 0)),
         peer="optax.hinge_loss",
+    ),
+    # Two differences, the margin as a number of the dtype, and the weight. The gradients are -w t g
+    # and w t g, exact but for a product.
+    entrywise(
+        "margin_ranking_loss",
+        ranking,
+        ranking_slopes,
+        arrays={"first": REAL, "second": REAL, "target": SIGNS},
+        derived=("backward", "value_and_grad"),
+        differentiated=("first", "second"),
+        options={"margin": Option((0.0, 0.5, -0.25), (np.nan, np.inf, -np.inf))},
+        third=0,
+        kinked=True,
+        budget=Budget(roundings(4), lambda _: (1, 1), loss_size="margin_ranking_loss_size"),
+        known=(((0.2, 0.5, 1), {"margin": 0.1}, 0.4), ((0.2, 0.5, -1), {}, 0)),
+        peer="torch.nn.functional.margin_ranking_loss",
     ),
 ]
 

@@ -69,6 +69,11 @@ from ._entrywise.log_cosh import (
     log_cosh_loss_hessian_diagonal,
     log_cosh_loss_value_and_grad,
 )
+from ._entrywise.margin_ranking import (
+    margin_ranking_loss,
+    margin_ranking_loss_backward,
+    margin_ranking_loss_value_and_grad,
+)
 from ._entrywise.poisson_nll import (
     poisson_nll_loss,
     poisson_nll_loss_backward,
@@ -172,6 +177,9 @@ __all__ = [
     "logsumexp",
     "logsumexp_backward",
     "loss_sums",
+    "margin_ranking_loss",
+    "margin_ranking_loss_backward",
+    "margin_ranking_loss_value_and_grad",
     "merge_shards",
     "merge_sums",
     "mse_loss",

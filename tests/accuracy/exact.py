@@ -464,6 +464,23 @@ def squared_hinge_loss_hessian_diagonal(x, target, *, margin, weight=1):
 
 
 @exactly
+def margin_ranking_loss(first, second, target, *, margin, weight=1):
+    return weight * max(margin - target * (first - second), 0)
+
+
+@exactly
+def margin_ranking_loss_size(first, second, _, *, margin, weight=1):
+    """Return the sum of the sizes of the terms of the hinge."""
+    return weight * (abs(margin) + abs(first - second))
+
+
+@exactly
+def margin_ranking_loss_backward(first, second, target, *, margin, weight=1):
+    slope = weight * target * (margin - target * (first - second) >= 0)
+    return -slope, slope
+
+
+@exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.
 

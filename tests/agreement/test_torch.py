@@ -505,6 +505,16 @@ def test_gaussian_nll_loss_agrees(shape, kept, full, eps, reduction, dtype):
     assert_each_gradient_agrees("gaussian_nll_loss", arrays, (0, 2), **options)
 
 
+@product(shape=entry_shapes, margin=[0.0, 0.5, -0.25], reduction=reductions, dtype=dtypes)
+def test_margin_ranking_loss_agrees(shape, margin, reduction, dtype):
+    """Also of equal scores, which a margin of 0 lets part."""
+    first, second = normal("first", shape, dtype), normal("second", shape, dtype)
+    second.reshape(-1)[::3] = first.reshape(-1)[::3]
+    target = np.where(normal("target", shape, dtype) > 0, dtype(1), dtype(-1))
+    options = {"margin": margin, "reduction": reduction}
+    assert_each_gradient_agrees("margin_ranking_loss", [first, second, target], (0, 1), **options)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
