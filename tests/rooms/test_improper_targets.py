@@ -18,7 +18,7 @@ BINARY, SIGNED = (
     [
         name
         for name, (row, _) in FUNCTIONS.items()
-        if row.kind == "entrywise" and row.arrays["target"] is domain
+        if row.kind == "entrywise" and row.arrays["target"] is domain and len(row.arrays) == 2
     ]
     for domain in (UNIT_INTERVAL, SIGNS)
 )
