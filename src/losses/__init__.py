@@ -4,17 +4,6 @@ from ._activations.log_softmax import log_softmax, log_softmax_backward
 from ._activations.logsumexp import logsumexp, logsumexp_backward
 from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
 from ._activations.softmax import softmax, softmax_backward
-from ._classwise.kl_divergence import (
-    kl_div,
-    kl_div_backward,
-    kl_div_target_backward,
-    kl_div_value_and_grad,
-)
-from ._classwise.kl_divergence_with_log_target import (
-    kl_div_with_log_target,
-    kl_div_with_log_target_backward,
-    kl_div_with_log_target_value_and_grad,
-)
 from ._classwise.nll import nll_loss, nll_loss_backward, nll_loss_value_and_grad
 from ._core.schedule import set_workers
 from ._cross_entropy.cross_entropy import (
@@ -153,13 +142,6 @@ __all__ = [
     "huber_loss_backward",
     "huber_loss_hessian_diagonal",
     "huber_loss_value_and_grad",
-    "kl_div",
-    "kl_div_backward",
-    "kl_div_target_backward",
-    "kl_div_value_and_grad",
-    "kl_div_with_log_target",
-    "kl_div_with_log_target_backward",
-    "kl_div_with_log_target_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",

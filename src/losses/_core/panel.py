@@ -156,11 +156,6 @@ class Panel(NamedTuple):
         return samples if self.rows else (slice(None), samples)
 
 
-def rows(values: Array) -> Panel:
-    """Return the panel of rows that follow one another in memory."""
-    return Panel(values, values.reshape(-1), values.shape[1], rows=True)
-
-
 def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
 

@@ -42,13 +42,6 @@ def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
     _refuse(lambda x: ~(x < 0), weight, "below 0", **argument)
 
 
-def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
-    """Raise ValueError where an entry of the one named array can be no class probability."""
-    if not _is_not_negative(**argument):
-        what = "that are negative, nan or infinite"
-        _refuse(_not_negative, weight, what, "; logits want a softmax first", **argument)
-
-
 def signs(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is neither -1 nor 1."""
     advice = "; use 2 * target - 1 for 0/1 labels"
