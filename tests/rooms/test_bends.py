@@ -56,3 +56,22 @@ def test_the_huber_loss_is_delta_times_smooth_l1_loss():
     smooth = losses.smooth_l1_loss(r, zeros, beta=0.75, reduction="none")
     # Five roundings each, and that of the product.
     np.testing.assert_allclose(huber, 0.75 * smooth, rtol=11 * np.finfo(float).eps / 2)
+
+
+def test_under_an_infinite_delta_there_is_no_bend():
+    r, zeros = [np.inf, 1.0, np.nan], np.zeros(3)
+    found = losses.huber_loss_hessian_diagonal(r, zeros, delta=np.inf, reduction="sum")
+    np.testing.assert_array_equal(found, [1, 1, np.nan])
+
+
+def test_an_infinite_weight_of_no_curvature_counts_0():
+    weight = [np.inf, np.inf]
+    found = losses.huber_loss_hessian_diagonal([5.0, 0.0], [0, 0], weight=weight, reduction="sum")
+    np.testing.assert_array_equal(found, [0, np.inf])
+
+
+def test_a_huge_integer_is_an_infinite_option():
+    assert losses.huber_loss([2.0], [0.0], delta=10**400) == 2
+    for wrong in (10**400, -(10**400)):
+        with pytest.raises(ValueError, match="beta"):
+            losses.smooth_l1_loss([2.0], [0.0], beta=wrong)

@@ -67,3 +67,12 @@ def test_out_may_not_be_grad_output_and_is_as_it_was_after_an_error(name):
 def test_a_backward_without_grad_output_is_an_error(name):
     with pytest.raises(TypeError, match=r"^grad_output: expected real numbers, got "):
         call(name, grad_output=None)
+
+
+def test_what_a_gradient_or_a_hessian_is_multiplied_by_must_be_there():
+    for name, arrays in ARRAYS.items():
+        with pytest.raises(TypeError, match="grad_output"):
+            getattr(losses, f"{name}_backward")(None, *arrays)
+    for name in ("mse_loss", "binary_cross_entropy_with_logits"):
+        with pytest.raises(TypeError, match="vector"):
+            getattr(losses, f"{name}_hvp")(None, *ARRAYS[name])

@@ -41,12 +41,6 @@ def computation_dtype(array: Array) -> np.dtype[Any]:
     return result_dtype(array) if array.itemsize > 2 else np.dtype(np.float32)
 
 
-def computation_dtype_with(target: Array, scores: Array) -> np.dtype[Any]:
-    """Return the wider dtype of scores and a floating target t, so that 1 - t keeps its digits."""
-    dtype = computation_dtype(scores)
-    return np.result_type(dtype, target.dtype) if is_floating(target.dtype) else dtype
-
-
 def widest_dtype(*arrays: Array) -> np.dtype[Any]:
     """Return a dtype that holds the numbers of all the arrays: float32 for unlike narrow dtypes."""
     if len(arrays) == 1:  # nearly always: this saves a small call the rest

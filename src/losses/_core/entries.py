@@ -17,7 +17,7 @@ ARRAYS = 8  # of which a block has room in the cache: the handful that a formula
 
 
 def times(weight: Array | None, value: Array) -> Array:
-    """Return the product in which 0 * inf is 0: an entry without weight does not count."""
+    """Return the product in which 0 * inf is 0: an entry of weight 0 costs nothing."""
     if weight is None:
         return value
     product: Array = np.multiply(weight, value)

@@ -15,12 +15,11 @@ from .._core.panel import Panel
 from .._core.panels import Panels, panels
 from .._losses.options import Options, class_axis
 from .._losses.reduction import (
+    loss_grads,
     losses_for,
     part,
     reduce,
-    reduce_backward,
     store_or_sum,
-    unit_backward,
 )
 from .._losses.targets import Target, target_for
 from .kernels import loss_kernel
@@ -41,9 +40,7 @@ class Problem(NamedTuple):
     def loss_grads(self, divisor: Any, grad_output: ArrayLike | None) -> Array:
         """Return the gradient with respect to each loss; None stands for a grad_output of ones."""
         plan, reduction = self.plan, self.options.reduction
-        if grad_output is None:
-            return unit_backward(reduction, divisor, plan.dtype)
-        return reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
+        return loss_grads(grad_output, reduction, divisor, plan.samples, plan.dtype)
 
 
 def problem_for(logits: ArrayLike, target: ArrayLike, options: Options) -> Problem:

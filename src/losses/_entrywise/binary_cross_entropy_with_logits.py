@@ -13,7 +13,7 @@ from .._core.entries import times
 from .._core.public import public
 from .._losses.domains import unit_interval
 from .._losses.entry_problem import Entrywise
-from .._losses.entrywise import backward, forward, hessian_diagonal, value_and_grad
+from .._losses.entrywise import backward, forward, hessian_diagonal, hvp, value_and_grad
 from .._losses.options import Reduction
 
 
@@ -335,7 +335,7 @@ def binary_cross_entropy_with_logits_hvp(
     array([1.25000000e-01, 1.80485139e-35])
     """
     arrays = (logits, target, pos_weight)
-    return hessian_diagonal(BINARY_WITH_LOGITS, arrays, weight, reduction, vector=vector)
+    return hvp(BINARY_WITH_LOGITS, vector, arrays, weight, reduction)
 
 
 @public

@@ -29,7 +29,9 @@ def _slope(r: Array, delta: float) -> Array:
 
 
 def _curvature(r: Array, delta: float) -> tuple[Array, int]:
-    return np.heaviside(delta - np.abs(r), 1), 1
+    size = np.abs(r)
+    # At the bend 1; under an infinite delta there is none, not even at an infinite residual.
+    return np.heaviside(size if delta == np.inf else delta - size, 1), 1
 
 
 HUBER = Entrywise(

@@ -27,7 +27,7 @@ def _loss(_: Array, size: Array, beta: Any) -> Array:
         return size.copy()
     inner = np.minimum(size, beta)
     loss: Array = size - 0.5 * inner
-    loss *= inner / beta  # which neither underflows nor overflows before it must
+    loss *= inner / beta  # c * (|r| - c / 2) could overflow, and underflow, on the way
     return loss
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.entry_problem import Entrywise, residual
-from .._losses.entrywise import backward, forward, hessian_diagonal, value_and_grad
+from .._losses.entrywise import backward, forward, hessian_diagonal, hvp, value_and_grad
 from .._losses.options import Reduction
 
 
@@ -241,7 +241,7 @@ def mse_loss_hvp(
     >>> losses.mse_loss_hvp([1.0, -1.0], [1.0, 2.0], [0.0, 0.0])
     array([ 1., -1.])
     """
-    return hessian_diagonal(MSE, (predictions, target), weight, reduction, vector=vector)
+    return hvp(MSE, vector, (predictions, target), weight, reduction)
 
 
 @public

@@ -1,4 +1,4 @@
-"""Losses of one number per sample, over the classes of each: one driver, from the formulas.
+"""Losses of one number per sample, over the classes of each, and the drivers of their functions.
 
 The formulas work on one block of samples, whose classes are the last axis:
 
@@ -25,7 +25,7 @@ from .._core.entries import times
 from .._core.out import gradient_array
 from .._core.panels import Panels, panels
 from .._core.schedule import run, worker_count
-from .reduction import losses_for, part, reduce, reduce_backward, store_or_sum, unit_backward
+from .reduction import loss_grads, losses_for, part, reduce, store_or_sum
 from .targets import Labels
 
 
@@ -63,7 +63,7 @@ class Problem(NamedTuple):
 
 
 def problem(loss: Classwise, scores: Array, target: Labels, axis: int, reduction: str) -> Problem:
-    """Return the problem of arguments that are right."""
+    """Return the problem of arguments that have been checked."""
     return Problem(loss, scores, target, panels(scores, axis), reduction)
 
 
@@ -97,11 +97,9 @@ def value_and_grad(
 
 
 def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
-    """Return the gradient with respect to each loss, or the one for all."""
+    """Return the gradient with respect to each loss; 0-D if all losses share one."""
     plan, reduction, divisor = problem.plan, problem.reduction, problem.divisor
-    if grad_output is None:
-        return unit_backward(reduction, divisor, plan.dtype)
-    return reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
+    return loss_grads(grad_output, reduction, divisor, plan.samples, plan.dtype)
 
 
 def _evaluate(
@@ -113,7 +111,8 @@ def _evaluate(
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write that of the scores.
 
-    A result that is not fresh is cleared, block by block: it may be the scores.
+    A result given by the caller is cleared block by block, after the block's scores were read: the
+    two may be one array.
     """
     plan, dtype = problem.plan, result_dtype(problem.scores)
     losses = losses_for(problem.reduction, plan.samples, dtype)

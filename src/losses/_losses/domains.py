@@ -10,14 +10,15 @@ import numpy as np
 from .._core.dtypes import Array
 from .._core.values import chunks, extremes, found_in_chunks, value_at
 
-# So far from [0, 1], two units of float16 at 1, a number may be a probability that was rounded.
+# A number at most this far from [0, 1] may be a rounded probability: two spacings of float16 at 1.
 ROUNDING = 2.0**-9
 
 
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights are as many. So it is in each of the domains.
+    An entry of weight 0 may be anything; the weights have the array's
+    shape. So it is in each of the domains.
     """
     ((name, array),) = argument.items()
     if array.dtype.kind == "b" or not array.size:  # of booleans there is nothing to see

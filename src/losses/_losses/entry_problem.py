@@ -3,12 +3,12 @@
 The formulas work on one block of each array, 1-D, in the dtype of the computation, and return
 arrays of their own:
 
-    shared(*arrays, *options)   what the others have in common, a tuple
+    shared(*arrays, *options)   the values that the others use, as a tuple
     loss(*shared)               the loss
     slope(*shared)              its derivative with respect to what a model produces; a tuple of
                                 them, where a model produces several arrays
-    curvature(*shared)          factors of its second derivative, the last of which is a number;
-                                or these factors, where all of them are numbers
+    curvature(*shared)          its second derivative as factors: arrays, then one number; a tuple,
+                                and no function, where it is a number
 
 The drivers in entrywise.py have the rest: dtypes, weights, reductions, blocks, workers.
 """
@@ -42,14 +42,15 @@ class Entrywise(NamedTuple):
     domains: Mapping[str, Callable[..., None]] = MappingProxyType({})
     # check(name=value) of each option, in order: it returns what the formulas take.
     options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
-    produced: int = 1  # so many of the arrays are what a model produces
+    produced: int = 1  # how many of the arrays a model produces: the first ones
     broadcast: tuple[str, ...] = ()  # those of them, but the first, that broadcast to the first
-    # Whether weights broadcast, and do not count in the mean: torch's binary cross entropies.
+    # Whether weights broadcast, and the mean divides by the number of entries: of the binary cross
+    # entropies it does, as in torch.
     mean_of_entries: bool = False
 
 
 def residual(predictions: Array, target: Array, *options: Any) -> tuple[Any, ...]:
-    """Return what the losses of a residual share: it, and the options."""
+    """Return the residual, and the options."""
     return (predictions - target, *options)
 
 
@@ -60,7 +61,7 @@ class Weights(NamedTuple):
     absent: Array | None  # None where every weight is above 0 and finite
 
     def times(self, value: Array) -> Array:
-        """Return the product, in place, in which 0 * inf is 0, as is an entry that is absent."""
+        """Multiply by the weights, in place: 0 * inf is 0, and so is an absent entry."""
         if self.weight is None:
             return value
         if self.absent is None:
@@ -69,7 +70,7 @@ class Weights(NamedTuple):
         return self.without_absent(times(self.weight, value))
 
     def without_absent(self, value: Array) -> Array:
-        """Return the value, in place: 0 where an entry is absent."""
+        """Set absent entries to 0, in place."""
         if self.absent is not None:
             value[self.absent] = 0
         return value

@@ -22,12 +22,11 @@ from .._core.entries import block_entries, over_entries
 from .._core.out import gradient_array
 from .entry_problem import Entrywise, Problem, Weights, check_entries
 from .reduction import (
+    loss_grads,
     losses_for,
     reduce,
-    reduce_backward,
     store_or_sum,
     sum_to,
-    unit_backward,
 )
 
 
@@ -116,15 +115,28 @@ def hessian_diagonal(
     weight: ArrayLike | None,
     reduction: str,
     *options: Any,
-    vector: ArrayLike | None = None,
 ) -> Floating:
-    """Return the diagonal of the Hessian, which is all of it, or its product with a vector."""
+    """Return the diagonal of the Hessian, whose other entries are 0."""
+    return _curvature(check_entries(loss, arrays, weight, reduction, options), None)
+
+
+def hvp(
+    loss: Entrywise,
+    vector: ArrayLike,
+    arrays: Sequence[ArrayLike | None],
+    weight: ArrayLike | None,
+    reduction: str,
+    *options: Any,
+) -> Floating:
+    """Return the Hessian times a vector."""
     problem = check_entries(loss, arrays, weight, reduction, options)
-    if vector is not None:
-        vector = vector_for(vector, **{loss.arrays[0]: problem.arrays[0]})
-    grads, like = _grads(problem, None), problem.arrays[0]
+    return _curvature(problem, vector_for(vector, **{loss.arrays[0]: problem.arrays[0]}))
+
+
+def _curvature(problem: Problem, vector: Array | None) -> Floating:
+    """Return the diagonal of the Hessian, or its product with a vector if there is one."""
+    grads, like, curvature = _grads(problem, None), problem.arrays[0], problem.of.curvature
     result = np.empty(like.shape, result_dtype(like))
-    curvature = loss.curvature
 
     def kernel(block: Block) -> None:
         if callable(curvature):
@@ -136,15 +148,15 @@ def hessian_diagonal(
         # the range of the dtype early.
         if vector is not None:
             factors.insert(0, block_entries([vector], block, problem.dtype)[0].copy())
-        if weights.weight is not None:
-            factors.append(weights.weight.copy())
         part, scale = result.reshape(-1)[block.start : block.stop], number * grads
-        if not factors:
+        if not factors and weights.weight is None:
             part[...] = scale
             return
-        product, *others = factors
-        for factor in (*others, scale):
+        product, *others = factors or [np.ones(part.shape, problem.dtype)]
+        for factor in others:
             product *= factor
+        product = weights.times(product)
+        product *= scale
         part[...] = weights.without_absent(product)
 
     over_entries(kernel, problem.shape, problem.dtype)
@@ -152,11 +164,9 @@ def hessian_diagonal(
 
 
 def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
-    """Return the gradient with respect to each loss, or the one for all."""
+    """Return the gradient with respect to each loss; 0-D if all losses share one."""
     reduction, divisor, dtype = problem.reduction, problem.divisor, problem.dtype
-    if grad_output is None:
-        return unit_backward(reduction, divisor, dtype)
-    return reduce_backward(grad_output, reduction, divisor, problem.shape, dtype)
+    return loss_grads(grad_output, reduction, divisor, problem.shape, dtype)
 
 
 def _gradient(problem: Problem, array: Array) -> Array:

@@ -96,13 +96,17 @@ def number(interval: str, /, **option: object) -> float:
         value = value.item()  # bfloat16 scalars are not of type Real
     if isinstance(value, bool) or not isinstance(value, (float, Real)):
         raise TypeError(f"{name}: expected a number, got {value!r}")
+    given: Any = value
     low, high = map(float, interval[1:-1].split(","))
-    found: Any = value
+    try:
+        found = float(given)
+    except OverflowError:  # of a huge integer
+        found = np.inf if given > 0 else -np.inf
     above = low <= found if interval[0] == "[" else low < found
     below = found <= high if interval[-1] == "]" else found < high
     if not (above and below):
-        raise ValueError(f"{name}: expected a number in {interval}, got {found}")
-    return float(found)
+        raise ValueError(f"{name}: expected a number in {interval}, got {value}")
+    return found
 
 
 def flag(**option: object) -> bool:

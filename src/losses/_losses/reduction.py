@@ -65,8 +65,21 @@ def reduce_backward(
     return _share(grad, divisor, dtype) if reduction == "mean" else cast(grad, dtype)
 
 
+def loss_grads(
+    grad_output: ArrayLike | None,
+    reduction: str,
+    divisor: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Array:
+    """Return reduce_backward of grad_output, or of ones where it is None."""
+    if grad_output is None:
+        return unit_backward(reduction, divisor, dtype)
+    return reduce_backward(grad_output, reduction, divisor, shape, dtype)
+
+
 def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
-    """Return reduce_backward of 1; single losses (none) have the gradient of their sum."""
+    """Return reduce_backward of 1: for none, that of the sum of the losses."""
     if reduction != "mean":
         return np.ones((), dtype)
     return _unit_share(divisor, dtype) if type(divisor) is int else _share(1, divisor, dtype)

@@ -26,7 +26,7 @@ NOTHING = Compensated()
 class LossSums:
     """The sums that the mean of a loss over some samples is made of.
 
-    Without arguments it is that of no samples, which any other merges with unchanged. ``a + b`` is
+    ``LossSums()`` is that of no samples: merging it changes nothing. ``a + b`` is
     ``merge_sums(a, b)``, and ``sum(...)`` merges several.
 
     Parameters
