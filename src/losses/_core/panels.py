@@ -137,16 +137,11 @@ class Panels(NamedTuple):
         return None
 
     def view(self, array: Array, block: Block) -> Array:
-        """Return the view of a block of an array: N-D, with the classes at `class_axis`."""
+        """Return the view of a block of an array: N-D, classes last in rows or first in columns."""
         view = array.transpose(self.order)
         if not block.at:
             return view
         return view[block.at if self.rows else (slice(None), *block.at)]
-
-    @property
-    def class_axis(self) -> int:
-        """The class axis of a view: the last in rows, the first in columns."""
-        return -1 if self.rows else 0
 
     def panel(self, memory: Array, inner: int, block: Block) -> Panel:
         """Return the panel of a block, as a view of memory in one dimension."""

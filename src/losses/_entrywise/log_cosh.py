@@ -264,6 +264,6 @@ def log_cosh_loss_hessian_diagonal(
     --------
     >>> import losses
     >>> losses.log_cosh_loss_hessian_diagonal([0.0, 40.0], [0.0, 0.0], reduction="sum")
-    array([1.00000000e+00, 7.21940554e-35])
+    array([1.00000000e+00, 7.21940555e-35])
     """
     return hessian_diagonal(LOG_COSH, (predictions, target), weight, reduction)
