@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import accuracy, bar, linear, parts, scale, summary, values
+from . import accuracy, bar, family, linear, parts, scale, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .processes import run_pinned
@@ -85,6 +85,12 @@ def of_scale(options: argparse.Namespace) -> Path:
     return scale.report(options.problems, options.whole, options.name)
 
 
+def of_family(options: argparse.Namespace) -> Path:
+    """Time value and gradient of each loss entry by entry beside PyTorch."""
+    chosen = options.problems, options.whole, options.threads
+    return family.report(*chosen, options.rounds, options.name)
+
+
 def of_values(options: argparse.Namespace) -> Path:
     """Time zeros, infinities, nan and others beside standard normal values."""
     return values.report(options.problems, options.whole, options.rounds, options.name)
@@ -146,6 +152,13 @@ BENCHMARKS = {  # by the beginning of their results' names
         scale.load,
         lambda results: headed(scale.tables(results)),
         "draw_scale",
+    ),
+    "family": Benchmark(
+        of_family,
+        ("problems", "threads", "rounds", "name"),
+        family.problems,
+        Results.load,
+        family.lines,
     ),
     "values": Benchmark(
         of_values, ("problems", "rounds", "name"), values.problems, values.load, values.lines

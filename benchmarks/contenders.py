@@ -26,6 +26,8 @@ from .problems import (
     VALUES,
     Arrays,
     Problem,
+    before_slash,
+    gradients,
     others,
 )
 
@@ -374,6 +376,30 @@ def scikit_learn(problem: Problem, given: Arrays, threads: int) -> Call | None:
     return value_and_grad
 
 
+def torch_expressions() -> dict[str, Callable[..., Any]]:
+    """Losses entry by entry that PyTorch has no function for, in its operations."""
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    def log_cosh(y: Any, t: Any) -> Any:
+        r = (y - t).abs()
+        return (r + F.softplus(-2 * r) - np.log(2)).mean()
+
+    def sigmoid_focal(x: Any, t: Any) -> Any:  # as torchvision has it
+        p = torch.sigmoid(x)
+        ce = F.binary_cross_entropy_with_logits(x, t, reduction="none")
+        p_t = p * t + (1 - p) * (1 - t)
+        return ((0.25 * t + 0.75 * (1 - t)) * (1 - p_t) ** 2 * ce).mean()
+
+    return {
+        "log_cosh_loss": log_cosh,
+        "quantile_loss": lambda y, t: torch.maximum(0.5 * (t - y), 0.5 * (y - t)).mean(),
+        "hinge_loss": lambda x, t: (1 - t * x).clamp_min(0).mean(),
+        "squared_hinge_loss": lambda x, t: (1 - t * x).clamp_min(0).square().mean(),
+        "sigmoid_focal_loss": sigmoid_focal,
+    }
+
+
 def torch_eager(
     problem: Problem, given: Arrays, threads: int, compiled: bool = False
 ) -> Call | None:
@@ -404,11 +430,17 @@ def torch_eager(
         "mse_loss": lambda x: F.mse_loss(x, target),
         "l1_loss": lambda x: F.l1_loss(x, target),
     }.get(problem.function)
-    if forward is None and problem.function in ENTRYWISE and hasattr(F, problem.function):
-        rest = [*map(torch.from_numpy, others(problem.function, given.logits, given.target))]
+    produced = {}  # further arrays that have a gradient, by name
+    theirs = getattr(F, problem.function, torch_expressions().get(problem.function))
+    if forward is None and problem.function in ENTRYWISE and theirs is not None:
+        rest = others(problem.function, given.logits, given.target)
+        rest = dict(
+            zip(before_slash(problem.function)[1:], map(torch.from_numpy, rest), strict=True)
+        )
+        produced = {name: rest[name] for name in gradients(problem.function)[1:]}
 
         def forward(first: Any) -> Any:
-            return getattr(F, problem.function)(first, *rest)
+            return theirs(first, *rest.values())
 
     if forward is None:
         return None
@@ -417,16 +449,19 @@ def torch_eager(
         forward = torch.compile(forward, dynamic=False)
     if problem.mode == "forward":
         return lambda: forward(x)
-    x.requires_grad_()
+    points = [x, *produced.values()]
+    for point in points:
+        point.requires_grad_()
     if problem.mode == "backward":
         y = forward(x)
-        return lambda: torch.autograd.grad(y, x, grad_output, retain_graph=True)[0]
+        return lambda: torch.autograd.grad(y, points, grad_output, retain_graph=True)
 
-    def value_and_grad() -> tuple[Any, Any]:
-        x.grad = None
+    def value_and_grad() -> tuple[Any, ...]:
+        for point in points:
+            point.grad = None
         value = forward(x)
         value.backward()
-        return value, x.grad
+        return value, *(point.grad for point in points)
 
     return value_and_grad
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -120,9 +121,20 @@ class Arrays(NamedTuple):
 
 def others(name: str, x: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
     """What follows the first array x of a loss entry by entry: the target, and positive numbers."""
-    parameters = inspect.signature(getattr(losses, name)).parameters.values()
-    _, *names = (p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    _, *names = before_slash(name)
     return [target if other == "target" else np.abs(x[::-1]) + 1 for other in names]
+
+
+def before_slash(name: str) -> list[str]:
+    """The names of the arrays that a function takes by position."""
+    parameters = inspect.signature(getattr(losses, name)).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+
+
+def gradients(name: str) -> Sequence[str]:
+    """The names of the arrays of a loss entry by entry that have a gradient."""
+    kind = get_type_hints(getattr(losses, f"{name}_backward"))["return"]
+    return getattr(kind, "_fields", before_slash(name)[:1])
 
 
 def fitting(name: str, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -122,6 +122,9 @@ COMMANDS: dict[str, str | Absent] = {
     "python -m benchmarks scale": (
         "python -m benchmarks scale --problems samples/1000000 ragged shards/1 files/200 classes"
     ),
+    "python -m benchmarks family": (
+        "python -m benchmarks family --problems mse_loss gaussian --rounds 2 --threads 1"
+    ),
     "python -m benchmarks values": VALUES,
     "python -m benchmarks parts": (
         "python -m benchmarks parts --problems operations/10 small --rounds 2"
@@ -132,6 +135,7 @@ COMMANDS: dict[str, str | Absent] = {
     "python -m benchmarks table": "python -m benchmarks table",
     "python -m benchmarks table --name accuracy": "python -m benchmarks table --name accuracy",
     "python -m benchmarks table --name linear": "python -m benchmarks table --name linear",
+    "python -m benchmarks table --name family": "python -m benchmarks table --name family",
     "python -m benchmarks list": "python -m benchmarks list",
     "python -m benchmarks --help": "python -m benchmarks --help",
 }

@@ -558,6 +558,7 @@ SMALL = {
     "linear": "linear --problems time/4096x64x1000 --threads 1 --rounds 2",
     "scale": "scale --problems shards/1 shards/2",
     "values": "values --problems float32/400x1000 --rounds 2",
+    "family": "family --problems mse_loss margin --rounds 2 --threads 1",
     "parts": "parts --problems operations/1000 small --rounds 2",
 }
 SECTION = {"linear": "times", "scale": "shards"}  # of the others it is cells
