@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple, get_type_hints
+from typing import NamedTuple
 
 import numpy as np
 
@@ -133,8 +133,8 @@ def before_slash(name: str) -> list[str]:
 
 def gradients(name: str) -> Sequence[str]:
     """The names of the arrays of a loss entry by entry that have a gradient."""
-    kind = get_type_hints(getattr(losses, f"{name}_backward"))["return"]
-    return getattr(kind, "_fields", before_slash(name)[:1])
+    kind = inspect.signature(getattr(losses, f"{name}_backward")).return_annotation
+    return getattr(getattr(losses, kind, None), "_fields", before_slash(name)[:1])
 
 
 def fitting(name: str, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
