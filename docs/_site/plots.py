@@ -385,10 +385,13 @@ def of_entries(name: str) -> dict[str, list[Panel]]:
     targets = next(TARGETS[number] for number in TARGETS if takes(name, 0.5, number))
     x = next(RANGES[number] for number in RANGES if takes(name, number, targets[0]))
     label = next(iter(inspect.signature(getattr(losses, name)).parameters))
+    drawn = {suffix: targets for suffix in TITLES if name + suffix in losses.__all__}
+    curvature = "_hessian_diagonal"
+    if curvature in drawn:  # which some losses have at labels alone
+        drawn[curvature] = tuple(t for t in targets if takes(name + curvature, x[0], t))
     return {
-        suffix: [Panel(title, label, partial(each, name + suffix, targets=targets, x=x))]
-        for suffix, title in TITLES.items()
-        if name + suffix in losses.__all__
+        suffix: [Panel(TITLES[suffix], label, partial(each, name + suffix, targets=shown, x=x))]
+        for suffix, shown in drawn.items()
     }
 
 
