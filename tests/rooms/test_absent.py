@@ -85,6 +85,16 @@ def test_where_every_entry_is_absent_the_mean_of_weights_is_nan_and_the_gradient
     np.testing.assert_array_equal(gradient, np.zeros(4))
 
 
+@pytest.mark.parametrize("name", CURVED)
+def test_where_every_entry_is_absent_the_curvature_of_the_mean_is_0(name):
+    """Its divisor is 0, so the share of each entry in the mean is infinite."""
+    x, target = LOSSES[name]
+    diagonal, product = (getattr(losses, f"{name}_{s}") for s in ("hessian_diagonal", "hvp"))
+    absent = np.zeros(4)
+    np.testing.assert_array_equal(diagonal(x, target, weight=absent), absent)
+    np.testing.assert_array_equal(product(np.ones(4), x, target, weight=absent), absent)
+
+
 def test_a_mask_that_broadcasts_leaves_out_a_column():
     logits, target = np.zeros((2, 3)), np.array([[NAN, 1.0, 0.0], [7.0, 0.0, 1.0]])
     mask = [False, True, True]
