@@ -34,6 +34,12 @@ def log1p_small(small: Array) -> Array:
     return tail
 
 
+def sigmoid_product(small: Array) -> Array:
+    """Return sigmoid(x) sigmoid(-x), the slope of the sigmoid, from exp(-|x|)."""
+    product: Array = small / np.square(1 + small)
+    return product
+
+
 def logistic(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)) in a form that keeps both tails."""
     small = exp_minus_abs(x)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from . import blocks as blocks_module
-from .blocks import Block
+from .blocks import Block, blocks
 from .dtypes import Array, Floating, computation_dtype, result_dtype, scalar_or_array
 from .schedule import Kernel, run, worker_count
 
@@ -45,11 +43,9 @@ def block_entries(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[
 
 def over_entries(kernel: Kernel, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Any]:
     """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
-    size = prod(shape)
-    if 0 < size * ARRAYS * dtype.itemsize <= blocks_module.BLOCK_BYTES:
-        # No schedule, which takes a small array more time than its formula.
-        return [kernel(Block((), 0, size))]
-    found = blocks_module.blocks(shape, ARRAYS, dtype.itemsize)
+    found = blocks(shape, ARRAYS, dtype.itemsize)
+    if len(found) == 1:  # no schedule, which takes a small array more time than its formula
+        return [kernel(found[0])]
     return run(lambda: kernel, found, worker_count(None))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.sigmoid import exp_minus_abs, log1p_small
+from .._activations.sigmoid import exp_minus_abs, log1p_small, sigmoid_product
 from .._core.dtypes import Array, Floating
 from .._core.entries import times
 from .._core.public import public
@@ -78,7 +78,7 @@ def _sides(
 
 def _curvature(_: Array, target: Array, pos_weight: Array | None, small: Array) -> tuple[Any, ...]:
     """Return sigmoid(x) sigmoid(-x), A + B with the names of _loss, and 1."""
-    both = small / np.square(1 + small)
+    both = sigmoid_product(small)
     return (both, 1) if pos_weight is None else (both, (1 - target) + pos_weight * target, 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.sigmoid import exp_minus_abs
+from .._activations.sigmoid import exp_minus_abs, sigmoid_product
 from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.entry_problem import Entrywise, residual
@@ -35,8 +35,7 @@ def _slope(r: Array) -> Array:
 
 def _curvature(r: Array) -> tuple[Array, int]:
     """Return 4 E / (1 + E)**2 with E = exp(-2 |r|), which keeps the tail that 1 - tanh**2 loses."""
-    small = exp_minus_abs(2 * r)
-    return small / np.square(1 + small), 4
+    return sigmoid_product(exp_minus_abs(2 * r)), 4
 
 
 LOG_COSH = Entrywise(("predictions", "target"), residual, _loss, _slope, _curvature)

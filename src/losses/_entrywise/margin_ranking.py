@@ -13,6 +13,7 @@ from .._losses.domains import signs
 from .._losses.entry_problem import Entrywise
 from .._losses.entrywise import backward_of_each, forward, value_and_grad_of_each
 from .._losses.grads import PairGrads
+from .._losses.margins import step
 from .._losses.options import Reduction, number
 
 
@@ -31,9 +32,7 @@ def _loss(u: Array, _: Array) -> Array:
 
 def _slope(u: Array, target: Array) -> tuple[Array, Array]:
     """Return -t [u >= 0] and t [u >= 0], which are nan where u is."""
-    slope: Array = (u >= 0).astype(u.dtype)
-    if np.isnan(np.minimum.reduce(u)):
-        slope[np.isnan(u)] = np.nan
+    slope = step(u)
     slope *= target
     return -slope, slope
 

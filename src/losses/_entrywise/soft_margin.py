@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.sigmoid import exp_minus_abs, log1p_small
+from .._activations.sigmoid import exp_minus_abs, log1p_small, sigmoid_product
 from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.domains import signs
@@ -34,7 +34,7 @@ def _slope(target: Array, margin: Array, small: Array) -> Array:
 
 
 def _curvature(_target: Array, _margin: Array, small: Array) -> tuple[Array, int]:
-    return small / np.square(1 + small), 1
+    return sigmoid_product(small), 1
 
 
 SOFT_MARGIN = Entrywise(

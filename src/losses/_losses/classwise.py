@@ -89,9 +89,10 @@ def value_and_grad(
 ) -> tuple[Floating, Array]:
     """Return the loss and its gradient, in one pass; `given` are the arguments as they came."""
     grads = _grads(problem, grad_output)
-    result = gradient_array(out, problem.scores, **given, grad_output=grad_output)
     if out is None:
-        result = np.zeros(result.shape, result.dtype)
+        result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
+    else:
+        result = gradient_array(out, problem.scores, **given, grad_output=grad_output)
     value = _evaluate(problem, grads, result, fresh=out is None)
     return value, result if out is None else out
 

@@ -31,8 +31,12 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
 
 def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
-    if not _is_not_negative(**argument):
-        _refuse(_not_negative, weight, "outside [0, inf)", **argument)
+    (array,) = argument.values()
+    if array.dtype.kind in "bu" or not array.size:
+        return
+    low, high = extremes(array)
+    if not (low >= 0 and high < np.inf):
+        _refuse(lambda x: (x >= 0) & (x < np.inf), weight, "outside [0, inf)", **argument)
 
 
 def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
@@ -53,19 +57,6 @@ def labels_0_1(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is neither 0 nor 1."""
     advice = "; only the loss and its gradient take numbers between"
     _refuse(lambda x: (x == 0) | (x == 1), weight, "other than 0 and 1", advice, **argument)
-
-
-def _not_negative(array: Array) -> Any:
-    return (array >= 0) & (array < np.inf)
-
-
-def _is_not_negative(**argument: Array) -> bool:
-    """Return whether the one named array is, at a glance."""
-    (array,) = argument.values()
-    if array.dtype.kind in "bu" or not array.size:
-        return True
-    low, high = extremes(array)
-    return bool(low >= 0 and high < np.inf)
 
 
 def _refuse(

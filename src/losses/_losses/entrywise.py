@@ -24,6 +24,7 @@ from .entry_problem import Entrywise, Problem, Weights, check_entries
 from .reduction import (
     loss_grads,
     losses_for,
+    part,
     reduce,
     store_or_sum,
     sum_to,
@@ -148,16 +149,16 @@ def _curvature(problem: Problem, vector: Array | None) -> Floating:
         # the range of the dtype early.
         if vector is not None:
             factors.insert(0, block_entries([vector], block, problem.dtype)[0].copy())
-        part, scale = result.reshape(-1)[block.start : block.stop], number * grads
+        entries, scale = result.reshape(-1)[block.start : block.stop], number * grads
         if not factors and weights.weight is None:
-            part[...] = scale
+            entries[...] = scale
             return
-        product, *others = factors or [np.ones(part.shape, problem.dtype)]
+        product, *others = factors or [np.ones(entries.shape, problem.dtype)]
         for factor in others:
             product *= factor
         product = weights.times(product)
         product *= scale
-        part[...] = weights.without_absent(product)
+        entries[...] = weights.without_absent(product)
 
     over_entries(kernel, problem.shape, problem.dtype)
     return scalar_or_array(result)
@@ -213,7 +214,7 @@ def _write(
     results: Sequence[Array],
 ) -> None:
     """Write one block of the gradients."""
-    grad = grads[block.at].reshape(-1) if grads.ndim else grads
+    grad = part(grads, block)
     slopes = problem.of.slope(*shared)
     for result, slope in zip(results, slopes if len(results) > 1 else (slopes,), strict=True):
         if weights.weight is not None:
@@ -222,5 +223,5 @@ def _write(
             gradient = result.reshape(-1)[block.start : block.stop]
             weights.without_absent(np.multiply(slope, grad, out=gradient))
         else:
-            part = result[(*block.at, ...)]
-            part[...] = weights.without_absent(slope * grad).reshape(part.shape)
+            gradient = result[(*block.at, ...)]
+            gradient[...] = weights.without_absent(slope * grad).reshape(gradient.shape)

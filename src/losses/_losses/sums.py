@@ -14,7 +14,7 @@ from .._core.checks import boolean, floating, real, same_shape, unpacked, whole_
 from .._core.compensated import Compensated, add, compensated, read, written
 from .._core.dtypes import Array
 from .._core.public import public
-from .._core.values import CHUNK
+from .._core.values import chunks
 
 COUNTS = ("counted", "ignored", "weighted", "correct")
 
@@ -205,8 +205,8 @@ def loss_sums(
         given["where"] = boolean(where=where)
     same_shape(**given)
     sums = []
-    for start in range(0, each.size, CHUNK):
-        part = {name: array.flat[start : start + CHUNK] for name, array in given.items()}
+    for found in zip(*map(chunks, given.values()), strict=True):
+        part = {name: chunk for name, (_, chunk) in zip(given, found, strict=True)}
         ignored = 0
         if where is not None:
             counts = part.pop("where")
