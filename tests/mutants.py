@@ -3065,8 +3065,8 @@ MUTANTS = [
     Mutant(
         "a backward without grad_output is that of ones",
         "backward_of_each",
-        "real(grad_output=grad_output)",
-        "grad_output",
+        "_grads(problem, real(grad_output=grad_output))  # None is no gradient here",
+        "_grads(problem, grad_output)",
         "rooms/test_grad_output.py::test_a_backward_without_grad_output_is_an_error",
     ),
     Mutant(

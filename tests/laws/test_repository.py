@@ -28,7 +28,12 @@ MERGING = [  # partial results of cross_entropy, which merge, and their types
     "merge_shards",
     "merge_sums",
 ]
-GRADIENTS = ["LinearGrads", "PairGrads", "TripletGrads"]
+DEFAULTS = {  # of options that have another default elsewhere
+    "cosine_embedding_loss": {"margin": 0.0},
+    "margin_ranking_loss": {"margin": 0.0},
+    "triplet_margin_loss": {"p": 2.0},
+}
+GRADIENTS = ["LinearGrads", "GaussianGrads", "PairGrads", "TripletGrads"]
 MAY_IMPORT = {
     "_core": {"_core"},
     "_activations": {"_core", "_activations"},
@@ -106,14 +111,14 @@ def test_a_derivative_takes_first_what_it_is_multiplied_by_and_then_what_its_for
 
 
 def test_an_option_has_one_default_in_the_whole_library():
-    """But for margin, whose defaults are PyTorch's: 1, and 0 in a ranking."""
+    """But for margin and p, whose defaults are PyTorch's: see DEFAULTS."""
     found = {}
     for function in FUNCTIONS:
-        for name, default in options(function).items():
-            if name == "margin" and "ranking" in function.__name__:
-                assert default == 0
-            else:
-                assert found.setdefault(name, default) == default, (function, name)
+        row, _ = table.FUNCTIONS.get(function.__name__, (None, ""))
+        own = DEFAULTS.get(row and row.name, {})
+        assert own.items() <= options(function).items()
+        for name, default in options(function).items() - own.items():
+            assert found.setdefault(name, default) == default, (function, name)
 
 
 @pytest.mark.parametrize("function", LAZY, ids=named)

@@ -20,7 +20,8 @@ import losses
 every_row = pytest.mark.parametrize("row", ROWS, ids=str)
 TESTS = Path(__file__).parents[1]
 OF_FORMULAS_ALONE = {"options", "weight", "budget", "known", "holds", "per_sample", "others"}
-MAY_BE_EMPTY = {"array_options", "result", "options", "holds", "per_sample", "others"}
+MAY_BE_EMPTY = OF_FORMULAS_ALONE - {"weight", "budget", "known"}
+MAY_BE_EMPTY |= {"array_options", "result", "broadcast"}
 DOMAINS = [name for name, value in vars(domains).items() if isinstance(value, Domain)]
 
 

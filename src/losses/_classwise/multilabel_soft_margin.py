@@ -34,7 +34,7 @@ def _slope(shape: tuple[int, int], weight: Array | None, *binary: Any) -> Slopes
 
 
 def _curvature(shape: tuple[int, int], weight: Array | None, *binary: Any) -> Slopes:
-    assert BINARY_WITH_LOGITS.curvature is not None
+    assert callable(BINARY_WITH_LOGITS.curvature)
     factor, *_ = BINARY_WITH_LOGITS.curvature(*binary)
     return _shares(factor, shape, weight)
 

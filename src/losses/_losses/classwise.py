@@ -17,7 +17,7 @@ from .._core.panel import rows
 from .._core.panels import set_buffer
 from .._core.schedule import Kernel, run, worker_count
 from .class_problem import Problem
-from .reduction import losses_for, part, reduce, reduce_backward, store_or_sum, unit_backward
+from .reduction import loss_grads, losses_for, part, reduce, store_or_sum
 
 
 def forward(problem: Problem) -> Floating:
@@ -58,10 +58,8 @@ def value_and_grad_of_each(
 
 def hessian_diagonal(problem: Problem) -> Array:
     """Return the diagonal of the Hessian."""
-    of = problem.of
-    return _gradients(problem._replace(of=of._replace(slope=of.curvature)), _grads(problem, None))[
-        0
-    ]
+    of = problem.of._replace(slope=problem.of.curvature)
+    return _gradients(problem._replace(of=of), _grads(problem, None))[0]
 
 
 def _gradients(problem: Problem, grads: Array) -> list[Array]:
@@ -86,11 +84,9 @@ def _run(problem: Problem, kernel: Kernel) -> list[Any]:
 
 
 def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
-    """Return the gradient with respect to each loss, or the one for all."""
+    """Return the gradient with respect to each loss; 0-D if all losses share one."""
     reduction, divisor, dtype = problem.reduction, problem.divisor, problem.dtype
-    if grad_output is None:
-        return unit_backward(reduction, divisor, dtype)
-    return reduce_backward(grad_output, reduction, divisor, problem.shape, dtype)
+    return loss_grads(grad_output, reduction, divisor, problem.shape, dtype)
 
 
 def _results(problem: Problem) -> list[Array]:
