@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 from tests.accuracy import exact
-from tests.accuracy.budgets import additions, assert_within
+from tests.accuracy.budgets import LOG, additions, assert_within
 from tests.accuracy.parameters import in_both_precisions
 from tests.rows import SAMPLES, invoke, rows_across
 from tests.table import CLASSWISE
@@ -99,3 +99,18 @@ def test_a_mean_adds_the_roundings_of_two_sums_and_a_quotient(row, dtype, size):
         divisor = sum(exact.decimals(weights))
         budget = row.budget.loss(dtype, size, **options) + 2 * additions(SAMPLES) + 2
         assert_within(budget, found, sum(exactly) / divisor, sum(map(abs, scale)) / divisor)
+
+
+@sizes
+@in_both_precisions
+def test_the_gradient_by_a_target_has_a_rounding_for_each_operation(dtype, size):
+    """Of log q - lp + 1, of the sizes of its terms: a logarithm, two sums and a product."""
+    (row,) = (row for row in CLASSWISE if "target_backward" in row.derived)
+    for arrays, options in problems(row, dtype, size):
+        ones = {"grad_output": np.ones(SAMPLES, dtype)}
+        found = invoke(f"{row.name}_target_backward", {**ones, **arrays, "reduction": "none"})
+        exactly, scale = (
+            decimals(row, f"kl_div_target_backward{end}", arrays, options, **more)
+            for end, more in (("", {}), ("_size", {"unit_roundoff": 0}))
+        )
+        assert_rows_within(LOG[dtype] + 3, found, exactly, scale)

@@ -15,6 +15,7 @@ from .._losses.class_problem import Classwise, Problem, Slopes, sampled
 from .._losses.classwise import backward_of_each, forward, value_and_grad_of_each
 from .._losses.domains import signs
 from .._losses.grads import PairGrads
+from .._losses.margins import step
 from .._losses.options import Reduction, number
 
 
@@ -53,7 +54,7 @@ def _slope(
     a: Lengths, b: Lengths, zero: Array, target: Array, cosine: Array, margin: float
 ) -> Slopes:
     """Return the slopes: (v - cosine u) / |first| times -1, or times [cosine >= margin]."""
-    side = np.where(target > 0, -1, np.heaviside(cosine - margin, 1))
+    side = np.where(target > 0, -1, step(cosine - margin))
     side[zero] = 0
     side /= a.norm * b.norm
     return [(_towards(own, other, cosine), side) for own, other in ((a, b), (b, a))]

@@ -13,6 +13,7 @@ from .._core.panel import rows
 from .._core.public import public
 from .._losses.class_problem import Classwise, Problem, Slopes, labelled
 from .._losses.classwise import backward, forward, value_and_grad
+from .._losses.margins import step
 from .._losses.options import Reduction, number
 
 
@@ -40,10 +41,7 @@ def _slope(u: Array, at: Any, p: int) -> Slopes:
     if p == 2:
         slope: Array = np.maximum(u, 0)
     else:
-        slope = (u >= 0).astype(u.dtype)
-        wrong = np.isnan(u)
-        if np.count_nonzero(wrong):
-            slope[wrong] = np.nan
+        slope = step(u.reshape(-1)).reshape(u.shape)
     slope[at] = 0 - rows(slope).add()
     return [(slope, u.dtype.type(p) / u.shape[1])]
 

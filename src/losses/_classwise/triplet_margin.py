@@ -14,6 +14,7 @@ from .._core.public import public
 from .._losses.class_problem import Classwise, Problem, Slopes, sampled
 from .._losses.classwise import backward_of_each, forward, value_and_grad_of_each
 from .._losses.grads import TripletGrads
+from .._losses.margins import step
 from .._losses.options import Reduction, flag, number
 
 
@@ -36,7 +37,7 @@ def _loss(u: Array, *_: object) -> Array:
 
 
 def _slope(u: Array, near: Lengths, far: Lengths, between: Lengths | None, p: float) -> Slopes:
-    counts = np.heaviside(u, 1)
+    counts = step(u)
     up = _direction(near, counts, p)
     if between is None:
         down = _direction(far, counts, p)
