@@ -3280,15 +3280,6 @@ MUTANTS = [
         "rooms/test_bends.py",
     ),
     Mutant(
-        "the logarithm of a probability of 0 is nan in a divergence",
-        "_loss",
-        "terms = np.maximum(target, np.finfo(target.dtype).smallest_subnormal)  # 0 has "
-        "no logarithm",
-        "terms = target.copy()  # 0 has no logarithm",
-        "rooms/test_samples.py::test_a_probability_of_0_counts_nothing_beside_any_log_prob"
-        "ability_but_nan",
-    ),
-    Mutant(
         "a probability of 0 hides nan",
         "_loss",
         "some[(target[wrong] == 0) & ~np.isnan(log_probs[wrong])] = 0",
