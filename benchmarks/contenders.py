@@ -20,7 +20,7 @@ import numpy as np
 from . import release
 from .problems import (
     BINARY,
-    ENTRYWISE,
+    FAMILY,
     IGNORED,
     SHARD,
     VALUES,
@@ -75,7 +75,7 @@ def losses_call(
         options = {"first_class": 0, "classes": problem.classes}
     if given.linear_weight is not None:
         arguments.append(given.linear_weight)
-    if problem.function in ENTRYWISE:
+    if problem.function in FAMILY:
         arguments += others(problem.function, x, target)
     elif target is not None:
         arguments.append(target)
@@ -89,7 +89,7 @@ def losses_call(
             arguments = [found(x, **options)]
         if problem.function == SHARD:
             arguments.insert(0, found(*arguments, **options))
-    if problem.mode in ("backward", "hvp"):
+    if problem.mode in ("backward", "target_backward", "hvp"):
         arguments.insert(0, given.grad_output)
     if "out" in inspect.signature(function).parameters:
         options["out"] = np.empty_like(x)
@@ -377,7 +377,7 @@ def scikit_learn(problem: Problem, given: Arrays, threads: int) -> Call | None:
 
 
 def torch_expressions() -> dict[str, Callable[..., Any]]:
-    """Losses entry by entry that PyTorch has no function for, in its operations."""
+    """Losses that PyTorch has no function for, or takes another mean of, in its operations."""
     import torch
     import torch.nn.functional as F  # noqa: N812
 
@@ -397,6 +397,8 @@ def torch_expressions() -> dict[str, Callable[..., Any]]:
         "hinge_loss": lambda x, t: (1 - t * x).clamp_min(0).mean(),
         "squared_hinge_loss": lambda x, t: (1 - t * x).clamp_min(0).square().mean(),
         "sigmoid_focal_loss": sigmoid_focal,
+        "kl_div": partial(F.kl_div, reduction="batchmean"),
+        "kl_div_with_log_target": partial(F.kl_div, reduction="batchmean", log_target=True),
     }
 
 
@@ -431,8 +433,8 @@ def torch_eager(
         "l1_loss": lambda x: F.l1_loss(x, target),
     }.get(problem.function)
     produced = {}  # further arrays that have a gradient, by name
-    theirs = getattr(F, problem.function, torch_expressions().get(problem.function))
-    if forward is None and problem.function in ENTRYWISE and theirs is not None:
+    theirs = torch_expressions().get(problem.function) or getattr(F, problem.function, None)
+    if forward is None and problem.function in FAMILY and theirs is not None:
         rest = others(problem.function, given.logits, given.target)
         rest = dict(
             zip(before_slash(problem.function)[1:], map(torch.from_numpy, rest), strict=True)

@@ -1,4 +1,4 @@
-"""The family: value and gradient of each loss entry by entry, beside PyTorch eager.
+"""The family: value and gradient of each loss, beside PyTorch eager.
 
 Started by `python -m benchmarks family` in a process for each number of threads, pinned to as many
 cores. Which losses there are follows from the public names.
@@ -15,11 +15,12 @@ from statistics import geometric_mean
 
 from .contenders import CONTENDERS
 from .measure import measure
-from .problems import BINARY, ENTRYWISE, REGRESSION, Problem
+from .problems import BINARY, ENTRYWISE, REGRESSION, SAMPLEWISE, Problem
 from .processes import run_pinned, tell
 from .results import Cell, IncompleteError, Results, about, publish, saving, seconds, table
 
 ENTRIES = 1_000_000
+SAMPLES = (10_000, 100)  # as many numbers, in rows
 ROUNDS = 11
 PEER = "torch"
 TAKE_PART = ["losses", "losses, no out", PEER]
@@ -29,8 +30,9 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 def problems() -> dict[str, Problem]:
     """The problems, by the names that --problems matches parts of."""
-    names = [*REGRESSION, *BINARY, *ENTRYWISE]
-    return {name: Problem(f"{name}_value_and_grad", (ENTRIES,)) for name in sorted(names)}
+    names = dict.fromkeys([*REGRESSION, *BINARY, *ENTRYWISE], (ENTRIES,))
+    names |= dict.fromkeys(SAMPLEWISE, SAMPLES)
+    return {name: Problem(f"{name}_value_and_grad", names[name]) for name in sorted(names)}
 
 
 def report(

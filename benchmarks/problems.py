@@ -25,20 +25,29 @@ SMALL = (32, 10)
 
 MODES = {
     "_value_and_grad": "value_and_grad",
+    "_target_backward": "target_backward",
     "_backward": "backward",
     "_hvp": "hvp",
     "_hessian_diagonal": "hessian_diagonal",
 }
 BINARY = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 REGRESSION = ["mse_loss", "l1_loss"]
-# The other losses entry by entry.
-ENTRYWISE = [
-    name
-    for name in losses.__all__
-    if f"{name}_backward" in losses.__all__
-    and getattr(losses, name).__module__.startswith("losses._entrywise")
-    and name not in (*BINARY, *REGRESSION)
-]
+
+
+def _others(room: str, *known: str) -> list[str]:
+    """The losses of a room, but for the known ones."""
+    return [
+        name
+        for name in losses.__all__
+        if f"{name}_backward" in losses.__all__
+        and getattr(losses, name).__module__.startswith(f"losses.{room}")
+        and name not in known
+    ]
+
+
+ENTRYWISE = _others("_entrywise", *BINARY, *REGRESSION)
+SAMPLEWISE = _others("_classwise", "nll_loss")
+FAMILY = [*ENTRYWISE, *SAMPLEWISE]
 SUMS = ["cross_entropy_sums", "loss_sums"]  # partial results, of which the mean is compared
 SHARD = "cross_entropy_shard"
 LINEAR = "linear_cross_entropy"
@@ -70,18 +79,16 @@ class Problem(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """One of forward, backward, value_and_grad, hvp and hessian_diagonal."""
-        for suffix, mode in MODES.items():
-            if self.operation.endswith(suffix):
-                return mode
-        return "forward"
+        """One of forward, and what MODES has."""
+        return MODES.get(self.operation.removeprefix(self.function), "forward")
 
     @property
     def function(self) -> str:
         """The forward function that the operation belongs to."""
         for suffix in MODES:
-            if self.operation.endswith(suffix):
-                return self.operation.removesuffix(suffix)
+            base = self.operation.removesuffix(suffix)
+            if base != self.operation and base in losses.__all__:
+                return base
         return self.operation
 
     @property
@@ -120,9 +127,12 @@ class Arrays(NamedTuple):
 
 
 def others(name: str, x: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
-    """What follows the first array x of a loss entry by entry: the target, and positive numbers."""
+    """What follows the first array x of a loss: the target, and positive numbers."""
     _, *names = before_slash(name)
-    return [target if other == "target" else np.abs(x[::-1]) + 1 for other in names]
+    return [
+        target if other == "target" else np.abs(np.roll(x[::-1], place)) + 1
+        for place, other in enumerate(names)
+    ]
 
 
 def before_slash(name: str) -> list[str]:
@@ -132,17 +142,21 @@ def before_slash(name: str) -> list[str]:
 
 
 def gradients(name: str) -> Sequence[str]:
-    """The names of the arrays of a loss entry by entry that have a gradient."""
+    """The names of the arrays of a loss that have a gradient."""
     kind = inspect.signature(getattr(losses, f"{name}_backward")).return_annotation
     return getattr(getattr(losses, kind, None), "_fields", before_slash(name)[:1])
 
 
 def fitting(name: str, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest arrays to two of normal numbers that a loss entry by entry takes."""
-    unit = 1 / (1 + np.exp(-x))
+    """The nearest arrays to two of normal numbers that a loss takes."""
+    unit, labels = 1 / (1 + np.exp(-x)), (t > 0).astype(t.dtype)
+    targets = [t, np.abs(t), labels, 2 * labels - 1]
+    if name in SAMPLEWISE:  # a label or a sign of each sample, and rows of probabilities
+        shares = np.exp(t) / np.exp(t).sum(axis=1, keepdims=True)
+        targets = [shares, t.argmax(axis=1), 2 * labels[:, 0] - 1]
     for first in (x, np.abs(x) + x.dtype.type(0.1), unit):
-        for target in (t, np.abs(t), (t > 0).astype(t.dtype), np.copysign(t.dtype.type(1), t)):
-            with contextlib.suppress(ValueError):
+        for target in targets:
+            with contextlib.suppress(TypeError, ValueError):
                 getattr(losses, name)(first, *others(name, first, target))
                 return first, target
     raise ValueError(f"{name}: no numbers are known that it takes")
@@ -169,7 +183,7 @@ def arrays(problem: Problem) -> Arrays:
         target = rng.integers(problem.classes, size=samples)
     elif problem.function in REGRESSION:
         target = normal(shape)
-    elif problem.function in ENTRYWISE:
+    elif problem.function in FAMILY:
         logits, target = fitting(problem.function, logits, normal(shape))
     else:
         grad_output = normal(shape)
@@ -209,6 +223,7 @@ FUSED = "cross_entropy_value_and_grad"
 FUNCTIONS = {
     "forward": ["cross_entropy", "log_softmax", "softmax", "logsumexp", "nll_loss"],
     "elementwise": ["sigmoid", "log_sigmoid", *BINARY, *REGRESSION, *ENTRYWISE],
+    "samples": SAMPLEWISE,
     "partial": [*SUMS, SHARD, LINEAR],
 }
 
@@ -216,8 +231,7 @@ FUNCTIONS = {
 def _small() -> list[str]:
     """The operations that are timed on 32 samples of 10 classes."""
     forward = [name for names in FUNCTIONS.values() for name in names]
-    suffixes = ["", "_backward", "_value_and_grad", "_hvp", "_hessian_diagonal"]
-    found = [f"{name}{suffix}" for suffix in suffixes for name in forward]
+    found = [f"{name}{suffix}" for suffix in ["", *MODES] for name in forward]
     return [name for name in found if name in losses.__all__ and name != FUSED]
 
 

@@ -39,6 +39,7 @@ LAYER = ("inputs", "linear_weight", "linear_bias")
 WEIGHTS = ("weight", "pos_weight")
 # Few classes are laid out in columns, 70 in rows; about as many as a label of 8 bits has numbers.
 MANY = [127, 128, 129, 255, 256, 257]
+row_sizes = st.sampled_from([2, 3, 5] * 5 + [70, 1, 0])
 class_counts = st.sampled_from([2, 3, 5] * 5 + [70, 70, 70, 1, 0, *MANY])
 
 
@@ -213,15 +214,60 @@ def of_entries(
     return {**arguments, **values, "reduction": draw(reductions)}
 
 
+@st.composite
+def of_rows(
+    draw: st.DrawFn,
+    arrays: dict[str, Domain | None],
+    per_sample: tuple[str, ...],
+    labelled: bool,
+    weight: str,
+    options: dict[str, Option],
+    holds: str,
+) -> Arguments:
+    """Draw the arguments of a loss of samples, each of which is a row of every array."""
+    samples = draw(shapes_of([1, 1, 2, 2, 0]))
+    axis = draw(st.integers(0, len(samples))) if holds == "classes" else len(samples)
+    shape = (*samples[:axis], draw(row_sizes), *samples[axis:])
+    domains = {name: domain for name, domain in arrays.items() if domain}
+    arguments: Arguments = {
+        name: draw(domain.draw(samples if name in per_sample else shape))
+        for name, domain in domains.items()
+    }
+    if labelled:
+        arguments |= draw(targets_of(shape, axis, smoothed=False))
+    else:
+        arguments["weight"] = draw(weights(samples if weight == "in the mean" else (shape[axis],)))
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
+    if holds == "classes":
+        values["axis"] = draw(ways_to_name(axis, len(shape), min(1, len(shape) - 1)))
+    return {**arguments, **values, "reduction": draw(reductions)}
+
+
+def may_be_absent(row: Any, arguments: Arguments) -> bool:
+    """Return whether an entry or a sample of weight 0 is absent."""
+    return row.weight in ("in the mean", "a factor") and arguments["weight"] is not None
+
+
+def absent(row: Any, name: str, arguments: Arguments) -> np.ndarray:
+    """Return which entries of an array are absent, for their weight is 0."""
+    shape = np.shape(arguments[name])
+    if not may_be_absent(row, arguments):
+        return np.zeros(shape, bool)
+    found = np.asarray(arguments["weight"]) == 0
+    if row.holds:
+        if name not in row.per_sample:
+            found = np.expand_dims(found, class_axis(arguments))
+        return np.broadcast_to(found, shape)
+    return everywhere(np.broadcast_to(found, arguments[first_name(arguments)].shape), shape)
+
+
 def with_anything_absent(row: Any, arguments: Arguments) -> Arguments:
     """Return the arguments with what no domain holds where the weight is 0."""
-    weight = np.asarray(arguments["weight"])
-    absent = np.broadcast_to(weight == 0, arguments[first_name(arguments)].shape)
     found = dict(arguments)
     for name in row.arrays:
         found[name] = arguments[name].copy()
-        all_absent = everywhere(absent, found[name].shape)
-        found[name][all_absent] = np.nan if is_floating(found[name].dtype) else 7
+        strange = np.nan if is_floating(found[name].dtype) else 7
+        found[name][absent(row, name, arguments)] = strange
     return found
 
 
@@ -245,7 +291,7 @@ def first_name(arguments: Arguments) -> str:
     return next(name for name in arguments if name != "grad_output")
 
 
-def value_shape(arguments: Arguments) -> tuple[int, ...]:
+def value_shape(row: Any, arguments: Arguments) -> tuple[int, ...]:
     """Return the shape of the value of a function, for its arguments."""
     first = arguments[first_name(arguments)]
     if "keepdims" in arguments:
@@ -253,12 +299,12 @@ def value_shape(arguments: Arguments) -> tuple[int, ...]:
         return np.ones(first.shape).sum(axis, keepdims=keepdims).shape if first.ndim else ()
     if arguments.get("reduction", "none") != "none":
         return ()
-    return class_shape(arguments) if "ignore_index" in arguments else first.shape
+    return class_shape(arguments) if "ignore_index" in arguments or row.holds else first.shape
 
 
 def class_axis(arguments: Arguments) -> int:
-    """Return the class axis of a loss over classes, counted from the front."""
-    axis, ndim = arguments["axis"], arguments[first_name(arguments)].ndim
+    """Return the axis of the classes, or of the features, counted from the front."""
+    axis, ndim = arguments.get("axis", -1), np.ndim(arguments[first_name(arguments)])
     return min(1, ndim - 1) if axis is None else int(axis) % ndim
 
 
@@ -408,12 +454,11 @@ def in_some_forms(draw: st.DrawFn, row: Any, arguments: Arguments) -> Arguments:
 def calls(draw: st.DrawFn, row: Any, what: str) -> Arguments:
     """Draw the arguments of a call that a function of the table, or its derivative, must answer."""
     arguments = draw(row.draw(row.point(what)))
-    if what == "backward":
-        arguments = {"grad_output": draw(reals(value_shape(arguments))), **arguments}
+    if what.endswith("backward"):
+        arguments = {"grad_output": draw(reals(value_shape(row, arguments))), **arguments}
     if what == "value_and_grad":
-        arguments["grad_output"] = draw(st.none() | reals(value_shape(arguments)))
-    absent = row.kind == "entrywise" and arguments["weight"] is not None
-    if absent and draw(booleans):
+        arguments["grad_output"] = draw(st.none() | reals(value_shape(row, arguments)))
+    if may_be_absent(row, arguments) and draw(booleans):
         arguments = with_anything_absent(row, arguments)
     else:
         arguments = draw(in_some_forms(row, arguments))

@@ -182,5 +182,42 @@ def of_entries(
     return Call({**arguments, **values, "reduction": draw(reductions)}, point)
 
 
+@st.composite
+def of_rows(
+    draw: st.DrawFn,
+    domains: dict[str, Domain | None],
+    small: dict[str, Callable[..., st.SearchStrategy[np.ndarray]]],
+    per_sample: tuple[str, ...],
+    labels: bool,
+    weight: str,
+    options: dict[str, Option],
+    holds: str,
+    point: str,
+) -> Call:
+    """Draw a call of a loss of samples, as a function of one of its arrays."""
+    x, axis, place = draw(scores())
+    if holds == "features":
+        x, place = np.moveaxis(x, place, -1), x.ndim - 1
+    shape, samples = x.shape, x.shape[:place] + x.shape[place + 1 :]
+    arguments: dict[str, Any] = {}
+    for name, domain in domains.items():
+        if domain:
+            own = samples if name in per_sample else shape
+            numbers = small[name](own) if name in small else domain.draw_small(own, False, False)
+            # Numbers of every dtype, for all that are differentiated have one.
+            arguments[name] = draw(numbers).astype(np.float16).astype(float)
+    if labels:
+        classes = st.integers(0, shape[place] - 1)
+        arguments["ignore_index"] = draw(st.sampled_from([-100, -1, 0]))
+        ignored = st.just(arguments["ignore_index"])
+        arguments["target"] = draw(arrays(np.int64, samples, elements=classes | ignored))
+    sizes = samples if weight == "in the mean" else shape[place]
+    arguments["weight"] = draw(maybe(between(sizes, 0.125, 2)))
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
+    if holds == "classes":
+        values["axis"] = axis
+    return Call({**arguments, **values, "reduction": draw(reductions)}, point)
+
+
 # Calls of a function of single entries.
 single = between(shapes, -3, 3).map(lambda x: Call({"x": x}, "x"))

@@ -8,7 +8,7 @@ nothing (rows of probabilities that are none, infinite weights) anything is righ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,8 @@ def expected(row: Any, what: str, arguments: dict[str, Any]) -> tuple[Interval, 
                 grad_output = np.ones(value.low.shape)
             found = (value, *parts(row.gradient(grad_output, **arguments)))
         else:
-            found = parts((row.gradient if what else row.value)(**arguments))
+            formulas = {"": row.value, "backward": row.gradient, **row.others}
+            found = parts(formulas[what](**arguments))
         dtypes = result_dtypes(row, what, arguments)
         return tuple(part.to(dtype) for part, dtype in zip(found, dtypes, strict=True))
 
@@ -53,7 +54,7 @@ def result_dtypes(row: Any, what: str, arguments: dict[str, Any]) -> list[np.dty
     arrays = [arguments[name] for name in names if arguments.get(name) is not None]
     gradients = [result_dtype(array) for array in arrays]
     value = widest(*gradients)
-    return {"": [value], "backward": gradients, "value_and_grad": [value, *gradients]}[what]
+    return {"": [value], "value_and_grad": [value, *gradients]}.get(what, gradients)
 
 
 def result_dtype(first: np.ndarray) -> np.dtype:
@@ -472,6 +473,122 @@ class Entries:
         given = [each.map(lambda a: np.broadcast_to(a, first.shape)) for each in given]
         factors = {name: entry_weight(arguments.pop(name), first, dtype) for name in self.factors}
         return w, divisor, given, {**factors, **arguments}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A loss of samples: its formulas, of intervals whose last axis is a row, and plain options.
+
+    A weight in the mean has a number for each sample, widens the computation and is what the mean
+    divides by. One of classes belongs to labels or, without labels, is an option of the formulas.
+    """
+
+    loss: Callable[..., Interval]
+    slopes: Callable[..., Interval | tuple[Interval, ...]]
+    arrays: tuple[str, ...]
+    differentiated: tuple[str, ...]
+    weight: str
+    labels: bool
+    holds: str
+
+    def value(self, *, reduction: str, **arguments: Any) -> Interval:
+        """Return the losses, reduced."""
+        known = self.known(**arguments)
+        loss = times(known.weight, self.loss(*known.arrays, **known.options))
+        return reduced(self.of_those_that_count(known, loss), known.divisor, reduction)
+
+    def gradient(
+        self, grad_output: np.ndarray, *, reduction: str, **arguments: Any
+    ) -> tuple[Interval, ...]:
+        """Return the gradients of the differentiated arrays."""
+        known = self.known(**arguments)
+        slopes = parts(self.slopes(*known.arrays, **known.options))
+        return tuple(self.times_upstream(known, slope, grad_output, reduction) for slope in slopes)
+
+    def by(self, name: str, slope: Callable[..., Interval]) -> Callable[..., Interval]:
+        """Return the formula of the gradient of one array."""
+        (array,) = (array for array in self.arrays if name == f"{array}_backward")
+        of = replace(self, slopes=slope, differentiated=(array,))
+
+        def gradient(grad_output: np.ndarray, **arguments: Any) -> Interval:
+            return of.gradient(grad_output, **arguments)[0]
+
+        return gradient
+
+    def times_upstream(
+        self, known: Known, slope: Interval, grad_output: np.ndarray, reduction: str
+    ) -> Interval:
+        """Return slopes times the weights and the gradient with respect to each loss."""
+        grad = upstream(grad_output, known.divisor, reduction, slope.dtype)
+        scale = known.weight * grad
+        scale = scale.map(lambda array: np.broadcast_to(array, known.counts.shape))[..., None]
+        gradient = self.of_those_that_count(known, slope * scale)
+        return back(gradient, known.axis, known.shape)
+
+    def of_those_that_count(self, known: Known, value: Interval) -> Interval:
+        """Return numbers of samples or of rows, 0 where a sample is ignored or absent."""
+        weight, counts = known.weight, known.counts
+        if value.low.ndim > counts.ndim:
+            weight, counts = weight[..., None], counts[..., None]
+        if self.weight == "in the mean":
+            return unless_absent(weight, value)
+        return select(counts, value, 0)
+
+    def known(
+        self, *, weight: np.ndarray | None, axis: int | None = None, **arguments: Any
+    ) -> Known:
+        """Return what the formulas take, and what makes reductions of their results."""
+        arrays = {name: arguments.pop(name) for name in self.arrays}
+        first = arrays[self.differentiated[0]]
+        axis = -1 if self.holds == "features" else class_axis(axis, first.ndim)
+        axis = int(axis) % first.ndim
+        rows = {name: last(a, axis) if a.ndim == first.ndim else a for name, a in arrays.items()}
+        samples, size = first.shape[:axis] + first.shape[axis + 1 :], first.shape[axis]
+        in_the_mean = self.weight == "in the mean"
+        widening = [a for name, a in arrays.items() if name != "target" or not self.labels]
+        dtype = computation_dtype(first, *widening, weight if in_the_mean else None)
+        counts, divisor = np.ones(samples, bool), count(int(np.prod(samples)), dtype)
+        w = exactly(np.ones(samples), dtype)
+        if self.labels:
+            each = class_weight(weight, size, dtype)
+            ignore = arguments.pop("ignore_index")
+            found = labels(rows["target"], samples, size, each, ignore, weight is not None)
+            counts, divisor = found.counts, found.divisor
+            w = select(found.one_hot, each, 0).sum(-1) if size else w
+            rows["target"] = found.one_hot
+        elif in_the_mean:
+            w = entry_weight(weight, np.empty(samples), dtype)
+            if weight is not None and counts.size:
+                divisor = w.to(wide_dtype(dtype)).sum(None)
+        else:
+            arguments["weight"] = class_weight(weight, size, dtype)
+        given = [
+            array
+            if self.labels and name == "target"
+            else interval(array, dtype, exact=name in self.differentiated)
+            for name, array in rows.items()
+        ]
+        return Known(given, arguments, w, counts, divisor, axis, first.shape)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The arguments of a loss of samples."""
+
+    arrays: list[Any]
+    options: dict[str, Any]
+    weight: Interval  # of each sample
+    counts: np.ndarray  # which samples count
+    divisor: Interval
+    axis: int
+    shape: tuple[int, ...]  # of the gradient
+
+
+def interval(array: np.ndarray, dtype: np.dtype, exact: bool) -> Interval:
+    """Return numbers in a dtype, which holds those that are floating."""
+    if exact or is_floating(array.dtype):
+        return exactly(numbers(array), dtype)
+    return rounded(array, dtype)
 
 
 def summed_to(value: Interval, shape: tuple[int, ...]) -> Interval:

@@ -231,6 +231,9 @@ UNIT_INTERVAL = Domain(
 SIGNS = Domain(
     lambda x: (x == 1) | (x == -1), (-1, 1), both_signs, (-1, 1), (SIGN_EXAMPLE,) * 3, (-1, 1)
 )
+LOGARITHM = Domain(
+    everywhere, (-3, 0), lambda dtype: -np.abs(both_signs(dtype)), (), (-PROBS,) * 3, anywhere=reals
+)
 NOT_NEGATIVE = Domain(
     lambda x: (x >= 0) & np.isfinite(x), (0, 3), positive, (0, 0.5, 1, 7), (PROBS,) * 3
 )

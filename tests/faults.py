@@ -17,10 +17,10 @@ from tests.calls import (
     LAYER,
     WEIGHTS,
     Arguments,
+    absent,
     as_arrays,
     class_count,
     class_shape,
-    everywhere,
     first_name,
     value_shape,
 )
@@ -57,8 +57,7 @@ def faults(row: Any, what: str, arguments: Arguments) -> list[list[Fault]]:
     kinds = [of_arrays(arrays, what, plain), of_shapes(row, plain), of_options(row, plain)]
     if "ignore_index" in plain:
         kinds.append(of_targets(plain))
-    if row.kind == "entrywise":
-        kinds.append(of_domains(row, plain))
+    kinds.append(of_domains(row, plain))
     if "out" in plain:
         kinds.append(of_out(plain))
     return [found for kind in kinds if (found := list(kind))]
@@ -101,7 +100,7 @@ def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
         return [np.zeros(other, dtype) for other in [*near, *SHAPES] if other not in allowed]
 
     if "grad_output" in arguments:
-        yield from one_of("grad_output", but(value_shape(arguments)), ValueError)
+        yield from one_of("grad_output", but(value_shape(row, arguments)), ValueError)
     if "linear_weight" in arguments:
         yield from of_layers(arguments)
         yield from one_of("weight", but((class_count(arguments),)), ValueError)
@@ -111,6 +110,14 @@ def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
         yield from one_of("target", but(*fitting, dtype=int), ValueError)
         yield from one_of("weight", but((class_count(arguments),)), ValueError)
         yield from one_of(first, [1.0, 2, np.float32(1), np.zeros(())], ValueError)
+    elif row.holds:
+        samples = class_shape(arguments)
+        for other in (name for name in row.arrays if name != first):
+            right = samples if other in row.per_sample else shape
+            yield from one_of(other, but(right), ValueError, *row.arrays)
+        right = samples if row.weight == "in the mean" else (class_count(arguments),)
+        yield from one_of("weight", but(right), ValueError)
+        yield from one_of(first, [1.0, 2, np.float32(1), np.zeros(())], ValueError, *row.arrays)
     elif row.kind == "entrywise":
         for other in (name for name in row.arrays if name != first):
             fitting = [shape]
@@ -195,7 +202,7 @@ def of_options(row: Any, arguments: Arguments) -> Iterator[Fault]:
             yield from one_of(option, others, TypeError)
     if "axis" in arguments:
         several = "keepdims" in arguments
-        optional = several or "ignore_index" in arguments
+        optional = several or "reduction" in arguments
         ndim = max(arguments[first_name(arguments)].ndim, 1)
         beyond = [ndim, -ndim - 1, 99, -99, 2**40, -(2**70), np.int64(ndim)]
         twice = [(0, 0), (0, -ndim), (ndim,), (0, ndim)] if several else []
@@ -261,13 +268,12 @@ def with_a_wrong_label(
 
 def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield numbers outside of their domain."""
-    weight, shape = arguments["weight"], arguments[first_name(arguments)].shape
-    # An entry of weight 0 may be anything.
-    absent = np.broadcast_to(1 if weight is None else weight, shape) == 0
     for name, domain in row.arrays.items():
-        seen = np.flatnonzero(~everywhere(absent, arguments[name].shape)).tolist()
-        if domain.outside and seen:
-            changes = with_an_entry(name, arguments[name], domain.outside, seen)
+        if not (domain and domain.outside):
+            continue
+        # An entry of weight 0 may be anything.
+        if places := np.flatnonzero(~absent(row, name, arguments)).tolist():
+            changes = with_an_entry(name, arguments[name], domain.outside, places)
             yield Fault(changes, (ValueError,), (name,))
 
 

@@ -225,9 +225,9 @@ MUTANTS = [
     ),
     Mutant(
         "a gradient has the dtype of the computation",
-        "backward",
-        "result = np.zeros(problem.scores.shape, result_dtype(problem.scores))",
-        "result = np.zeros(problem.scores.shape, problem.plan.dtype)",
+        "_results",
+        "new(array.shape, result_dtype(array))",
+        "new(array.shape, problem.dtype)",
         "laws/test_arrays.py::test_a_result_has_the_dtype_and_a_gradient_the_shape_of_the_"
         "differentiated_array",
     ),
@@ -519,9 +519,9 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient has the wrong sign",
-        "_write",
-        "0 - scale.reshape(at.shape)",
-        "scale.reshape(at.shape)",
+        "_put",
+        "0 - scale.reshape(at[-1].shape)",
+        "scale.reshape(at[-1].shape)",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
     Mutant(
@@ -571,8 +571,8 @@ MUTANTS = [
     Mutant(
         "an ignored row of log-probabilities gets a gradient",
         "_write",
-        "        scale = np.where(absent, 0, scale)\n",
-        "        pass\n",
+        "scale if absent is None else np.where(absent, 0, scale)",
+        "scale",
         "rooms/test_nll.py::test_an_ignored_row_gets_no_gradient",
     ),
     Mutant(
@@ -593,8 +593,8 @@ MUTANTS = [
     Mutant(
         "a certain prediction costs -0",
         "_loss",
-        "0 - np.take_along_axis(log_probs, at, axis=-1)",
-        "-np.take_along_axis(log_probs, at, axis=-1)",
+        "0 - log_probs[at]",
+        "-log_probs[at]",
         "rooms/test_nll.py::test_a_loss_is_linear_and_never_minus_0",
     ),
     # 12: ignore_index.
@@ -2336,9 +2336,9 @@ MUTANTS = [
     ),
     Mutant(
         "a backward has one worker, whatever set_workers says",
-        "backward",
-        "    run(lambda: kernel, problem.plan.blocks, worker_count(None))\n",
-        "    run(lambda: kernel, problem.plan.blocks, 1)\n",
+        "_run",
+        "    return run(new_kernel, problem.blocks, worker_count(None))\n",
+        "    return run(new_kernel, problem.blocks, 1)\n",
         "laws/test_determinism.py::test_every_function_shares_its_blocks_among_the_workers",
     ),
     Mutant(
@@ -2725,8 +2725,8 @@ MUTANTS = [
     Mutant(
         "a single class of -0 is the sum -0",
         "add_classes",
-        "values.reshape(-1) + 0  #",
-        "values.reshape(-1).copy()  #",
+        "values.reshape(-1) + 0 if",
+        "values.reshape(-1).copy() if",
         "rooms/test_panels.py::test_a_sum_adds_its_classes_in_an_order_of_their_number_alone",
     ),
     Mutant(
@@ -2942,7 +2942,7 @@ MUTANTS = [
     Mutant(
         "out of nll_loss keeps what it held before",
         "_evaluate",
-        "                problem.view(result, block)[...] = 0\n",
+        "                problem.view(results[0], block)[...] = 0\n",
         "                pass\n",
         "rooms/test_grad_output.py",
     ),
@@ -3065,8 +3065,8 @@ MUTANTS = [
     Mutant(
         "a backward without grad_output is that of ones",
         "backward_of_each",
-        "real(grad_output=grad_output)",
-        "grad_output",
+        "_grads(problem, real(grad_output=grad_output))  # None is no gradient here",
+        "_grads(problem, grad_output)",
         "rooms/test_grad_output.py::test_a_backward_without_grad_output_is_an_error",
     ),
     Mutant(
@@ -3278,6 +3278,209 @@ MUTANTS = [
         "    except OverflowError:",
         "    except ZeroDivisionError:",
         "rooms/test_bends.py",
+    ),
+    Mutant(
+        "a probability of 0 hides nan",
+        "_loss",
+        "some[(target[wrong] == 0) & ~np.isnan(log_probs[wrong])] = 0",
+        "some[target[wrong] == 0] = 0",
+        "rooms/test_samples.py::test_a_probability_of_0_counts_nothing_beside_any_log_prob"
+        "ability_but_nan",
+    ),
+    Mutant(
+        "the gradient of a divergence by its target forgets the 1",
+        "_slope_by_target",
+        "    slope += 1\n",
+        "",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "the gradient of a divergence by a target of 0 is nan",
+        "_slope_by_target",
+        "slope[(target == 0) & ~np.isnan(log_probs)] = -np.inf",
+        "pass",
+        "rooms/test_samples.py::test_the_gradient_by_a_target_of_0_is_minus_infinity",
+    ),
+    Mutant(
+        "class probabilities in a divergence may be anything",
+        "PROBABILITIES",
+        '{"target": class_probabilities}',
+        "{}",
+        "rooms/test_samples.py::test_a_target_that_holds_no_probabilities_is_an_error_that"
+        "_names_softmax",
+    ),
+    Mutant(
+        "logits in a divergence are not told of softmax",
+        "class_probabilities",
+        "; logits want a softmax first",
+        "",
+        "rooms/test_samples.py::test_a_target_that_holds_no_probabilities_is_an_error_that"
+        "_names_softmax",
+    ),
+    Mutant(
+        "a log-probability of -inf in the target costs nan",
+        "_loss",
+        "terms = np.maximum(log_target, np.finfo(target.dtype).min)  # 0 * inf is nan",
+        "terms = log_target.copy()  # 0 * inf is nan",
+        "rooms/test_samples.py::test_a_log_probability_of_minus_infinity_in_the_target_cou"
+        "nts_nothing",
+    ),
+    Mutant(
+        "a target that underflows is nothing",
+        "_shared",
+        "return log_probs, log_target, np.exp(log_target)",
+        "return log_probs, np.where(np.exp(log_target) == 0, -np.inf, log_target), "
+        "np.exp(log_target)",
+        "rooms/test_samples.py::test_a_target_that_underflows_beside_minus_infinity_is_mor"
+        "e_than_nothing",
+    ),
+    Mutant(
+        "the target is a class like the others in a hinge",
+        "_shared",
+        "u[at] = np.minimum(own, -np.inf)  # nan stays nan",
+        "u[at] = own * 0 + margin  # nan stays nan",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "the target's nan is lost in a hinge of classes",
+        "_shared",
+        "u[at] = np.minimum(own, -np.inf)  # nan stays nan",
+        "u[at] = -np.inf  # nan stays nan",
+        "rooms/test_samples.py::test_a_row_with_nan_is_nan_and_no_other_row",
+    ),
+    Mutant(
+        "a hinge of classes has the sum of the classes",
+        "_loss",
+        "    sums /= u.shape[1]\n",
+        "",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "the target of a hinge of classes has no gradient",
+        "_slope",
+        "slope[at] = 0 - rows(slope).add()",
+        "slope[at] = 0",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "a squared hinge of classes has the slope of a hinge",
+        "_slope",
+        "return [(slope, u.dtype.type(p) / u.shape[1])]",
+        "return [(slope, u.dtype.type(1) / u.shape[1])]",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "any power of a hinge of classes",
+        "_power",
+        "if power not in (1, 2):",
+        "if False:",
+        "rooms/test_samples.py::test_a_power_other_than_1_and_2_is_an_error",
+    ),
+    Mutant(
+        "several labels cost the sum over the classes",
+        "_loss",
+        "return rows(each).add() / shape[1]",
+        "return rows(each).add()",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "the gradient of several labels forgets the weights of the classes",
+        "_shares",
+        "        value *= weight\n",
+        "        pass\n",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "a vector of zeros divides by 0",
+        "_vectors",
+        "norm=np.where(zero, 1, found.norm)",
+        "norm=found.norm",
+        "rooms/test_samples.py::test_a_vector_of_zeros_has_a_cosine_of_0_and_no_gradient",
+    ),
+    Mutant(
+        "a vector of zeros costs half",
+        "_loss",
+        "        half[zero & (cosine == 0)] = 1\n",
+        "        pass\n",
+        "rooms/test_samples.py::test_a_vector_of_zeros_has_a_cosine_of_0_and_no_gradient",
+    ),
+    Mutant(
+        "a vector of zeros has a gradient",
+        "_slope",
+        "    side[zero] = 0\n",
+        "",
+        "rooms/test_samples.py::test_a_vector_of_zeros_has_a_cosine_of_0_and_no_gradient",
+    ),
+    Mutant(
+        "near vectors lose their digits",
+        "_loss",
+        "half = 0.5 * dots(apart, apart) / (a.norm * a.norm)",
+        "half = 1 - cosine",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "vectors of float32 are compared in float32",
+        "_vectors",
+        "x.astype(np.result_type(x, np.float64), copy=False)",
+        "x",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "a length beyond the range is not scaled",
+        "lengths",
+        "if not np.count_nonzero(wrong):",
+        "if True:",
+        "rooms/test_samples.py::test_a_distance_neither_overflows_nor_underflows",
+    ),
+    Mutant(
+        "a swap takes the farther distance",
+        "_shared",
+        "distance = np.minimum(distance, between.each)",
+        "distance = np.maximum(distance, between.each)",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "a swap at a tie moves the positive",
+        "_slope",
+        "swapped = between.each < far.each",
+        "swapped = between.each <= far.each",
+        "rooms/test_samples.py::test_a_swap_takes_the_nearer_of_two_distances_and_the_anch"
+        "or_s_of_equal_ones",
+    ),
+    Mutant(
+        "points that coincide are pulled",
+        "_direction",
+        "share = np.where(of.norm == 0, 0, 1 / of.norm)",
+        "share = 1 / of.norm",
+        "rooms/test_samples.py::test_points_that_coincide_have_no_gradient_and_cost_the_margin",
+    ),
+    Mutant(
+        "a distance has the wrong power in its gradient",
+        "_direction",
+        "        slope **= p - 1\n",
+        "        slope **= p\n",
+        "accuracy/test_classwise.py",
+    ),
+    Mutant(
+        "a weight of samples broadcasts",
+        "for_each_sample",
+        "    if array.shape != shape:\n",
+        "    if False:\n",
+        "rooms/test_samples.py::test_a_weight_has_one_number_for_each_sample",
+    ),
+    Mutant(
+        "a mean of samples divides by their number under weights",
+        "Samples",
+        'if reduction != "mean" or self.weight is None:',
+        "if True:",
+        "rooms/test_samples.py::test_the_mean_of_divergences_divides_by_the_samples",
+    ),
+    Mutant(
+        "the gradient of an absent sample is not cleared",
+        "_write",
+        "            gradient[absent] = 0\n",
+        "            pass\n",
+        "laws/test_arrays.py::test_an_entry_of_weight_0_counts_0_whatever_it_holds",
     ),
 ]
 

@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 from tests import calls, cases, definitions
 from tests.cases import Call, Points
-from tests.domains import PROBS, WEIGHT, Domain, Option
+from tests.domains import PROBS, REAL, WEIGHT, Domain, Option
 from tests.intervals import Interval
 
 import losses
@@ -50,7 +50,12 @@ class Row:
     peer: str  # the function of another library to compare with, in full
     result: str = ""  # what the backward takes of what the function returned, for its first array
     options: dict[str, Option] = field(default_factory=dict)  # the function's own, no arrays
-    weight: str = ""  # of losses entry by entry: "in the mean" or "a factor", as in Entries
+    holds: str = ""  # classes or features, which are a row of each array: a sample
+    per_sample: tuple[str, ...] = ()  # the arrays with one number for each sample
+    # The gradient of an array that no model produces, by the name of the derivative.
+    others: dict[str, Callable[..., Interval]] = field(default_factory=dict)
+    # Of losses made of formulas: "in the mean" or "a factor", as in Entries, or "of classes".
+    weight: str = ""
     broadcast: tuple[str, ...] = ()  # of these: the differentiated arrays that do
     budget: Budget | None = None  # of these
     known: tuple[tuple[tuple[float, ...], dict[str, Any], float], ...] = ()  # of these: values
@@ -64,6 +69,8 @@ class Row:
 
     def point(self, what: str) -> str:
         """Return the name of the first array of the function or of a derivative."""
+        if what in self.others:
+            return what.removesuffix("_backward")
         return self.result if what == "backward" and self.result else self.differentiated[0]
 
     def function(self, what: str = "") -> str:
@@ -76,11 +83,16 @@ class Row:
 
     def example_of(self, what: str) -> calls.Arguments:
         """Return the arguments of a valid call of the function or of a derivative."""
-        leading = {"backward": {"grad_output": self.example["grad_output"]}}
-        leading["hvp"] = {"vector": WEIGHT + PROBS}
-        known = {"grad_output", self.differentiated[0], self.result}
-        names = [self.point(what), *(name for name in self.example if name not in known)]
-        return {**leading.get(what, {}), **{name: self.example[name] for name in names}}
+        leading = {}
+        if what.endswith("backward"):
+            leading = {"grad_output": self.example["grad_output"]}
+        if what == "hvp":
+            leading = {"vector": WEIGHT + PROBS}
+        point = self.point(what)
+        left_out = {"grad_output", point, self.result}
+        left_out |= {self.differentiated[0]} if self.result else set()
+        names = [point, *(name for name in self.example if name not in left_out)]
+        return {**leading, **{name: self.example[name] for name in names}}
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +111,7 @@ class Case:
     _repr_pretty_ = Row._repr_pretty_
 
     def has(self, what: str) -> bool:
-        return what in self.row.derived
+        return what in self.row.derived and self.point in self.row.differentiated
 
     def arguments(self, call: Call) -> calls.Arguments:
         """Return the arguments of a call, all that are differentiated in one dtype."""
@@ -122,7 +134,10 @@ class Case:
         arguments = self.arguments(call)
         if self.row.result:
             arguments[self.row.result] = self.forward(call)
-        found = self.invoke("backward", {**arguments, "grad_output": grad_output})
+        what = "backward"
+        if call.point not in self.row.differentiated:
+            what = f"{call.point}_backward"
+        found = self.invoke(what, {**arguments, "grad_output": grad_output})
         return self.part(call, found)
 
     def value_and_grad(self, call: Call) -> tuple[Any, Any]:
@@ -180,6 +195,8 @@ def invoke(name: str, arguments: calls.Arguments) -> Any:
 
 def across(row: Row, dtype: Any) -> calls.Arguments:
     """Return arrays with numbers from everywhere in their domains, and weights, for each entry."""
+    if row.holds:
+        return rows_across(row, dtype, 3)
     rng = np.random.default_rng(25)
     (first, domain), *others = row.arrays.items()
     found = {first: domain.across(dtype)}
@@ -195,6 +212,39 @@ def across(row: Row, dtype: Any) -> calls.Arguments:
     for name in row.array_options:
         found[name] = rng.uniform(0.5, 1, len(found[first]))
     return {name: array.astype(dtype) for name, array in found.items()}
+
+
+SAMPLES = 24
+
+
+def rows_across(row: Row, dtype: Any, size: int) -> calls.Arguments:
+    """Return rows of some size, with numbers from everywhere in their domains, and weights.
+
+    Where one array has the domain of another before it, each sample is as near to that as 1e-7, or
+    as far away as 1e7, or the same; and features are very large or very small in some samples.
+    """
+    rng = np.random.default_rng(26)
+    found: calls.Arguments = {}
+    for name, domain in row.arrays.items():
+        shape = (SAMPLES,) if name in row.per_sample else (SAMPLES, size)
+        if domain is None:
+            found[name] = rng.integers(0, size, SAMPLES)
+            continue
+        numbers = domain.beside if domain.only else domain.across(dtype)
+        array = rng.permutation(np.resize(numbers, shape).reshape(-1)).reshape(shape)
+        if domain in list(row.arrays.values())[: len(found)]:
+            away = rng.standard_normal(shape) * np.geomspace(1e-7, 1e7, SAMPLES)[:, np.newaxis]
+            away[::7] = 0
+            array = next(iter(found.values())) + away
+        found[name] = array
+    if row.holds == "features":
+        far = float(np.finfo(dtype).max) ** 0.75  # whose square is no number
+        scale = np.resize([1, 1, 1, far, 1 / far], SAMPLES)[:, np.newaxis]
+        found |= {name: found[name] * scale for name in row.arrays if name not in row.per_sample}
+    if row.weight == "in the mean":
+        found["weight"] = rng.uniform(0.5, 1, SAMPLES)
+    numbers = [name for name in found if name == "weight" or row.arrays[name]]
+    return {**found, **{name: found[name].astype(dtype) for name in numbers}}
 
 
 def entrywise(
@@ -264,4 +314,74 @@ def entrywise(
         budget=budget,
         known=known,
         convex=convex,
+    )
+
+
+def classwise(
+    name: str,
+    loss: Callable[..., Interval],
+    slopes: Callable[..., Interval | tuple[Interval, ...]],
+    *,
+    arrays: dict[str, Domain | None],
+    derived: tuple[str, ...],
+    third: dict[str, float],
+    budget: Budget,
+    known: tuple[tuple[tuple[Any, ...], dict[str, Any], float], ...],
+    peer: str,
+    small: dict[str, Callable[..., st.SearchStrategy[np.ndarray]]] | None = None,
+    per_sample: tuple[str, ...] = (),
+    differentiated: tuple[str, ...] = (),
+    options: dict[str, Option] | None = None,
+    holds: str = "classes",
+    weight: str = "in the mean",
+    others: dict[str, Callable[..., Interval]] | None = None,
+) -> Row:
+    """Return the row of a loss of samples, each a row of every array that is not `per_sample`.
+
+    `loss` and `slopes` are formulas of intervals, the rows along the last axis: of the arrays and
+    then, by name, the options. A target without a domain has class indices, which the formulas take
+    as one-hot rows. `third` bounds the third derivative by each array that is differentiated, for
+    small numbers (those of `small`, where its domain says too little) and weights up to 2. `others`
+    are formulas as the slopes, of arrays that no model produces. The functions of a budget take a
+    dtype and the size of a row.
+    """
+    differentiated = differentiated or (next(iter(arrays)),)
+    options, labels = options or {}, arrays.get("target", REAL) is None
+    of = definitions.Rows(loss, slopes, tuple(arrays), differentiated, weight, labels, holds)
+    example: calls.Arguments = {
+        key: domain.examples[place] for place, (key, domain) in enumerate(arrays.items()) if domain
+    }
+    example |= {key: example[key][:, 0] for key in per_sample}
+    example |= {"target": np.array([2, 0])} if labels else {}
+    example["weight"] = 1 + PROBS[:, 0] if weight == "in the mean" else WEIGHT
+    draw = calls.of_rows(arrays, per_sample, labels, weight, options, holds)
+    several = len(third) > 1
+
+    def points(point: str) -> Points:
+        drawn = cases.of_rows(
+            arrays, small or {}, per_sample, labels, weight, options, holds, point
+        )
+        return Points(third[point], drawn, point, f"of {point}" if several else "")
+
+    return Row(
+        name=name,
+        kind="classwise",
+        derived=derived,
+        arrays=arrays,
+        array_options=("weight",),
+        differentiated=differentiated,
+        points=tuple(map(points, third)),
+        draw=lambda _: draw,
+        value=of.value,
+        gradient=of.gradient,
+        decimals=name,
+        example={"grad_output": np.array(2.0), **example},
+        peer=peer,
+        options=options,
+        weight=weight,
+        holds=holds,
+        per_sample=per_sample,
+        others={key: of.by(key, formula) for key, formula in (others or {}).items()},
+        budget=budget,
+        known=known,
     )

@@ -13,10 +13,20 @@ from typing import Any
 
 import numpy as np
 from tests import calls, cases, definitions
-from tests.accuracy.budgets import EXP, LOG, LOG1P, POWER, SINH, TANH
+from tests.accuracy.budgets import (
+    EXP,
+    LOG,
+    LOG1P,
+    POWER,
+    SINH,
+    TANH,
+    additions_of_classes,
+    of_length,
+)
 from tests.cases import Points
 from tests.definitions import logistic
 from tests.domains import (
+    LOGARITHM,
     NOT_NEGATIVE,
     PROBS,
     REAL,
@@ -26,9 +36,21 @@ from tests.domains import (
     VARIANCE,
     WEIGHT,
     Option,
+    lattice,
 )
-from tests.intervals import rounded, select, times
-from tests.rows import Budget, Case, Row, entrywise
+from tests.intervals import exactly, rounded, select, times
+from tests.rows import Budget, Case, Row, classwise, entrywise
+from tests.vectors import (
+    at_least_0,
+    away_from_0_and_3,
+    cosine_embedding,
+    cosine_embedding_slopes,
+    on_one_side_of_0,
+    step,
+    triplet_margin,
+    triplet_margin_slopes,
+    within,
+)
 
 
 def roundings(number: float) -> Callable[[Any], float]:
@@ -98,11 +120,6 @@ def pinball_slope(y, t, quantile):
 
 def positive(x):
     return x.monotone(lambda end: np.maximum(end, 0))
-
-
-def step(end):
-    """Return [x >= 0], and nan for nan."""
-    return np.heaviside(end, 1)
 
 
 def poisson(x, t, full):
@@ -442,7 +459,7 @@ ENTRYWISE = [
     entrywise(
         "hinge_loss",
         lambda x, t, margin: positive(margin - t * x),
-        lambda x, t, margin: -t * (margin - t * x).monotone(step),
+        lambda x, t, margin: -t * step(margin - t * x),
         arrays=MARGIN,
         derived=("backward", "value_and_grad"),
         third=0,
@@ -485,6 +502,217 @@ ENTRYWISE = [
     ),
 ]
 
+
+# Losses of samples: formulas of rows. The functions of a budget take the size of a row, too.
+
+
+def constant(number: float) -> Callable[..., float]:
+    """Return so many roundings of any dtype, size and options."""
+    return lambda *_, **__: number
+
+
+def plus_additions(roundings: Callable[[Any], float], times: float = 1) -> Callable[..., float]:
+    """Return so many roundings of a dtype, and those of a sum over a row, or several."""
+    return lambda dtype, size, **_: roundings(dtype) + times * additions_of_classes(size, dtype)
+
+
+def in_float64(roundings: Callable[..., float]) -> Callable[..., float]:
+    """Return so many roundings of float64, and four of float32, which is computed in float64."""
+    return lambda dtype, size, **_: 4 if dtype is np.float32 else roundings(dtype, size)
+
+
+def nothing_but_nan(nothing, array):
+    """Return 0, or the nan of an array that counts nothing."""
+    return exactly(np.where(nothing & array.is_nan, np.nan, 0), array.dtype)
+
+
+def divergence(lp, q):
+    terms = q * (q.increasing(np.log) - lp)
+    return select(q.is_zero, nothing_but_nan(q.is_zero, lp), terms).sum(-1)
+
+
+def divergence_by_target(lp, q):
+    slope = q.increasing(np.log) - lp + 1
+    return select(q.is_zero & ~lp.is_nan, -np.inf, slope)
+
+
+def divergence_of_logs(lp, lq):
+    nothing = np.isneginf(lq.low)
+    return select(nothing, nothing_but_nan(nothing, lp), lq.increasing(np.exp) * (lq - lp)).sum(-1)
+
+
+def hinges(x, one_hot, margin):
+    own = x.map(lambda end: np.where(one_hot, end, 0).sum(-1).astype(end.dtype))
+    return (x - own[..., None]) + margin, own
+
+
+def hinge_of_classes(x, one_hot, p, margin):
+    u, own = hinges(x, one_hot, margin)
+    u = at_least_0(u)
+    loss = mean_of_classes(select(one_hot, 0, u * u if p == 2 else u))
+    return select(own.is_nan, np.nan, loss)
+
+
+def hinge_of_classes_slope(x, one_hot, p, margin):
+    u, own = hinges(x, one_hot, margin)
+    slope = 2 * at_least_0(u) if p == 2 else step(u)
+    slope = select(one_hot, 0, slope / x.low.shape[-1])
+    return select(own.is_nan[..., None], np.nan, select(one_hot, -slope.sum(-1)[..., None], slope))
+
+
+def mean_of_classes(rows):
+    """Return the mean over the classes, nan if there are none."""
+    return rows.sum(-1) / (rows.low.shape[-1] or np.nan)
+
+
+def binary_entropy_of_classes(x, t, weight):
+    return mean_of_classes(times(weight, binary_entropy(x, t, exactly(1, x.dtype))))
+
+
+CLASSWISE = [
+    # sum q (log q - lp), of q (|log q| + |lp|): a logarithm, a difference and two products. By lp
+    # it is linear; by q its third derivative is -w / q^2, up to 70 times.
+    classwise(
+        "kl_div",
+        divergence,
+        lambda _, q: -q,
+        arrays={"log_probs": REAL, "target": NOT_NEGATIVE.within(0.125, 1)},
+        derived=("backward", "value_and_grad", "target_backward"),
+        third={"log_probs": 0, "target": 70 * 2 * 64},
+        budget=Budget(
+            plus_additions(lambda dtype: LOG[dtype] + 3), constant(1), loss_size="kl_div_size"
+        ),
+        others={"target_backward": divergence_by_target},
+        known=(((np.log([0.5, 0.25, 0.25]), [0.2, 0.3, 0.5]), {}, 0.218011910943),),
+        peer="torch.nn.functional.kl_div",
+    ),
+    # sum e^lq (lq - lp), of e^lq (|lq| + |lp|): an exponential, a difference and two products.
+    classwise(
+        "kl_div_with_log_target",
+        divergence_of_logs,
+        lambda _, lq: -lq.increasing(np.exp),
+        arrays={"log_probs": REAL, "log_target": LOGARITHM},
+        derived=("backward", "value_and_grad"),
+        third={"log_probs": 0},
+        budget=Budget(
+            plus_additions(lambda dtype: EXP[dtype] + 3),
+            lambda dtype, *_, **__: EXP[dtype] + 1,
+            loss_size="kl_div_with_log_target_size",
+        ),
+        known=(((np.log([0.5, 0.25, 0.25]), np.log([0.2, 0.3, 0.5])), {}, 0.218011910943),),
+        peer="torch.nn.functional.kl_div",
+    ),
+    # sum max(0, margin + (x_j - x_t))^p / C, of the hinges and the differences in them: two sums, a
+    # square, a quotient and a product; at the target the gradient is a sum, too.
+    classwise(
+        "multi_margin_loss",
+        hinge_of_classes,
+        hinge_of_classes_slope,
+        arrays={"logits": REAL, "target": None},
+        derived=("backward", "value_and_grad"),
+        third={"logits": 0},
+        # Multiples of 3/8, of which no difference is nearer than 1/8 to a margin.
+        small={"logits": lambda shape: lattice(shape, -1, 1, 0).map(lambda x: 3 * x)},
+        options={
+            "p": Option((1, 2), (0, 3, 1.5, -1, np.nan, np.inf)),
+            "margin": Option((1.0, 0.25, -0.5), (np.nan, np.inf, -np.inf)),
+        },
+        weight="of classes",
+        budget=Budget(
+            plus_additions(lambda _: 5),
+            plus_additions(lambda _: 6),
+            loss_size="multi_margin_loss_size",
+            gradient_size="multi_margin_loss_backward_size",
+        ),
+        known=(
+            (([1.0, 2.0, 0.5], 0), {}, 0.833333333333),
+            (([1.0, 2.0, 0.5], 0), {"p": 2}, 1.41666666667),
+        ),
+        peer="torch.nn.functional.multi_margin_loss",
+    ),
+    # Of terms of one sign: those of binary_cross_entropy_with_logits, their sum and a quotient. The
+    # third derivative of softplus is at most 1/10.
+    classwise(
+        "multilabel_soft_margin_loss",
+        binary_entropy_of_classes,
+        lambda x, t, weight: weight * binary_entropy_slope(x, t, 1) / x.low.shape[-1],
+        arrays={"logits": REAL, "target": UNIT_INTERVAL},
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        third={"logits": 1},
+        weight="of classes",
+        budget=Budget(
+            plus_additions(lambda dtype: EXP[dtype] + LOG1P[dtype] + 6),
+            lambda dtype, *_, **__: EXP[dtype] + 8,
+            gradient_size="multilabel_soft_margin_loss_backward_size",
+        ),
+        known=((([1.0, -2.0], [1.0, 0.0]), {}, 0.220094849281),),
+        peer="torch.nn.functional.multilabel_soft_margin_loss",
+    ),
+    # In float64 x / |x| has half the roundings of a sum of squares, for the root, and four: a
+    # square, a root, two quotients. |u - v|^2 / 2 has those of the sum, of the difference and of
+    # both lengths, relative to itself, and those of the entries, relative to |u - v|. A cosine has
+    # both, of 1. (v - cosine u) / |x| has a difference, three quotients and three products more.
+    # Of float32 there are a rounding to it and the weight, and up to 61 of float64.
+    classwise(
+        "cosine_embedding_loss",
+        cosine_embedding,
+        cosine_embedding_slopes,
+        arrays={"first": REAL, "second": REAL, "target": SIGNS},
+        per_sample=("target",),
+        holds="features",
+        differentiated=("first", "second"),
+        derived=("backward", "value_and_grad"),
+        # a b / |b| along v, with |v| up to twice as long as a vector, has at most 36 2^3, and a
+        # weight is up to 2. The vectors are nearly parallel, so no cosine is near a margin.
+        third=dict.fromkeys(["first", "second"], 600),
+        small={"first": within(0.5, 2), "second": on_one_side_of_0},
+        options={"margin": Option((0.0, 0.25, -0.25), (1.5, -1.5, np.nan, np.inf))},
+        budget=Budget(
+            in_float64(plus_additions(lambda _: 9, times=2)),
+            in_float64(plus_additions(lambda _: 20, times=3)),
+            loss_size="cosine_embedding_loss_size",
+            gradient_size="cosine_embedding_loss_backward_size",
+        ),
+        known=(
+            (([1.0, 2.0, 3.0], [1.0, 2.0, 3.001], 1), {}, 1.27496370813e-8),
+            (([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], 1), {}, 0.0253681538029),
+        ),
+        peer="torch.nn.functional.cosine_embedding_loss",
+    ),
+    # Two distances, of their sum and the margin: two sums and the weight. The gradient of one has
+    # a quotient, a product and the power p - 1, which multiplies its roundings; then a difference
+    # and two products.
+    classwise(
+        "triplet_margin_loss",
+        triplet_margin,
+        triplet_margin_slopes,
+        arrays={"anchor": REAL, "positive": REAL, "negative": REAL},
+        holds="features",
+        differentiated=("anchor", "positive", "negative"),
+        derived=("backward", "value_and_grad"),
+        # Of a p-norm at entries from 1/2 up, along v of at most 1: p (2 p - 1) 2^3 D^(1/p) at most,
+        # of two norms under weights up to 2, where p is up to 3 and D up to 70.
+        third=dict.fromkeys(["anchor", "positive", "negative"], 2000),
+        small={
+            "anchor": within(0, 0.25),
+            "positive": within(2.5, 3),
+            "negative": away_from_0_and_3,
+        },
+        options={
+            "margin": Option((1.0, 0.0), (-0.5, np.nan, np.inf)),
+            "p": Option((2.0, 1, 3.0), (0.5, 0, -1.0, np.nan, np.inf)),
+            "swap": Option((False, True)),
+        },
+        budget=Budget(
+            lambda dtype, size, p, **_: of_length(size, dtype, p) + 4,
+            lambda dtype, size, p, **_: (p - 1) * (of_length(size, dtype, p) + 4 + POWER) + 6,
+            loss_size="triplet_margin_loss_size",
+            gradient_size="triplet_margin_loss_backward_size",
+        ),
+        known=((([0.0, 0.0], [3.0, 4.0], [0.0, 5.0]), {}, 1),),
+        peer="torch.nn.functional.triplet_margin_loss",
+    ),
+]
 
 # Losses over classes, and activations. A third derivative along v is a third cumulant of v under
 # softmax (at most 2 for entries in [-1, 1]; 6 with the factor that softmax itself brings), times
@@ -599,7 +827,9 @@ ROWS = [
         example=LAYER,
     ),
     *ENTRYWISE,
+    *CLASSWISE,
 ]
+FORMULAS = [*ENTRYWISE, *CLASSWISE]  # whose rows have formulas of intervals alone
 CASES = [Case(row, **vars(points)) for row in ROWS for points in row.points]
 
 # Every function of the table and every derivative, by name: the row, and which derivative it is.

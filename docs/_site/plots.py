@@ -188,7 +188,107 @@ CROSS_ENTROPY = {
     ],
 }
 
+
+def of_samples(name: str, *arrays: np.ndarray, entry: int = 0, **options) -> np.ndarray:
+    """Return the losses of some samples, or of a derivative an entry of the first array's."""
+    base, what = base_of(name), suffix_of(name)
+    options = {"reduction": "none", **options}
+    leading = [np.ones(len(arrays[0]))] if what.endswith("_backward") else []
+    found = getattr(losses, name)(*leading, *arrays, **options)
+    found = found[0] if isinstance(found, tuple) else found
+    return found if name == base else found[:, entry]
+
+
+def pairs_of(p: np.ndarray) -> np.ndarray:
+    """Return probabilities of two classes, for that of the first."""
+    return np.stack([p, 1 - p], axis=1)
+
+
+def divergences(name: str, take: Callable) -> list:
+    """Return the curves of a divergence of (p, 1 - p), against p, for some targets."""
+    curves = []
+    for q in (0.8, 0.5, 0.2):
+        target = np.broadcast_to(take(pairs_of(np.array([q]))), (P.size, 2))
+        curves.append((P, of_samples(name, np.log(pairs_of(P)), target), f"q = {q}"))
+    return curves
+
+
+def around_a_circle(name: str) -> list:
+    """Return the curves of a loss of two unit vectors, against the angle between them."""
+    angle = np.linspace(0, 180, 241)
+    second = np.stack([np.cos(np.radians(angle)), np.sin(np.radians(angle))], axis=1)
+    first = np.broadcast_to([1.0, 0.0], second.shape)
+    return [
+        (angle, of_samples(name, first, second, np.full(angle.size, t), entry=1, margin=m), label)
+        for t, m, label in ((1, 0.0, "t = 1"), (-1, 0.0, "t = -1"), (-1, 0.5, "t = -1, margin 0.5"))
+    ]
+
+
+def along_a_line(name: str) -> list:
+    """Return the curves of a loss of an anchor at x, a positive at -1 and a negative at 2."""
+    points = [X[:, None], np.full((X.size, 1), -1.0), np.full((X.size, 1), 2.0)]
+    return [
+        (X, of_samples(name, *points), "as it is"),
+        (X, of_samples(name, *points, swap=True, margin=4.0), "margin 4, swap"),
+    ]
+
+
+def hinges_of_classes(name: str) -> list:
+    target = np.zeros(X.size, int)
+    return [(X, of_samples(name, first(X), target, p=p), f"p = {p}") for p in (1, 2)]
+
+
+def several_labels(name: str, targets: tuple = (1, 0.5, 0)) -> list:
+    label = "t = {}" if len(targets) > 1 else "any target"
+    return [
+        (X, of_samples(name, first(X), np.full((X.size, 2), t)), label.format(t)) for t in targets
+    ]
+
+
+def by_the_target() -> list:
+    """Return the gradient of a divergence with respect to the target."""
+    return [
+        (
+            P,
+            of_samples(
+                "kl_div_target_backward",
+                np.broadcast_to(np.log([p, 1 - p]), (P.size, 2)),
+                pairs_of(P),
+            ),
+            f"p = {p}",
+        )
+        for p in (0.8, 0.5, 0.2)
+    ]
+
+
+SHARE = "p of class 0, of two"
+SAMPLEWISE: dict[str, tuple[str, Callable]] = {
+    "kl_div": (SHARE, partial(divergences, take=np.asarray)),
+    "kl_div_with_log_target": (SHARE, partial(divergences, take=np.log)),
+    "multi_margin_loss": ("logits (x, 0), target 0: x", hinges_of_classes),
+    "multilabel_soft_margin_loss": ("logits (x, 0), targets (t, t): x", several_labels),
+    "cosine_embedding_loss": ("degrees between the vectors", around_a_circle),
+    "triplet_margin_loss": ("anchor x, positive -1, negative 2", along_a_line),
+}
+FIRST = {  # of which entry the gradient is
+    "cosine_embedding_loss": "the gradient of (1, 0), across it",
+    "triplet_margin_loss": "the gradient of the anchor",
+}
+
 PANELS: dict[str, dict[str, list[Panel]]] = {
+    **{
+        name: {
+            "": [Panel("the loss", label, partial(curves, name))],
+            "_backward": [
+                Panel(
+                    FIRST.get(name, "the gradient of class 0"),
+                    label,
+                    partial(curves, f"{name}_backward"),
+                )
+            ],
+        }
+        for name, (label, curves) in SAMPLEWISE.items()
+    },
     "logsumexp": {
         "": [
             Panel(
@@ -395,6 +495,16 @@ def of_entries(name: str) -> dict[str, list[Panel]]:
     }
 
 
+PANELS["kl_div"]["_target_backward"] = [
+    Panel("the gradient of q", "q of class 0, of two", by_the_target)
+]
+PANELS["multilabel_soft_margin_loss"]["_hessian_diagonal"] = [
+    Panel(
+        "the second derivative of class 0",
+        "logits (x, 0): x",
+        partial(several_labels, "multilabel_soft_margin_loss_hessian_diagonal", targets=(1,)),
+    )
+]
 PANELS |= {
     name: of_entries(name)
     for name in losses.__all__
@@ -409,6 +519,7 @@ SHOWN = {  # what the page of a name with this suffix shows
     "": ("", "_backward"),
     "_value_and_grad": ("", "_backward"),
     "_backward": ("_backward",),
+    "_target_backward": ("_target_backward",),
     "_hessian_diagonal": ("_hessian_diagonal",),
     "_hvp": ("_hvp", "_hessian_diagonal"),
 }

@@ -4,7 +4,39 @@ from ._activations.log_softmax import log_softmax, log_softmax_backward
 from ._activations.logsumexp import logsumexp, logsumexp_backward
 from ._activations.sigmoid import log_sigmoid, log_sigmoid_backward, sigmoid, sigmoid_backward
 from ._activations.softmax import softmax, softmax_backward
+from ._classwise.cosine_embedding import (
+    cosine_embedding_loss,
+    cosine_embedding_loss_backward,
+    cosine_embedding_loss_value_and_grad,
+)
+from ._classwise.kl_divergence import (
+    kl_div,
+    kl_div_backward,
+    kl_div_target_backward,
+    kl_div_value_and_grad,
+)
+from ._classwise.kl_divergence_with_log_target import (
+    kl_div_with_log_target,
+    kl_div_with_log_target_backward,
+    kl_div_with_log_target_value_and_grad,
+)
+from ._classwise.multi_margin import (
+    multi_margin_loss,
+    multi_margin_loss_backward,
+    multi_margin_loss_value_and_grad,
+)
+from ._classwise.multilabel_soft_margin import (
+    multilabel_soft_margin_loss,
+    multilabel_soft_margin_loss_backward,
+    multilabel_soft_margin_loss_hessian_diagonal,
+    multilabel_soft_margin_loss_value_and_grad,
+)
 from ._classwise.nll import nll_loss, nll_loss_backward, nll_loss_value_and_grad
+from ._classwise.triplet_margin import (
+    triplet_margin_loss,
+    triplet_margin_loss_backward,
+    triplet_margin_loss_value_and_grad,
+)
 from ._core.schedule import set_workers
 from ._cross_entropy.cross_entropy import (
     cross_entropy,
@@ -101,7 +133,7 @@ from ._entrywise.squared_hinge import (
     squared_hinge_loss_hessian_diagonal,
     squared_hinge_loss_value_and_grad,
 )
-from ._losses.grads import GaussianGrads, PairGrads
+from ._losses.grads import GaussianGrads, PairGrads, TripletGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
@@ -113,6 +145,7 @@ __all__ = [
     "LossSums",
     "PairGrads",
     "ShardState",
+    "TripletGrads",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_value_and_grad",
@@ -121,6 +154,9 @@ __all__ = [
     "binary_cross_entropy_with_logits_hessian_diagonal",
     "binary_cross_entropy_with_logits_hvp",
     "binary_cross_entropy_with_logits_value_and_grad",
+    "cosine_embedding_loss",
+    "cosine_embedding_loss_backward",
+    "cosine_embedding_loss_value_and_grad",
     "cross_entropy",
     "cross_entropy_backward",
     "cross_entropy_hessian_diagonal",
@@ -142,6 +178,13 @@ __all__ = [
     "huber_loss_backward",
     "huber_loss_hessian_diagonal",
     "huber_loss_value_and_grad",
+    "kl_div",
+    "kl_div_backward",
+    "kl_div_target_backward",
+    "kl_div_value_and_grad",
+    "kl_div_with_log_target",
+    "kl_div_with_log_target_backward",
+    "kl_div_with_log_target_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",
@@ -169,6 +212,13 @@ __all__ = [
     "mse_loss_hessian_diagonal",
     "mse_loss_hvp",
     "mse_loss_value_and_grad",
+    "multi_margin_loss",
+    "multi_margin_loss_backward",
+    "multi_margin_loss_value_and_grad",
+    "multilabel_soft_margin_loss",
+    "multilabel_soft_margin_loss_backward",
+    "multilabel_soft_margin_loss_hessian_diagonal",
+    "multilabel_soft_margin_loss_value_and_grad",
     "nll_loss",
     "nll_loss_backward",
     "nll_loss_value_and_grad",
@@ -200,4 +250,7 @@ __all__ = [
     "squared_hinge_loss_backward",
     "squared_hinge_loss_hessian_diagonal",
     "squared_hinge_loss_value_and_grad",
+    "triplet_margin_loss",
+    "triplet_margin_loss_backward",
+    "triplet_margin_loss_value_and_grad",
 ]

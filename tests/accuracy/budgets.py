@@ -53,6 +53,19 @@ def additions_of_classes(classes, dtype):
     return size / 64 + 5 if size <= 8192 else additions(classes)
 
 
+def of_length(size, dtype, p):
+    """Return the roundings of the p-norm of a difference of rows.
+
+    The difference has one; a square two, which a sum has, and the root halves; the sum its
+    additions. Scaled rows have two quotients and products more. Other powers multiply the roundings
+    of what they are taken of by p, or by 1 / p, and have POWER.
+    """
+    chain = additions_of_classes(size, dtype)
+    if p == 1:
+        return 1 + chain
+    return 5 + chain / p if p == 2 else 5 + POWER * (1 + 1 / p) + chain / p
+
+
 class Roundings(NamedTuple):
     """The roundings of what a row's softmax is made of.
 

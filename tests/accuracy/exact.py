@@ -31,25 +31,36 @@ def spread(row):
     return max(finite, default=0) - min(finite, default=0)
 
 
-def exactly(formula):
-    """Compute a formula in decimals, to 60 digits after all that it cancels.
+def in_digits(number):
+    """Compute a formula in decimals, in a number of digits that depends on its arguments."""
+
+    def decorated(formula):
+        @wraps(formula)
+        def computed(*arguments, **options):
+            arguments = decimals(list(arguments))
+            options = {name: decimals(value) for name, value in options.items()}
+            digits = max(number(arguments), getcontext().prec)  # at least the caller's
+            with localcontext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN):
+                return formula(*arguments, **options)
+
+        return computed
+
+    return decorated
+
+
+@in_digits
+def exactly(arguments):
+    """Return 60 digits after all that a formula cancels.
 
     1 - p is as small as exp(-spread), which costs a digit for each ln 10 > 2 of the spread, up to
     one of WIDEST.
     """
+    widest = max((spread(row) for row in arguments if isinstance(row, list)), default=0)
+    return DIGITS + int(min(widest, WIDEST) / 2)
 
-    @wraps(formula)
-    def computed(*arguments, **options):
-        arguments = decimals(list(arguments))
-        options = {name: decimals(value) for name, value in options.items()}
-        widest = max((spread(row) for row in arguments if isinstance(row, list)), default=0)
-        digits = max(
-            DIGITS + int(min(widest, WIDEST) / 2), getcontext().prec
-        )  # at least the caller's
-        with localcontext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN):
-            return formula(*arguments, **options)
 
-    return computed
+# For formulas in which no more cancels than the digits of a float.
+plainly = in_digits(lambda _: DIGITS)
 
 
 def times(weight, value):
@@ -174,6 +185,256 @@ def nll_loss(log_probs, target, *, weight=None):
 def nll_loss_backward(log_probs, target, *, weight=None):
     w = 1 if weight is None else weight[target]
     return [-w * (c == target) for c in range(len(log_probs))]
+
+
+# Losses of one row, of as many numbers in each array.
+
+
+def logarithm(q):
+    """Return log q, of 0 too where it counts nothing."""
+    return q.ln() if q else Decimal(0)
+
+
+@plainly
+def kl_div(log_probs, target, *, weight=1):
+    terms = (q * (logarithm(q) - lp) for lp, q in zip(log_probs, target, strict=True) if q)
+    return weight * sum(terms, Decimal(0))
+
+
+@plainly
+def kl_div_size(log_probs, target, *, weight=1, unit_roundoff=None):
+    del unit_roundoff
+    pairs = zip(log_probs, target, strict=True)
+    return weight * sum(q * (abs(logarithm(q)) + abs(lp)) for lp, q in pairs)
+
+
+@plainly
+def kl_div_backward(_, target, *, weight=1):
+    return [-weight * q for q in target]
+
+
+@plainly
+def kl_div_target_backward(log_probs, target, *, weight=1):
+    return [weight * (q.ln() - lp + 1) for lp, q in zip(log_probs, target, strict=True)]
+
+
+@plainly
+def kl_div_target_backward_size(log_probs, target, *, weight=1, unit_roundoff=None):
+    del unit_roundoff
+    pairs = zip(log_probs, target, strict=True)
+    return [weight * (abs(q.ln()) + abs(lp) + 1) for lp, q in pairs]
+
+
+@plainly
+def kl_div_with_log_target(log_probs, log_target, *, weight=1):
+    return kl_div(log_probs, [lq.exp() for lq in log_target], weight=weight)
+
+
+@plainly
+def kl_div_with_log_target_size(log_probs, log_target, *, weight=1, unit_roundoff=None):
+    del unit_roundoff
+    return kl_div_size(log_probs, [lq.exp() for lq in log_target], weight=weight)
+
+
+@plainly
+def kl_div_with_log_target_backward(_, log_target, *, weight=1):
+    return [-weight * lq.exp() for lq in log_target]
+
+
+@plainly
+def hinges(logits, target, margin):
+    """Return u = margin + (x_j - x_t) of the other classes, by class."""
+    own = logits[target]
+    return {j: margin + (x - own) for j, x in enumerate(logits) if j != target}
+
+
+@plainly
+def multi_margin_loss(logits, target, *, weight, p=1, margin=1):
+    terms = (max(u, 0) ** p for u in hinges(logits, target, margin).values())
+    return weight[target] * Decimal(sum(terms)) / len(logits)
+
+
+@plainly
+def multi_margin_loss_size(logits, target, *, weight, p=1, margin=1, unit_roundoff):
+    """Return what the hinges, and the differences of logits in them, add to the loss."""
+    del unit_roundoff
+    seen = [u for u in hinges(logits, target, margin).values() if u >= 0]
+    terms = (p * max(u, 0) ** (p - 1) * (abs(u - margin) + u) if u else 0 for u in seen)
+    return weight[target] * Decimal(sum(terms)) / len(logits)
+
+
+def with_the_target(slopes, own, logits, weight):
+    """Return the slopes of all the classes, given those of the others."""
+    return [weight * Decimal(slopes.get(j, own)) / len(logits) for j in range(len(logits))]
+
+
+@plainly
+def multi_margin_loss_backward(logits, target, *, weight, p=1, margin=1):
+    found = hinges(logits, target, margin)
+    slopes = {j: p * (u if p == 2 else 1) if u >= 0 else 0 for j, u in found.items()}
+    return with_the_target(slopes, -sum(slopes.values()), logits, weight[target])
+
+
+@plainly
+def multi_margin_loss_backward_size(logits, target, *, weight, p=1, margin=1, unit_roundoff):
+    del unit_roundoff
+    found = hinges(logits, target, margin)
+    sizes = {
+        j: p * (abs(u - margin) + u if p == 2 else 1) if u >= 0 else 0 for j, u in found.items()
+    }
+    return with_the_target(sizes, sum(sizes.values()), logits, weight[target])
+
+
+def of_each_class(formula, logits, target, weight):
+    """Return the share of each class in the mean of a formula of one entry."""
+    each = zip(logits, target, weight, strict=True)
+    return [formula(x, t, weight=w) / len(logits) for x, t, w in each]
+
+
+@exactly
+def multilabel_soft_margin_loss(logits, target, *, weight):
+    return sum(of_each_class(binary_cross_entropy_with_logits, logits, target, weight))
+
+
+@exactly
+def multilabel_soft_margin_loss_backward(logits, target, *, weight):
+    return of_each_class(binary_cross_entropy_with_logits_backward, logits, target, weight)
+
+
+@exactly
+def multilabel_soft_margin_loss_backward_size(logits, target, *, weight, unit_roundoff):
+    del unit_roundoff
+    return of_each_class(binary_cross_entropy_with_logits_backward_size, logits, target, weight)
+
+
+@exactly
+def multilabel_soft_margin_loss_hessian_diagonal(logits, _, *, weight):
+    pairs = zip(logits, weight, strict=True)
+    return [w * sigmoid(x) * sigmoid(-x) / len(logits) for x, w in pairs]
+
+
+@plainly
+def length(row, p=2):
+    total = sum((abs(x) ** p for x in row), Decimal(0))
+    return total ** (1 / Decimal(p)) if total else total
+
+
+def unit(row):
+    """Return a vector of length 1, or of zeros."""
+    whole = length(row)
+    return [x / whole for x in row] if whole else row
+
+
+def difference(a, b):
+    return [x - y for x, y in zip(a, b, strict=True)]
+
+
+def in_float64(unit_roundoff):
+    """Return a rounding of float64 in those of a dtype: of float32, 64 in 4 of its own."""
+    return 16 * Decimal(2) ** -53 / unit_roundoff if unit_roundoff > Decimal(2) ** -50 else 1
+
+
+@plainly
+def cosine_embedding_loss(first, second, target, *, weight=1, margin=0):
+    cosine = dot(unit(first), unit(second))
+    return weight * (1 - cosine if target == 1 else max(Decimal(0), cosine - margin))
+
+
+@plainly
+def cosine_embedding_loss_size(first, second, target, *, weight=1, margin=0, unit_roundoff):
+    """Return the loss and, of its computation in float64, the size of what is rounded there.
+
+    That is the distance of the unit vectors, or 1 of a pair that shall be apart.
+    """
+    apart = length(difference(unit(first), unit(second))) + Decimal(2) ** -53
+    terms = apart if target == 1 else Decimal(1)
+    loss = cosine_embedding_loss(first, second, target, margin=margin)
+    return weight * (loss + in_float64(unit_roundoff) * terms)
+
+
+@plainly
+def cosine_embedding_loss_backward(first, second, target, *, weight=1, margin=0):
+    u, v = unit(first), unit(second)
+    if not (any(u) and any(v)):
+        return [Decimal(0)] * len(u), [Decimal(0)] * len(v)
+    cosine = dot(u, v)
+    side = weight * (-1 if target == 1 else int(cosine >= margin))
+
+    def towards(own, x, y):
+        return [side * (b - cosine * a) / length(own) for a, b in zip(x, y, strict=True)]
+
+    return towards(first, u, v), towards(second, v, u)
+
+
+@plainly
+def cosine_embedding_loss_backward_size(
+    first, second, target, *, weight=1, margin=0, unit_roundoff
+):
+    """Return the gradients and, of their computation in float64, the sizes of their terms."""
+    terms = [abs(a) + abs(b) for a, b in zip(unit(first), unit(second), strict=True)]
+    found = cosine_embedding_loss_backward(first, second, target, weight=weight, margin=margin)
+
+    def with_terms(gradient, own):
+        share = in_float64(unit_roundoff) * weight / (length(own) or 1)
+        return [abs(g) + share * term for g, term in zip(gradient, terms, strict=True)]
+
+    return tuple(map(with_terms, found, (first, second)))
+
+
+@plainly
+def distances(anchor, positive, negative, p, swap):
+    """Return the differences whose lengths count, and whether the negative's is the positive's."""
+    near, far = difference(anchor, positive), difference(anchor, negative)
+    across = difference(positive, negative)
+    swapped = swap and length(across, p) < length(far, p)
+    return near, across if swapped else far, swapped
+
+
+@plainly
+def triplet_margin_loss(anchor, positive, negative, *, weight=1, margin=1, p=2, swap=False):
+    near, far, _ = distances(anchor, positive, negative, p, swap)
+    return weight * max(Decimal(0), margin + length(near, p) - length(far, p))
+
+
+@plainly
+def triplet_margin_loss_size(
+    anchor, positive, negative, *, weight=1, margin=1, p=2, swap=False, unit_roundoff
+):
+    """Return the sum of the sizes of the terms."""
+    del unit_roundoff
+    near, far, _ = distances(anchor, positive, negative, p, swap)
+    return weight * (margin + length(near, p) + length(far, p))
+
+
+def direction(row, p, scale):
+    """Return the gradient of the length of a row, times a number."""
+    whole = length(row, p)
+    return [scale * (abs(x) / whole) ** (p - 1) * (1 if x > 0 else -1) if x else x for x in row]
+
+
+@plainly
+def triplet_margin_loss_backward(
+    anchor, positive, negative, *, weight=1, margin=1, p=2, swap=False
+):
+    near, far, swapped = distances(anchor, positive, negative, p, swap)
+    counts = weight * int(margin + length(near, p) - length(far, p) >= 0)
+    up, down = direction(near, p, counts), direction(far, p, counts)
+    opposite = [-a for a in up]
+    if swapped:
+        return up, difference(opposite, down), down
+    return difference(up, down), opposite, down
+
+
+@plainly
+def triplet_margin_loss_backward_size(
+    anchor, positive, negative, *, weight=1, margin=1, p=2, swap=False, unit_roundoff
+):
+    """Return the sums of the sizes of the terms."""
+    del margin, unit_roundoff
+    near, far, swapped = distances(anchor, positive, negative, p, swap)
+    up, down = ([abs(a) for a in direction(row, p, weight)] for row in (near, far))
+    both = [a + b for a, b in zip(up, down, strict=True)]
+    return (up, both, down) if swapped else (both, up, down)
 
 
 # Losses of one entry.

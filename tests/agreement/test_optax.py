@@ -66,3 +66,27 @@ def test_squared_hinge_loss_is_the_square():
         return optax.hinge_loss(x, target) ** 2
 
     assert_agreement("squared_hinge_loss", theirs, normal(), signs())
+
+
+@pytest.mark.parametrize("log_target", [False, True])
+def test_kl_div_agrees(log_target):
+    log_probs, target = (losses.log_softmax(x) for x in (normal(2), normal()[::-1]))
+    name = "kl_div_with_log_target" if log_target else "kl_div"
+    theirs = optax.losses.kl_divergence_with_log_targets if log_target else optax.kl_divergence
+    assert_agreement(name, theirs, log_probs, target if log_target else np.exp(target))
+
+
+def test_the_cosine_distance_agrees():
+    first, second = normal(), normal()[::-1]
+    with jax.enable_x64(True):
+        wanted = optax.losses.cosine_distance(first, second, epsilon=0.0)
+    found = losses.cosine_embedding_loss(first, second, [1, 1, 1], reduction="none")
+    assert_close(found, wanted)
+
+
+def test_the_triplet_loss_agrees():
+    rng = np.random.default_rng(0)
+    arrays = rng.standard_normal((3, 4, 5))
+    with jax.enable_x64(True):
+        wanted = optax.losses.triplet_margin_loss(*arrays, eps=0.0)
+    assert_close(losses.triplet_margin_loss(*arrays, reduction="none"), wanted)

@@ -515,6 +515,91 @@ def test_margin_ranking_loss_agrees(shape, margin, reduction, dtype):
     assert_each_gradient_agrees("margin_ranking_loss", [first, second, target], (0, 1), **options)
 
 
+def normalized(name, shape, dtype):
+    """Return log-probabilities along the class axis."""
+    return losses.log_softmax(normal(name, shape, dtype, 2), axis=class_axis(shape))
+
+
+@product(log_target=[False, True], shape=class_shapes, reduction=["sum", "mean"], dtype=dtypes)
+def test_kl_div_agrees(log_target, shape, reduction, dtype):
+    """PyTorch has one loss for each entry, and its mean divides by the entries."""
+    log_probs, target = normalized("log_probs", shape, dtype), normalized("target", shape, dtype)
+    name = "kl_div_with_log_target" if log_target else "kl_div"
+    target = target if log_target else np.exp(target)
+    x = tensor(log_probs).requires_grad_()
+    samples = log_probs.size // shape[class_axis(shape)]
+    wanted = THEIRS[name](x, tensor(target), reduction="sum", log_target=log_target)
+    wanted = wanted / (samples if reduction == "mean" else 1)
+    value, gradient = getattr(losses, f"{name}_value_and_grad")(
+        log_probs, target, reduction=reduction
+    )
+    precision = (ROUNDINGS + log_probs.size) * np.finfo(dtype).eps
+    terms = size(log_probs) * log_probs.size
+    assert_close(value, wanted, precision, terms)
+    assert_close(gradient, torch.autograd.grad(wanted, x)[0], precision, 1)
+
+
+@product(
+    p=[1, 2],
+    margin=[1.0, 0.25, -3.0],
+    weighted=[False, True],
+    shape=[(3,), (5, 3), (5, 1)],
+    reduction=["none", "sum"],
+    dtype=dtypes,
+)
+def test_multi_margin_loss_agrees(p, margin, weighted, shape, reduction, dtype):
+    """PyTorch's weighted mean divides by the samples."""
+    options = {"p": p, "margin": margin, "reduction": reduction}
+    if weighted:
+        options["weight"] = weights(shape[class_axis(shape)], dtype)
+    assert_agreement("multi_margin_loss", normal("logits", shape, dtype), labels(shape), **options)
+
+
+@product(shape=[(3,), (5, 3), (5, 1)], weighted=[False, True], reduction=reductions, dtype=dtypes)
+def test_multilabel_soft_margin_loss_agrees(shape, weighted, reduction, dtype):
+    options = {"weight": weights(shape[class_axis(shape)], dtype)} if weighted else {}
+    logits, target = normal("logits", shape, dtype, 3), uniform("target", shape, dtype)
+    assert_agreement("multilabel_soft_margin_loss", logits, target, reduction=reduction, **options)
+
+
+@product(shape=[(4,), (3, 4)], margin=[0.0, 0.5, -0.25], reduction=reductions, dtype=dtypes)
+def test_cosine_embedding_loss_agrees(shape, margin, reduction, dtype):
+    """PyTorch adds 1e-12 to the squares of each vector's length, which are about 4."""
+    first, second = normal("first", shape, dtype), normal("second", shape, dtype)
+    target = np.where(normal("target", shape[:-1], dtype) > 0, dtype(1), dtype(-1))
+    options = {"margin": margin, "reduction": reduction}
+    if dtype is np.float32:  # beside which 1e-12 is nothing
+        arrays = [first, second, target]
+        assert_each_gradient_agrees("cosine_embedding_loss", arrays, (0, 1), **options)
+        return
+    x = [tensor(first).requires_grad_(), tensor(second).requires_grad_()]
+    expected = THEIRS["cosine_embedding_loss"](*x, tensor(target), **options)
+    both = losses.cosine_embedding_loss_value_and_grad(first, second, target, **options)
+    assert_close(both[0], expected, 1e-11, 1)
+    for ours, theirs in zip(both[1], torch.autograd.grad(expected.sum(), x), strict=True):
+        assert_close(ours, theirs, 1e-11, 1)
+
+
+@product(
+    shape=[(4,), (3, 4), (2, 3, 4)],
+    p=[1.0, 2.0, 3.5],
+    swap=[False, True],
+    reduction=reductions,
+    dtype=dtypes,
+)
+def test_triplet_margin_loss_agrees(shape, p, swap, reduction, dtype):
+    arrays = [normal(name, shape, dtype) for name in ("anchor", "positive", "negative")]
+    points = [tensor(array).requires_grad_() for array in arrays]
+    options = {"p": p, "swap": swap, "reduction": reduction}
+    expected = THEIRS["triplet_margin_loss"](*points, eps=0.0, **options)
+    value, grads = losses.triplet_margin_loss_value_and_grad(*arrays, **options)
+    precision = (ROUNDINGS + arrays[0].size) * np.finfo(dtype).eps
+    terms = max(map(size, arrays)) * arrays[0].size
+    assert_close(value, expected, precision, terms)
+    for ours, theirs in zip(grads, torch.autograd.grad(expected.sum(), points), strict=True):
+        assert_close(ours, theirs, precision, terms)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])

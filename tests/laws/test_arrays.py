@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tests.calls import everywhere
+from tests.calls import absent
 from tests.domains import REAL
 from tests.layouts import LAYOUTS, read_only, same_bits
 from tests.rooms.helpers import parts
@@ -14,7 +14,8 @@ from tests.table import CASES, ROWS
 
 REDUCED = [case for case in CASES if case.row.kind != "activation"]
 # BLAS adds in an order that depends on the layout: laws/test_linear.py has a bound for that.
-OF_ENTRIES = [case for case in CASES if case.row.kind == "entrywise"]
+# With weights of entries or of samples.
+WEIGHTED = [case for case in CASES if case.row.weight in ("in the mean", "a factor")]
 EXACT = [case for case in CASES if case.row.name != "linear_cross_entropy"]
 
 
@@ -59,12 +60,12 @@ def test_float16_is_float32_rounded_once(case, data):
                 assert same_bits(found, wide.astype(np.float16))
 
 
-@pytest.mark.parametrize("case", OF_ENTRIES, ids=str)
+@pytest.mark.parametrize("case", WEIGHTED, ids=str)
 @given(st.data())
 def test_a_wider_array_widens_the_computation_and_not_the_result(case, data):
     call = data.draw(case.calls).map(np.float32)
     widening = [*case.row.arrays, *(["weight"] if case.row.weight == "in the mean" else [])]
-    others = [name for name in widening if name not in case.row.differentiated]
+    others = [name for name in widening if name not in {*case.row.differentiated, case.point}]
     name = data.draw(st.sampled_from(others))
     array = call.arguments[name]
     assume(array is not None)
@@ -76,22 +77,18 @@ def test_a_wider_array_widens_the_computation_and_not_the_result(case, data):
         assert same_bits(found, expected.astype(np.float32))
 
 
-@pytest.mark.parametrize("case", OF_ENTRIES, ids=str)
+@pytest.mark.parametrize("case", WEIGHTED, ids=str)
 @given(st.data())
 def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
     call = data.draw(case.calls)
-    shape = next(iter(call.arguments.values())).shape
+    shape = np.shape(case.forward(call.at(call.first, reduction="none")))
     weight = data.draw(arrays(np.float64, shape, elements=st.sampled_from([0, 0.5, 1])))
     call = call.at(call.first, weight=weight)
     nothing = [np.inf, -np.inf, np.nan]
-    names = case.row.arrays
+    holes = {name: absent(case.row, name, call.arguments) for name in case.row.arrays}
     other = {
-        name: np.where(
-            everywhere(weight == 0, np.shape(call.arguments[name])),
-            data.draw(st.sampled_from(nothing)),
-            call.arguments[name],
-        )
-        for name in names
+        name: np.where(holes[name], data.draw(st.sampled_from(nothing)), call.arguments[name])
+        for name in holes
     }
     expected, found = call, call.at(call.first, **other)
     upstream = np.ones_like(case.forward(call))
@@ -99,7 +96,7 @@ def test_an_entry_of_weight_0_counts_0_whatever_it_holds(case, data):
     gradient, right = (case.backward(upstream, each) for each in (found, expected))
     assert np.array_equal(gradient, right, equal_nan=True)
     if call.arguments["reduction"] != "mean" or weight.any():
-        assert not gradient[everywhere(weight == 0, gradient.shape)].any()
+        assert not gradient[holes[call.point]].any()
 
 
 @pytest.mark.parametrize("case", EXACT, ids=str)

@@ -17,7 +17,7 @@ from tests.domains import REAL, maybe
 from tests.layouts import LAYOUTS, same_bits, unaligned
 from tests.rooms.helpers import CALLS, INF, NAN, assert_same, call, dtypes, takes
 from tests.rows import across, invoke
-from tests.table import CASES, ENTRYWISE
+from tests.table import CASES, FORMULAS
 
 import losses
 from losses._core import blocks, panels, schedule
@@ -146,8 +146,8 @@ def test_an_entry_alone_is_the_entry_in_any_batch_in_any_layout(case, dtype):
     arguments = across(case.row, dtype)
     first = case.row.point("")
     if case.row.arrays[first] is REAL:
-        arguments[first][-2:] = INF, -INF
-    options = {"reduction": "none"} if case.row.kind == "entrywise" else {}
+        arguments[first][-2], arguments[first][-1] = INF, -INF
+    options = {"reduction": "none"} if case.row in FORMULAS else {}
     call = Call({**arguments, **options}, case.point)
     whole = case.evaluate(call)
     for part in (*range(len(call.first)), *PARTS):
@@ -174,10 +174,12 @@ def test_workers_change_no_bit(name, reduction, shape):
         assert_same(call(name, workers=workers, **arguments), expected)
 
 
-@pytest.mark.parametrize("row", ENTRYWISE, ids=str)
+@pytest.mark.parametrize("row", FORMULAS, ids=str)
 def test_the_default_of_workers_changes_no_bit_of_a_sum_over_entries(row):
     numbers = across(row, np.float64)
-    arrays = {name: np.resize(numbers[name], 100_000) for name in row.arrays}
+    arrays = {
+        name: np.resize(numbers[name], (100_000, *numbers[name].shape[1:])) for name in row.arrays
+    }
     sums = []
     for workers in (1, 2, 3):
         with losses.set_workers(workers):

@@ -52,7 +52,8 @@ QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 FROM_PYTORCH = (ROOT / "docs" / "coming_from_pytorch.md").read_text(encoding="utf-8")
 ROWS = rows_of(FROM_PYTORCH)
 # What other functions return.
-NOT_FOR_A_TASK = {"GaussianGrads", "LinearGrads", "PairGrads", "LossSums", "ShardState"}
+NOT_FOR_A_TASK = {name for name in losses.__all__ if name.endswith("Grads")}
+NOT_FOR_A_TASK |= {"LossSums", "ShardState"}
 # Numbers in (0, 1) can be logits, log-probabilities, probabilities and predictions.
 POINT = np.array([[0.25, 0.5, 0.125], [0.75, 0.0625, 0.5], [0.5, 0.875, 0.25]])
 ARRAYS = {
@@ -63,6 +64,10 @@ ARRAYS = {
     "weights": 1 - POINT,
     "b": np.array([1.0, 0.25, 0.5]),
     "signs": np.where(POINT > 0.4, 1.0, -1.0),
+    "labels": np.where(POINT > 0.4, 1.0, 0.0),
+    "log_target": np.log(POINT),
+    "pairs": np.array([1.0, -1.0, 1.0]),
+    "d": lambda x, y: abs(x - y).sum(-1),
     "u": np.array([[1.0, -0.5, 0.25], [0.0, 2.0, 1.0], [-1.0, 0.5, 0.75]]),
 }
 OVER_CLASSES = {
@@ -71,8 +76,23 @@ OVER_CLASSES = {
     "linear_cross_entropy",
     "NLLLoss",
     "CrossEntropyLoss",
+    "multi_margin_loss",
+    "MultiMarginLoss",
     "backward",
     "hvp",
+}
+
+
+# What a function or module is called with, by the beginning of its name without underscores.
+MODULES = {
+    "logsoftmax": ["x"],
+    "gaussiannll": ["x", "target", "probs"],
+    "softmargin": ["x", "signs"],
+    "hingeembedding": ["x", "signs"],
+    "marginranking": ["x", "weights", "signs"],
+    "kldiv": ["log_target", "target"],
+    "cosineembedding": ["x", "weights", "pairs"],
+    "tripletmargin": ["x", "weights", "u"],
 }
 
 
@@ -87,8 +107,9 @@ def value(cell, names, modules):
     """Return the value of a cell; a function, as a module is, is called."""
     found = eval(cell, {**modules, **names})
     if callable(found):
-        arguments = ["x"] if "softmax" in cell.lower() else ["x", "target"]
-        found = found(*(names[name] for name in arguments))
+        kind = re.sub(r"^partial\(|_", "", cell).split(".")[1].lower()
+        known = (given for part, given in MODULES.items() if kind.startswith(part))
+        found = found(*(names[name] for name in next(known, ["x", "target"])))
     return found
 
 
@@ -216,11 +237,18 @@ def test_what_the_tables_say_to_write_runs(row):
 def test_what_the_tables_say_to_write_gives_what_pytorch_gives(row):
     torch = pytest.importorskip("torch")
     modules = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
-    tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays_of(row).items()}
+    tensors = {
+        name: array if callable(array) else torch.from_numpy(array.copy())
+        for name, array in arrays_of(row).items()
+    }
     theirs = gradient if row[0].endswith("backward()") else value
     expected = theirs(row[0], tensors, torch if theirs is gradient else modules)
-    # Each side rounds a number fewer than 32 times, and nothing here cancels.
-    np.testing.assert_allclose(ours(row), expected.numpy(), rtol=32 * np.finfo(float).eps)
+    # Each side rounds a number fewer than 32 times, and nothing here cancels. To the square of a
+    # vector's length, which is at least 1/4 here, PyTorch adds 1e-12 before it takes a cosine.
+    cosine = 8e-12 if "osine" in row[0] else 0
+    np.testing.assert_allclose(
+        ours(row), expected.numpy(), rtol=32 * np.finfo(float).eps, atol=cosine
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -28,12 +28,18 @@ MERGING = [  # partial results of cross_entropy, which merge, and their types
     "merge_shards",
     "merge_sums",
 ]
+DEFAULTS = {  # of options that have another default elsewhere
+    "cosine_embedding_loss": {"margin": 0.0},
+    "margin_ranking_loss": {"margin": 0.0},
+    "triplet_margin_loss": {"p": 2.0},
+}
+GRADIENTS = ["LinearGrads", "GaussianGrads", "PairGrads", "TripletGrads"]
 MAY_IMPORT = {
     "_core": {"_core"},
     "_activations": {"_core", "_activations"},
     "_losses": {"_core", "_losses"},
     "_entrywise": {"_core", "_activations", "_losses", "_entrywise"},
-    "_classwise": {"_core", "_activations", "_losses", "_classwise"},
+    "_classwise": {"_core", "_activations", "_losses", "_entrywise", "_classwise"},
     "_cross_entropy": {"_core", "_activations", "_losses", "_cross_entropy"},
     "_score": {"_core", "_losses", "_cross_entropy", "_score"},
 }
@@ -55,14 +61,7 @@ def options(function):
 
 
 def test_the_public_names_are_those_of_the_table_and_what_merges():
-    expected = [
-        *table.FUNCTIONS,
-        *MERGING,
-        "set_workers",
-        "LinearGrads",
-        "GaussianGrads",
-        "PairGrads",
-    ]
+    expected = [*table.FUNCTIONS, *MERGING, *GRADIENTS, "set_workers"]
     assert losses.__all__ == sorted(expected)
 
 
@@ -104,20 +103,22 @@ def test_each_derivative_lives_with_its_forward_and_has_its_options(name):
 @pytest.mark.parametrize("name", table.FUNCTIONS)
 def test_a_derivative_takes_first_what_it_is_multiplied_by_and_then_what_its_forward_took(name):
     row, what = table.FUNCTIONS[name]
-    leading = {"backward": ["grad_output"], "hvp": ["vector"]}.get(what, [])
-    _, *others = row.arrays
-    assert rows.before_slash(name) == [*leading, row.point(what), *others]
+    leading = {"hvp": ["vector"]}.get(what, [])
+    leading += ["grad_output"] if what.endswith("backward") else []
+    first, *others = row.arrays
+    first = first if what in row.others else row.point(what)
+    assert rows.before_slash(name) == [*leading, first, *others]
 
 
 def test_an_option_has_one_default_in_the_whole_library():
-    """But for margin, whose defaults are PyTorch's: 1, and 0 in a ranking."""
+    """But for margin and p, whose defaults are PyTorch's: see DEFAULTS."""
     found = {}
     for function in FUNCTIONS:
-        for name, default in options(function).items():
-            if name == "margin" and "ranking" in function.__name__:
-                assert default == 0
-            else:
-                assert found.setdefault(name, default) == default, (function, name)
+        row, _ = table.FUNCTIONS.get(function.__name__, (None, ""))
+        own = DEFAULTS.get(row and row.name, {})
+        assert own.items() <= options(function).items()
+        for name, default in options(function).items() - own.items():
+            assert found.setdefault(name, default) == default, (function, name)
 
 
 @pytest.mark.parametrize("function", LAZY, ids=named)

@@ -13,14 +13,15 @@ from tests.accuracy import exact
 from tests.domains import Domain
 from tests.rooms.helpers import parts
 from tests.rows import invoke
-from tests.table import ENTRYWISE, FUNCTIONS, ROWS
+from tests.table import FORMULAS, FUNCTIONS, ROWS
 
 import losses
 
 every_row = pytest.mark.parametrize("row", ROWS, ids=str)
 TESTS = Path(__file__).parents[1]
-OF_ENTRIES_ALONE = {"options", "weight", "budget", "known"}
-MAY_BE_EMPTY = {"array_options", "result", "options", "broadcast"}
+OF_FORMULAS_ALONE = {"options", "weight", "budget", "known", "holds", "per_sample", "others"}
+MAY_BE_EMPTY = OF_FORMULAS_ALONE - {"weight", "budget", "known"}
+MAY_BE_EMPTY |= {"array_options", "result", "broadcast"}
 DOMAINS = [name for name, value in vars(domains).items() if isinstance(value, Domain)]
 
 
@@ -28,7 +29,7 @@ DOMAINS = [name for name, value in vars(domains).items() if isinstance(value, Do
 def test_no_column_of_a_row_is_empty(row):
     for column in fields(row):
         filled = getattr(row, column.name) not in (None, "", (), {})
-        needed = row.kind == "entrywise" or column.name not in OF_ENTRIES_ALONE
+        needed = row in FORMULAS or column.name not in OF_FORMULAS_ALONE
         assert filled or not needed or column.name in MAY_BE_EMPTY, column.name
 
 
@@ -46,7 +47,7 @@ def test_the_arguments_of_a_function_are_those_of_its_row(row):
     assert set(inspect.signature(getattr(losses, row.name)).parameters) - shared == columns
 
 
-@pytest.mark.parametrize("row", ENTRYWISE, ids=str)
+@pytest.mark.parametrize("row", FORMULAS, ids=str)
 def test_the_first_value_of_an_option_is_its_default(row):
     parameters = inspect.signature(getattr(losses, row.name)).parameters
     for name, option in row.options.items():

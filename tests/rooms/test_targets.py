@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from tests.rooms.helpers import CALLS, INF, assert_same, call, evaluate, parts, point, takes
+from tests.table import FUNCTIONS
 
 from losses._core import blocks
 
 LABELLED = takes("ignore_index")
 SMOOTHED = takes("label_smoothing")
-VALUES = ["nll_loss", "cross_entropy"]
+VALUES = [name for name, (_, what) in FUNCTIONS.items() if not what]
 INTEGERS = [np.dtype(code) for code in np.typecodes["AllInteger"]]
 
 labelled = pytest.mark.parametrize("name", LABELLED)

@@ -14,7 +14,7 @@ from .._core.public import public
 def exp_minus_abs(x: Array) -> Array:
     """Return exp(-|x|), from which softplus and the sigmoids of x and -x are computed."""
     size, smallest = np.abs(x), np.finfo(x.dtype).smallest_normal
-    if size.min() < smallest:
+    if size.min(initial=1) < smallest:
         # exp is 1 at subnormal numbers too, but takes thirty times as long.
         np.maximum(size, smallest, out=size)
     np.negative(size, out=size)
@@ -25,7 +25,7 @@ def log1p_small(small: Array) -> Array:
     """Return log1p of numbers in [0, 1], fast at subnormal numbers too."""
     info = np.finfo(small.dtype)
     tail: Array
-    if small.min() < info.smallest_normal:
+    if small.min(initial=1) < info.smallest_normal:
         # log1p is slow there too. log1p(e) <= e, and up to eps**2 it is e but for less than a
         # rounding.
         tail = np.minimum(np.log1p(np.maximum(small, info.eps**2)), small)

@@ -5,30 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._core.checks import floating, real
 from .._core.dtypes import Array, Floating
 from .._core.public import public
-from .._losses.classwise import Classwise, Problem, backward, forward, problem, value_and_grad
-from .._losses.options import Reduction, class_axis, class_options
-from .._losses.targets import labels_for
+from .._losses.class_problem import Classwise, labelled
+from .._losses.classwise import backward, forward, value_and_grad
+from .._losses.options import Reduction
 
 
-def _shared(log_probs: Array, labels: Array) -> tuple[Array, Array]:
-    """Return the log-probabilities, and where their labels lie in the last axis."""
-    return log_probs, labels.reshape(*log_probs.shape[:-1], 1)
+def _shared(log_probs: Array, labels: Array) -> tuple[Array, tuple[Array, ...]]:
+    """Return the log-probabilities, and the index in them of the label of each sample."""
+    *samples, _ = log_probs.shape
+    index = [
+        np.arange(size).reshape(size, *[1] * (len(samples) - axis))
+        for axis, size in enumerate(samples, 1)
+    ]
+    return log_probs, (*index, labels.reshape(samples))
 
 
-def _loss(log_probs: Array, at: Array) -> Array:
+def _loss(log_probs: Array, at: tuple[Array, ...]) -> Array:
     # 0 - x, not -x: a certain prediction costs 0, not -0.
-    loss: Array = 0 - np.take_along_axis(log_probs, at, axis=-1)
+    loss: Array = 0 - log_probs[at]
     return loss
 
 
-def _write(scale: Array, out: Array, _: Array, at: Array) -> None:
-    np.put_along_axis(out, at, 0 - scale.reshape(at.shape), axis=-1)
+def _put(scale: Array, out: Array, _: Array, at: tuple[Array, ...]) -> None:
+    out[at] = 0 - scale.reshape(at[-1].shape)
 
 
-NLL = Classwise(_shared, _loss, _write)
+NLL = Classwise(("log_probs",), _shared, _loss, put=_put)
 
 
 @public
@@ -96,7 +100,7 @@ def nll_loss(
     >>> losses.nll_loss(log_probs, [1, 2], reduction="none").round(4)
     array([7.001 , 4.3266])
     """
-    return forward(_checked(log_probs, target, weight, ignore_index, reduction, axis))
+    return forward(labelled(NLL, log_probs, target, weight, ignore_index, reduction, axis))
 
 
 @public
@@ -161,7 +165,7 @@ def nll_loss_backward(
     array([[ 0. , -0.5,  0. ],
            [ 0. ,  0. , -0.5]])
     """
-    problem = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    problem = labelled(NLL, log_probs, target, weight, ignore_index, reduction, axis)
     return backward(problem, grad_output)
 
 
@@ -228,22 +232,6 @@ def nll_loss_value_and_grad(
     (np.float64(5.6638), array([[ 0. , -0.5,  0. ],
            [ 0. ,  0. , -0.5]]))
     """
-    problem = _checked(log_probs, target, weight, ignore_index, reduction, axis)
+    problem = labelled(NLL, log_probs, target, weight, ignore_index, reduction, axis)
     given = {"log_probs": log_probs, "target": target, "weight": weight}
     return value_and_grad(problem, grad_output, out, **given)
-
-
-def _checked(
-    log_probs: ArrayLike,
-    target: ArrayLike,
-    weight: ArrayLike | None,
-    ignore_index: int,
-    reduction: Reduction,
-    axis: int | None,
-) -> Problem:
-    """Return the problem once every argument is right."""
-    options = class_options(weight, ignore_index, axis=axis, reduction=reduction)
-    log_probs, target = floating(log_probs=log_probs), real(target=target)
-    place = class_axis(options.axis, log_probs, "log_probs")
-    labels = labels_for(log_probs, place, target, options, "log_probs")
-    return problem(NLL, log_probs, labels, place, reduction)

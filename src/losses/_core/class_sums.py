@@ -27,8 +27,9 @@ def add_classes(values: Array, rows: bool) -> Array:
             sums = np.einsum("ij->i", values)
         else:
             sums = np.add.reduce(values, axis=1)
-    elif classes == 1:
-        sums = values.reshape(-1) + 0  # a sum of nothing but -0 is 0
+    elif classes < 2:
+        # A sum of nothing but -0 is 0.
+        sums = values.reshape(-1) + 0 if classes else np.zeros(samples, values.dtype)
     elif samples <= TALL * classes:
         # A copy in columns, in which an even class and the odd one after it make one row.
         pairs = values.T.copy() if rows else values.copy()

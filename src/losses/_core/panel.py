@@ -156,6 +156,21 @@ class Panel(NamedTuple):
         return samples if self.rows else (slice(None), samples)
 
 
+def rows(values: Array) -> Panel:
+    """Return the panel of rows that follow one another in memory."""
+    return Panel(values, values.reshape(-1), values.shape[1], rows=True)
+
+
+def dots(a: Array, b: Array) -> Array:
+    """Return the sum of the products of each row of one array and that of another."""
+    found: Array
+    if FEW_BYTES < a.shape[1] * a.itemsize <= LONG_BYTES // 4:  # as in inner
+        found = np.einsum("ij,ij->i", a, b)
+    else:
+        found = rows(a * b).add()
+    return found
+
+
 def inner(panel: Panel, mass: Array, spare: Array) -> Array:
     """Return the sum over the classes of a panel times a mass, in which 0 * inf is 0.
 

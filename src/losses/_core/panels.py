@@ -106,13 +106,9 @@ class Panels(NamedTuple):
         return [arrays if finish is None or arrays is None else finish(self.blocks[0], *arrays)]
 
     def set_buffer(self) -> None:
-        """Make NumPy's buffer too small for two rows; the errstate of the call restores its size.
-
-        NumPy copies a broadcast column into a buffer that holds two rows, which takes three times
-        as long as the arithmetic.
-        """
-        if self.rows and self.classes * self.dtype.itemsize >= SHORT_BYTES:
-            np.setbufsize(min(8192, (2 * self.classes - 1) // 16 * 16))
+        """Make NumPy's buffer too small for two rows, if the panels have rows."""
+        if self.rows:
+            set_buffer(self.classes, self.dtype)
 
     def buffers(self, number: int, samples: int) -> Array:
         """Return one buffer for each of some panels of so many samples.
@@ -160,6 +156,16 @@ class Panels(NamedTuple):
         if self.rows:
             return Panel(memory.reshape(count, self.classes), memory, self.classes, self.rows)
         return Panel(memory.reshape(self.classes, count), memory, count, self.rows)
+
+
+def set_buffer(classes: int, dtype: np.dtype[Any]) -> None:
+    """Make NumPy's buffer too small for two rows; the errstate of the call restores its size.
+
+    NumPy copies a broadcast column into a buffer that holds two rows, which takes three times
+    as long as the arithmetic.
+    """
+    if classes * dtype.itemsize >= SHORT_BYTES:
+        np.setbufsize(min(8192, (2 * classes - 1) // 16 * 16))
 
 
 class _Worker:

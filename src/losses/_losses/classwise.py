@@ -1,70 +1,23 @@
-"""Losses of one number per sample, over the classes of each, and the drivers of their functions.
-
-The formulas work on one block of samples, whose classes are the last axis:
-
-    shared(*arrays, target, *options)   what the others have in common, a tuple
-    loss(*shared)                       the loss of each sample, without weights
-    write(scale, out, *shared)          to out, which holds zeros: scale times the gradient
-
-`target` and `scale` have one number for each sample. The driver has the rest: dtypes, weights,
-samples that are absent, reductions, blocks, workers.
-"""
+"""The drivers of losses of samples: every function of a loss, from its formulas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
 from .._core.checks import real
-from .._core.dtypes import Array, Floating, result_dtype
+from .._core.dtypes import Array, Floating, result_dtype, widest_dtype
 from .._core.entries import times
 from .._core.out import gradient_array
-from .._core.panels import Panels, panels
-from .._core.schedule import run, worker_count
+from .._core.panel import rows
+from .._core.panels import set_buffer
+from .._core.schedule import Kernel, run, worker_count
+from .class_problem import Problem
 from .reduction import loss_grads, losses_for, part, reduce, store_or_sum
-from .targets import Labels
-
-
-class Classwise(NamedTuple):
-    """A loss over classes: its formulas."""
-
-    shared: Callable[..., tuple[Any, ...]]
-    loss: Callable[..., Array]
-    write: Callable[..., None]
-
-
-class Problem(NamedTuple):
-    """The arguments of a loss, once they are right."""
-
-    of: Classwise
-    scores: Array  # what a model produces
-    target: Labels
-    plan: Panels
-    reduction: str
-
-    @property
-    def divisor(self) -> Any:
-        """What the mean divides by."""
-        return self.target.divisor(self.plan.blocks, self.reduction)
-
-    def view(self, array: Array, block: Block) -> Array:
-        """Return the entries of a block where they lie in an array, the classes last."""
-        found = self.plan.view(array, block)
-        return found if self.plan.rows else np.moveaxis(found, 0, -1)
-
-    def block(self, block: Block) -> tuple[tuple[Any, ...], Array | None, Array | None]:
-        """Return what the formulas share of a block, its weights, and which samples are absent."""
-        target, absent, weight = self.target.of(block)
-        return self.of.shared(self.view(self.scores, block), target), weight, absent
-
-
-def problem(loss: Classwise, scores: Array, target: Labels, axis: int, reduction: str) -> Problem:
-    """Return the problem of arguments that have been checked."""
-    return Problem(loss, scores, target, panels(scores, axis), reduction)
 
 
 def forward(problem: Problem) -> Floating:
@@ -73,15 +26,13 @@ def forward(problem: Problem) -> Floating:
 
 
 def backward(problem: Problem, grad_output: ArrayLike) -> Array:
-    """Return the gradient."""
-    grads = _grads(problem, real(grad_output=grad_output))  # None is no gradient here
-    result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
+    """Return the gradient with respect to the one array that a model produces."""
+    return backward_of_each(problem, grad_output)[0]
 
-    def kernel(block: Block) -> None:
-        _write(problem, block, problem.block(block), grads, result)
 
-    run(lambda: kernel, problem.plan.blocks, worker_count(None))
-    return result
+def backward_of_each(problem: Problem, grad_output: ArrayLike) -> list[Array]:
+    """Return the gradients with respect to the arrays that a model produces."""
+    return _gradients(problem, _grads(problem, real(grad_output=grad_output)))  # None is refused
 
 
 def value_and_grad(
@@ -90,47 +41,89 @@ def value_and_grad(
     """Return the loss and its gradient, in one pass; `given` are the arguments as they came."""
     grads = _grads(problem, grad_output)
     if out is None:
-        result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
+        (result,) = _results(problem)
     else:
-        result = gradient_array(out, problem.scores, **given, grad_output=grad_output)
-    value = _evaluate(problem, grads, result, fresh=out is None)
+        result = gradient_array(out, problem.arrays[0], **given, grad_output=grad_output)
+    value = _evaluate(problem, grads, [result], fresh=out is None)
     return value, result if out is None else out
+
+
+def value_and_grad_of_each(
+    problem: Problem, grad_output: ArrayLike | None
+) -> tuple[Floating, list[Array]]:
+    """Return the loss and its gradients, in one pass."""
+    grads, results = _grads(problem, grad_output), _results(problem)
+    return _evaluate(problem, grads, results), results
+
+
+def hessian_diagonal(problem: Problem) -> Array:
+    """Return the diagonal of the Hessian."""
+    of = problem.of._replace(slope=problem.of.curvature)
+    return _gradients(problem._replace(of=of), _grads(problem, None))[0]
+
+
+def _gradients(problem: Problem, grads: Array) -> list[Array]:
+    """Return the gradients, given the gradient of each loss."""
+    results = _results(problem)
+
+    def kernel(block: Block) -> None:
+        _write(problem, block, problem.block(block), grads, results)
+
+    _run(problem, kernel)
+    return results
+
+
+def _run(problem: Problem, kernel: Kernel) -> list[Any]:
+    """Run the kernel over the blocks."""
+
+    def new_kernel() -> Kernel:
+        set_buffer(problem.arrays[0].shape[problem.axis], problem.dtype)
+        return kernel
+
+    return run(new_kernel, problem.blocks, worker_count(None))
 
 
 def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
     """Return the gradient with respect to each loss; 0-D if all losses share one."""
-    plan, reduction, divisor = problem.plan, problem.reduction, problem.divisor
-    return loss_grads(grad_output, reduction, divisor, plan.samples, plan.dtype)
+    reduction, divisor, dtype = problem.reduction, problem.divisor, problem.dtype
+    return loss_grads(grad_output, reduction, divisor, problem.shape, dtype)
+
+
+def _results(problem: Problem) -> list[Array]:
+    """Return arrays for the gradients: of zeros, where few of them are put."""
+    new: Callable[..., Array] = np.zeros if problem.of.put else np.empty
+    return [new(array.shape, result_dtype(array)) for array in problem.produced]
 
 
 def _evaluate(
     problem: Problem,
     grads: Array | None = None,
-    result: Array | None = None,
+    results: Sequence[Array] = (),
     *,
     fresh: bool = True,
 ) -> Floating:
-    """Return the loss; given the gradient of each loss, write that of the scores.
+    """Return the loss; given the gradient of each loss, write those of the arrays.
 
-    A result given by the caller is cleared block by block, after the block's scores were read: the
-    two may be one array.
+    A result that is not fresh may be an array of the problem.
     """
-    plan, dtype = problem.plan, result_dtype(problem.scores)
-    losses = losses_for(problem.reduction, plan.samples, dtype)
+    produced = problem.produced
+    dtype = widest_dtype(*produced) if len(produced) > 1 else result_dtype(produced[0])
+    losses = losses_for(problem.reduction, problem.shape, dtype)
 
     def kernel(block: Block) -> Any:
         found = problem.block(block)
         shared, weight, absent = found
-        each = times(weight, problem.of.loss(*shared).reshape(-1).astype(plan.dtype, copy=False))
+        each = problem.of.loss(*shared).reshape(-1).astype(problem.dtype, copy=False)
+        each = times(weight, each)
         if absent is not None:
             each[absent] = 0
-        if grads is not None and result is not None:
-            if not fresh:
-                problem.view(result, block)[...] = 0
-            _write(problem, block, found, grads, result)
+        if grads is not None:
+            if problem.of.put and not fresh:
+                problem.view(results[0], block)[...] = 0
+            _write(problem, block, found, grads, results)
         return store_or_sum(losses, block, each)
 
-    sums = run(lambda: kernel, plan.blocks, worker_count(None))
+    sums = _run(problem, kernel)
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)
 
 
@@ -139,13 +132,26 @@ def _write(
     block: Block,
     found: tuple[tuple[Any, ...], Array | None, Array | None],
     grads: Array,
-    result: Array,
+    results: Sequence[Array],
 ) -> None:
-    """Write one block of the gradient."""
+    """Write one block of the gradients."""
     shared, weight, absent = found
-    scale = np.broadcast_to(part(grads, block), block.stop - block.start)
+    scale = part(grads, block)
     if weight is not None:
         scale = scale * weight
-    if absent is not None:
-        scale = np.where(absent, 0, scale)
-    problem.of.write(scale, problem.view(result, block), *shared)
+    views = [problem.view(result, block) for result in results]
+    if problem.of.put:
+        scale = np.broadcast_to(scale, block.stop - block.start)
+        scale = scale if absent is None else np.where(absent, 0, scale)
+        problem.of.put(scale, views[0], *shared)
+        return
+    assert problem.of.slope is not None
+    for view, (slope, factor) in zip(views, problem.of.slope(*shared), strict=True):
+        here = view.flags.c_contiguous and view.dtype == problem.dtype
+        gradient = view.reshape(slope.shape) if here else np.empty(slope.shape, problem.dtype)
+        number = scale * factor
+        np.multiply(slope, rows(slope).spread(number) if number.ndim else number, out=gradient)
+        if absent is not None:
+            gradient[absent] = 0
+        if not here:
+            view[...] = gradient.reshape(view.shape)

@@ -39,6 +39,14 @@ def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
         _refuse(lambda x: (x >= 0) & (x < np.inf), weight, "outside [0, inf)", **argument)
 
 
+def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
+    try:
+        not_negative(weight, **argument)
+    except ValueError as error:
+        raise ValueError(f"{error}; logits want a softmax first") from None
+
+
 def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is below 0; nan and inf pass."""
     (array,) = argument.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .._core.dtypes import Floating
+from .._core.dtypes import Array, Floating
 
 
 class GaussianGrads(NamedTuple):
@@ -35,3 +35,21 @@ class PairGrads(NamedTuple):
 
     first: Floating
     second: Floating
+
+
+class TripletGrads(NamedTuple):
+    """The gradients of a loss of triplets, each of the shape and dtype of its array.
+
+    Attributes
+    ----------
+    anchor : ndarray
+        With respect to the anchor of each triplet.
+    positive : ndarray
+        With respect to the positive of each triplet.
+    negative : ndarray
+        With respect to the negative of each triplet.
+    """
+
+    anchor: Array
+    positive: Array
+    negative: Array
