@@ -39,8 +39,8 @@ print(f"{len(train)} digits to learn from, {y[train].sum():.0f} of them nines")
 
 # %%
 # Without gamma and alpha it is binary cross entropy
-# -------------------------------------------------- Both losses err by fewer
-# than 24 roundings, for any logits.
+# --------------------------------------------------
+# Both losses err by fewer than 24 roundings, for any logits.
 
 logits = rng.normal(0, 30, len(train))
 focal, focal_gradient = losses.sigmoid_focal_loss_value_and_grad(
