@@ -1,4 +1,4 @@
-"""The command line: ``python -m losses`` trains a model on real data and prints what it does.
+"""The command line: ``python -m losses`` trains a model on real data and checks the results.
 
 ``python -m losses score`` computes the losses of logits in a file.
 """
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from ._demo import softmax_regression as demo
 
 DESCRIPTION = """\
-Train a softmax regression on Fisher's iris with NumPy and the functions of losses, and check two
-of these: that cross_entropy equals nll_loss of log_softmax, and that its gradient agrees with
+Train a softmax regression on Fisher's iris with NumPy and losses. Then check two things: that
+cross_entropy equals nll_loss of log_softmax, and that the gradient of cross_entropy agrees with
 finite differences. The exit status is 0 if every check passes, and 1 if not."""
 
 SCORE = """\
-python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file, which
-may be larger than the memory; python -m losses score --help says more."""
+python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file. The
+file may be larger than the memory. python -m losses score --help explains the options."""
 
 INTRODUCTION = """\
 Softmax regression on Fisher's iris: from four measurements of a flower, which of
