@@ -295,9 +295,8 @@ def linear_cross_entropy_value_and_grad(
 def _evaluate(problem: LayerProblem, to: Gradients | None = None) -> Floating:
     """Return the loss; given arrays for the gradients, write the gradients."""
     reduction = problem.options.reduction
-    losses = losses_for(reduction, problem.samples, problem.dtype)
-    flat = None if losses is None else losses.reshape(-1)
-    sums = evaluate(problem, flat, to)
+    losses = losses_for(reduction, problem.shape, problem.dtype)
+    sums = evaluate(problem, losses, to)
     return reduce(losses, sums, reduction, problem.divisor, problem.dtype)
 
 
@@ -311,5 +310,5 @@ def _loss_grads(problem: LayerProblem, grad_output: ArrayLike) -> Array:
     """Return the gradient with respect to each loss; for 'none' each chunk casts its own."""
     reduction, dtype = problem.options.reduction, problem.layer.dtype
     if reduction == "none":
-        return check_grad_output(grad_output, problem.samples)
-    return reduce_backward(grad_output, reduction, problem.divisor, problem.samples, dtype)
+        return check_grad_output(grad_output, problem.shape)
+    return reduce_backward(grad_output, reduction, problem.divisor, problem.shape, dtype)

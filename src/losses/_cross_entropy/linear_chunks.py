@@ -4,12 +4,16 @@ A chunk holds some samples with all their classes, if enough samples fit, and be
 gradient. If they do not, a chunk holds some samples and a shard of the classes. Then a first pass
 merges the states of the shards, and a second pass makes the same logits again, which the state of
 all the classes turns into the gradient.
+
+The heads of a layer follow one another. A gradient of the inputs that is narrower than the
+computation is summed over the heads in another pass, some samples at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,6 +31,7 @@ from .linear_layer import (
     LayerGrads,
     LayerProblem,
     chosen_grads,
+    from_start,
     sample_count,
 )
 from .states import State, gradient_of, loss_of, merge, state_of
@@ -45,13 +50,33 @@ KEPT_SAMPLES = 1 << 17  # up to here states are kept for a third pass; more are 
 
 def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Write the losses and the gradients, where there are arrays; else return sums of losses."""
-    if not (problem.size and problem.classes):  # the zeros in all these arrays are the results
-        return []
+    if not (problem.size and problem.classes and prod(problem.heads)):
+        return []  # the zeros in all these arrays are the results
     with np.errstate(all="ignore"):  # infinities and nan are answers here
-        size = _rows(problem)
-        if size:
-            return _by_rows(problem, size, losses, grads)
-        return _by_shards(problem, losses, grads)
+        if grads is None or not problem.summed_apart:
+            return _by_heads(problem, losses, grads)
+        sums = _by_heads(problem, losses, grads._replace(inputs=None))
+        _sum_over_heads(problem, grads)
+        return sums
+
+
+def _by_heads(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+    """Evaluate one head after the other."""
+    sums: list[Any] = []
+    each = None if losses is None else losses.reshape(problem.size, -1).T
+    for place, (index, head) in enumerate(problem.each_head()):
+        losses_here = None if each is None else each[place]
+        grads_here = None if grads is None else grads.head(index, fresh=not place)
+        sums += _of_one(head, losses_here, grads_here)
+    return sums
+
+
+def _of_one(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+    """Evaluate one head, of which a chunk has all the classes or some."""
+    size = _rows(problem)
+    if size:
+        return _by_rows(problem, size, losses, grads)
+    return _by_shards(problem, losses, grads)
 
 
 def _rows(problem: LayerProblem) -> int:
@@ -77,7 +102,8 @@ def _by_rows(
         logits = problem.logits(samples, classes, memory)
         sums += _losses_of_rows(problem, samples, logits, losses, grads)
         if grads and wide:
-            layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=True)
+            if grads.inputs is not None:
+                layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=grads.fresh)
             _add(layer, logits, samples, wide, fresh=not turn)
     if grads and wide:
         grads.layer.take(wide)
@@ -134,14 +160,7 @@ def _over_panels(
 
 def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Evaluate chunks of some samples, shard by shard of their classes."""
-    layer, dtype = problem.layer, problem.layer.dtype
-    feature_bytes = dtype.itemsize * max(1, problem.features)
-    count = min(SHARD_SAMPLES, problem.size)
-    if layer.inputs.dtype != dtype:
-        count = max(1, min(count, SUM_BYTES // feature_bytes))
-    size = max(1, problem.room // max(count, FEW_SAMPLES))
-    shards = list(slices(0, problem.classes, size))
-    memory = np.empty(count * min(size, problem.classes), dtype)
+    count, shards, memory = _shards(problem)
     states: list[State] = []
     sums: list[Any] = []
     for turn, samples in enumerate(problem.target.counted(count)):
@@ -161,6 +180,18 @@ def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | N
     return sums
 
 
+def _shards(problem: LayerProblem) -> tuple[int, list[slice], Array]:
+    """Return how many samples a chunk has, the shards of the classes, and memory for a chunk."""
+    dtype = problem.layer.dtype
+    feature_bytes = dtype.itemsize * max(1, problem.features)
+    count = min(SHARD_SAMPLES, problem.size)
+    if problem.layer.inputs.dtype != dtype:
+        count = max(1, min(count, SUM_BYTES // feature_bytes))
+    size = max(1, problem.room // max(count, FEW_SAMPLES))
+    memory = np.empty(count * min(size, problem.classes), dtype)
+    return count, list(slices(0, problem.classes, size)), memory
+
+
 def _add_gradients(
     problem: LayerProblem,
     samples: Samples,
@@ -174,15 +205,17 @@ def _add_gradients(
     """Write the gradient of some inputs; add to those of the layer, unless these are narrow."""
     layer, dtype = problem.layer, problem.layer.dtype
     to, where = grads.inputs, samples
-    if to.dtype != dtype and len(shards) > 1:  # the sum over the shards is rounded once
-        count = sample_count(samples)
+    if to is not None and to.dtype != dtype and len(shards) > 1:
+        count = sample_count(samples)  # the sum over the shards is rounded once
         to, where = np.empty((count, problem.features), dtype), slice(0, count)
     for classes in shards:
         grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
-        layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
+        if to is not None:
+            first = grads.fresh and not classes.start
+            layer.backward_inputs(grad_logits, where, classes, to, fresh=first)
         if not problem.narrow:
             _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=fresh)
-    if to is not grads.inputs:
+    if grads.inputs is not None and to is not grads.inputs:
         grads.inputs[samples] = to
 
 
@@ -205,6 +238,23 @@ def _by_shards_wide(
             grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
             _add(layer, grad_logits, samples, wide, fresh=not turn)
         narrow.take(wide)
+
+
+def _sum_over_heads(problem: LayerProblem, grads: Gradients) -> None:
+    """Sum a narrow gradient of the inputs in a wide dtype, over all heads, some samples each."""
+    assert grads.inputs is not None
+    heads = [(head, grads.head(index, fresh=False).losses) for index, head in problem.each_head()]
+    count, shards, memory = _shards(heads[0][0])
+    for span in slices(0, problem.size, count):
+        wide = np.zeros((sample_count(span), problem.features), problem.layer.dtype)
+        for head, losses in heads:
+            for samples in head.target.counted(count, span):
+                state = _state(head, samples, shards, memory)
+                where = from_start(samples, span.start)
+                for classes in shards:
+                    grad_logits = _gradient(head, samples, state, losses, classes, memory)
+                    head.layer.backward_inputs(grad_logits, where, classes, wide, fresh=False)
+        grads.inputs[span] = wide
 
 
 def _state(
