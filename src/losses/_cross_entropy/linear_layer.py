@@ -7,6 +7,7 @@ labels or class probabilities of its own. All heads share the inputs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -74,6 +75,8 @@ class Gradients(NamedTuple):
 
     def head(self, index: tuple[Any, ...], *, fresh: bool) -> Gradients:
         """Return the gradients of one head: those of the inputs are a sum over the heads."""
+        if not index:
+            return self
         losses = self.losses[(..., *index)] if self.losses.ndim else self.losses
         return Gradients(losses, self.inputs, self.layer.head(index), fresh)
 
@@ -137,7 +140,10 @@ class LayerProblem(NamedTuple):
 
     def each_head(self) -> Iterator[tuple[tuple[Any, ...], LayerProblem]]:
         """Yield the index of each head, and its problem: views of the arrays of all the heads."""
-        for index in np.ndindex(self.heads):
+        if not self.heads:
+            yield (), self
+            return
+        for index in product(*map(range, self.heads)):
             at = (slice(None), *index)
             layer = self.layer._replace(weight=self.layer.weight[at])
             bias = None if self.bias is None else self.bias[at]
@@ -189,6 +195,7 @@ def layer_problem_for(
     each = blocks((*samples, *heads), 1, 1)
     divisor = found.divisor(each if classes else [], options.reduction)
     layer = LinearMap(one_axis(inputs, 1), linear_weight, computation_dtype(logits))
+    found = found if heads else found.flat()
     return LayerProblem(layer, bias, found, options, divisor, samples, dtype)
 
 
