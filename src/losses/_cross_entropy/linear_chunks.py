@@ -31,7 +31,6 @@ from .linear_layer import (
     LayerGrads,
     LayerProblem,
     chosen_grads,
-    from_start,
     sample_count,
 )
 from .states import State, gradient_of, loss_of, merge, state_of
@@ -58,6 +57,18 @@ def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | Non
         sums = _by_heads(problem, losses, grads._replace(inputs=None))
         _sum_over_heads(problem, grads)
         return sums
+
+
+def _sum_over_heads(problem: LayerProblem, grads: Gradients) -> None:
+    """Sum a narrow gradient of the inputs in a wide dtype, over all heads, some samples each."""
+    assert grads.inputs is not None
+    dtype = problem.layer.dtype
+    size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
+    for span in slices(0, problem.size, size):
+        wide = np.zeros((sample_count(span), problem.features), dtype)
+        to = grads._replace(inputs=wide, layer=None)
+        _by_heads(problem._replace(span=span), None, to)
+        grads.inputs[span] = wide
 
 
 def _by_heads(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
@@ -96,17 +107,20 @@ def _by_rows(
     """Evaluate chunks of `size` samples with all their classes."""
     layer, classes = problem.layer, slice(0, problem.classes)
     memory = np.empty(size * problem.classes, layer.dtype)
-    wide = None if grads is None else grads.layer.wide(layer.dtype)
+    to = None if grads is None else grads.inputs
+    of_layer = None if grads is None else grads.layer
+    wide = None if of_layer is None else of_layer.wide(layer.dtype)
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.target.counted(size)):
+    for turn, samples in enumerate(problem.counted(size)):
         logits = problem.logits(samples, classes, memory)
         sums += _losses_of_rows(problem, samples, logits, losses, grads)
-        if grads and wide:
-            if grads.inputs is not None:
-                layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=grads.fresh)
+        if grads and to is not None:
+            where = problem.in_span(samples)
+            layer.backward_inputs(logits, where, classes, to, fresh=grads.fresh)
+        if wide:
             _add(layer, logits, samples, wide, fresh=not turn)
-    if grads and wide:
-        grads.layer.take(wide)
+    if of_layer and wide:
+        of_layer.take(wide)
     return sums
 
 
@@ -160,10 +174,18 @@ def _over_panels(
 
 def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Evaluate chunks of some samples, shard by shard of their classes."""
-    count, shards, memory = _shards(problem)
+    layer, dtype = problem.layer, problem.layer.dtype
+    feature_bytes = dtype.itemsize * max(1, problem.features)
+    count = min(SHARD_SAMPLES, problem.size)
+    if layer.inputs.dtype != dtype:
+        count = max(1, min(count, SUM_BYTES // feature_bytes))
+    size = max(1, problem.room // max(count, FEW_SAMPLES))
+    shards = list(slices(0, problem.classes, size))
+    memory = np.empty(count * min(size, problem.classes), dtype)
+    again = None if grads is None or not problem.narrow else grads.layer
     states: list[State] = []
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.target.counted(count)):
+    for turn, samples in enumerate(problem.counted(count)):
         state = _state(problem, samples, shards, memory)
         each = loss_of(state)
         if losses is None:
@@ -173,23 +195,11 @@ def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | N
         if grads is None:
             continue
         _add_gradients(problem, samples, state, shards, grads, memory, fresh=not turn)
-        if problem.narrow and problem.size <= KEPT_SAMPLES:
+        if again and problem.size <= KEPT_SAMPLES:
             states.append(state)
-    if problem.narrow and grads is not None:
-        _by_shards_wide(problem, count, shards, states, grads, memory)
+    if grads and again:
+        _by_shards_wide(problem, count, shards, states, grads.losses, again, memory)
     return sums
-
-
-def _shards(problem: LayerProblem) -> tuple[int, list[slice], Array]:
-    """Return how many samples a chunk has, the shards of the classes, and memory for a chunk."""
-    dtype = problem.layer.dtype
-    feature_bytes = dtype.itemsize * max(1, problem.features)
-    count = min(SHARD_SAMPLES, problem.size)
-    if problem.layer.inputs.dtype != dtype:
-        count = max(1, min(count, SUM_BYTES // feature_bytes))
-    size = max(1, problem.room // max(count, FEW_SAMPLES))
-    memory = np.empty(count * min(size, problem.classes), dtype)
-    return count, list(slices(0, problem.classes, size)), memory
 
 
 def _add_gradients(
@@ -204,7 +214,8 @@ def _add_gradients(
 ) -> None:
     """Write the gradient of some inputs; add to those of the layer, unless these are narrow."""
     layer, dtype = problem.layer, problem.layer.dtype
-    to, where = grads.inputs, samples
+    to, where = grads.inputs, problem.in_span(samples)
+    of_layer = None if problem.narrow else grads.layer
     if to is not None and to.dtype != dtype and len(shards) > 1:
         count = sample_count(samples)  # the sum over the shards is rounded once
         to, where = np.empty((count, problem.features), dtype), slice(0, count)
@@ -213,8 +224,8 @@ def _add_gradients(
         if to is not None:
             first = grads.fresh and not classes.start
             layer.backward_inputs(grad_logits, where, classes, to, fresh=first)
-        if not problem.narrow:
-            _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=fresh)
+        if of_layer:
+            _add(layer, grad_logits, samples, of_layer.of(classes), fresh=fresh)
     if grads.inputs is not None and to is not grads.inputs:
         grads.inputs[samples] = to
 
@@ -224,37 +235,21 @@ def _by_shards_wide(
     count: int,
     shards: Sequence[slice],
     states: Sequence[State],
-    grads: Gradients,
+    grads: Array,
+    of_layer: LayerGrads,
     memory: Array,
 ) -> None:
     """Sum narrow gradients of the layer in a wide dtype, over all samples, a few classes each."""
     layer, dtype = problem.layer, problem.layer.dtype
     size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
     for classes in slices(0, problem.classes, min(shards[0].stop, size)):
-        narrow = grads.layer.of(classes)
+        narrow = of_layer.of(classes)
         wide = narrow.wide(dtype)
-        for turn, samples in enumerate(problem.target.counted(count)):
+        for turn, samples in enumerate(problem.counted(count)):
             state = states[turn] if states else _state(problem, samples, shards, memory)
-            grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
+            grad_logits = _gradient(problem, samples, state, grads, classes, memory)
             _add(layer, grad_logits, samples, wide, fresh=not turn)
         narrow.take(wide)
-
-
-def _sum_over_heads(problem: LayerProblem, grads: Gradients) -> None:
-    """Sum a narrow gradient of the inputs in a wide dtype, over all heads, some samples each."""
-    assert grads.inputs is not None
-    heads = [(head, grads.head(index, fresh=False).losses) for index, head in problem.each_head()]
-    count, shards, memory = _shards(heads[0][0])
-    for span in slices(0, problem.size, count):
-        wide = np.zeros((sample_count(span), problem.features), problem.layer.dtype)
-        for head, losses in heads:
-            for samples in head.target.counted(count, span):
-                state = _state(head, samples, shards, memory)
-                where = from_start(samples, span.start)
-                for classes in shards:
-                    grad_logits = _gradient(head, samples, state, losses, classes, memory)
-                    head.layer.backward_inputs(grad_logits, where, classes, wide, fresh=False)
-        grads.inputs[span] = wide
 
 
 def _state(

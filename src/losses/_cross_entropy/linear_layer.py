@@ -69,8 +69,8 @@ class Gradients(NamedTuple):
     """Upstream gradient, of each loss or one for all, and zeroed output arrays."""
 
     losses: Array
-    inputs: Array | None  # (N, D); None if these are summed apart
-    layer: LayerGrads
+    inputs: Array | None  # (N, D), or of a span of the samples; None if another pass makes it
+    layer: LayerGrads | None  # None if another pass has made it
     fresh: bool = True  # whether the gradient of the inputs is written, not added
 
     def head(self, index: tuple[Any, ...], *, fresh: bool) -> Gradients:
@@ -78,7 +78,8 @@ class Gradients(NamedTuple):
         if not index:
             return self
         losses = self.losses[(..., *index)] if self.losses.ndim else self.losses
-        return Gradients(losses, self.inputs, self.layer.head(index), fresh)
+        layer = None if self.layer is None else self.layer.head(index)
+        return Gradients(losses, self.inputs, layer, fresh)
 
 
 class LayerProblem(NamedTuple):
@@ -91,6 +92,7 @@ class LayerProblem(NamedTuple):
     divisor: Any  # of the mean
     samples: tuple[int, ...]  # the shape of the samples, each of which has all the heads
     dtype: np.dtype[Any]  # of the loss
+    span: slice  # the positions of the samples that are evaluated
 
     @property
     def size(self) -> int:
@@ -144,13 +146,24 @@ class LayerProblem(NamedTuple):
             yield (), self
             return
         for index in product(*map(range, self.heads)):
-            at = (slice(None), *index)
+            at: tuple[Any, ...] = (slice(None), *index)
             layer = self.layer._replace(weight=self.layer.weight[at])
             bias = None if self.bias is None else self.bias[at]
             yield (
                 index,
                 self._replace(layer=layer, bias=bias, target=self.target.head(index).flat()),
             )
+
+    def counted(self, size: int) -> Iterator[Samples]:
+        """Yield the positions of the samples of the span that count, at most `size` at a time."""
+        return self.target.counted(size, self.span)
+
+    def in_span(self, samples: Samples) -> Samples:
+        """Return the positions of samples, counted from the start of the span."""
+        start = self.span.start
+        if isinstance(samples, slice):
+            return slice(samples.start - start, samples.stop - start)
+        return samples - start if start else samples
 
     def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
         """Return the logits of some samples and classes, without the bias."""
@@ -196,7 +209,8 @@ def layer_problem_for(
     divisor = found.divisor(each if classes else [], options.reduction)
     layer = LinearMap(one_axis(inputs, 1), linear_weight, computation_dtype(logits))
     found = found if heads else found.flat()
-    return LayerProblem(layer, bias, found, options, divisor, samples, dtype)
+    span = slice(0, prod(samples))
+    return LayerProblem(layer, bias, found, options, divisor, samples, dtype, span)
 
 
 def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, target: Array) -> None:
@@ -238,10 +252,3 @@ def as_matrix(memory: Array, samples: int, classes: slice) -> Array:
 def sample_count(samples: Samples) -> int:
     """Return how many samples there are."""
     return samples.stop - samples.start if isinstance(samples, slice) else samples.size
-
-
-def from_start(samples: Samples, start: int) -> Samples:
-    """Return the positions of samples counted from a start."""
-    if isinstance(samples, slice):
-        return slice(samples.start - start, samples.stop - start)
-    return samples - start
