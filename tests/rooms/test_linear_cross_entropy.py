@@ -416,6 +416,16 @@ def test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32(way):
     assert_same(grad, np.array([[1], [1], [1], [0], [1]], np.float16))
 
 
+def test_samples_of_a_span_that_lie_apart_have_the_gradients_of_their_places(monkeypatch):
+    """Spans of eight samples, of which every head ignores some between others."""
+    monkeypatch.setattr(linear_chunks, "SUM_BYTES", 8 * 4)
+    inputs, linear_weight = np.zeros((20, 1), np.float16), np.ones((2, 2, 1), np.float16)
+    linear_weight[0] = -1
+    target = np.where(np.arange(20) % 3 == 1, -100, 0)
+    _, grad, *_ = both(inputs, linear_weight, np.stack([target, target], axis=1), reduction="sum")
+    assert_same(grad[:, 0], np.where(target == 0, 2, 0).astype(np.float16))
+
+
 @ways
 @pytest.mark.parametrize("kind", ["labels", "probabilities", "images"])
 def test_a_layout_of_heads_changes_no_more_than_the_rounding_of_the_products(way, kind):

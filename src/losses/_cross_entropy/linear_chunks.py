@@ -216,6 +216,8 @@ def _add_gradients(
     layer, dtype = problem.layer, problem.layer.dtype
     to, where = grads.inputs, problem.in_span(samples)
     of_layer = None if problem.narrow else grads.layer
+    if to is None and of_layer is None:  # other passes make both
+        return
     if to is not None and to.dtype != dtype and len(shards) > 1:
         count = sample_count(samples)  # the sum over the shards is rounded once
         to, where = np.empty((count, problem.features), dtype), slice(0, count)

@@ -149,10 +149,8 @@ class LayerProblem(NamedTuple):
             at: tuple[Any, ...] = (slice(None), *index)
             layer = self.layer._replace(weight=self.layer.weight[at])
             bias = None if self.bias is None else self.bias[at]
-            yield (
-                index,
-                self._replace(layer=layer, bias=bias, target=self.target.head(index).flat()),
-            )
+            target = self.target.head(index).flat()
+            yield index, self._replace(layer=layer, bias=bias, target=target)
 
     def counted(self, size: int) -> Iterator[Samples]:
         """Yield the positions of the samples of the span that count, at most `size` at a time."""
@@ -204,7 +202,8 @@ def layer_problem_for(
     samples, (classes, *heads, _) = inputs.shape[:-1], linear_weight.shape
     dtype = widest_dtype(*(a for a in (inputs, linear_weight, bias) if a is not None))
     logits = stand_in((*samples, classes, *heads), dtype)
-    found = target_for(logits, len(samples), target, options, "inputs @ linear_weight.T")
+    name = "the logits of linear_weight" if heads else "inputs @ linear_weight.T"
+    found = target_for(logits, len(samples), target, options, name)
     each = blocks((*samples, *heads), 1, 1)
     divisor = found.divisor(each if classes else [], options.reduction)
     layer = LinearMap(one_axis(inputs, 1), linear_weight, computation_dtype(logits))

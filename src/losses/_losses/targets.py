@@ -100,20 +100,16 @@ class Labels(NamedTuple):
         labels, ignored, weight = self.of(block)
         return sums_at_labels(losses, counts(labels, ignored, weight), labels == top, ignored)
 
-    def counted(self, size: int, span: slice | None = None) -> Iterator[Samples]:
-        """Yield the positions of the samples that are not ignored, at most `size` at a time.
-
-        With a span, yield those of its positions alone.
-        """
-        start, stop = (0, self.target.size) if span is None else (span.start, span.stop)
+    def counted(self, size: int, span: slice) -> Iterator[Samples]:
+        """Yield the positions of a span that are not ignored, at most `size` at a time."""
         if not self.any_ignored:
-            yield from slices(start, stop, size)
+            yield from slices(span.start, span.stop, size)
             return
         waiting = np.empty(0, np.intp)
-        for chunk in slices(start, stop, CHUNK):
+        for chunk in slices(span.start, span.stop, CHUNK):
             found = np.flatnonzero(self.target.flat[chunk] != self.ignore_index)
             waiting = np.concatenate([waiting, found + chunk.start])
-            while waiting.size >= size or (waiting.size and chunk.stop == stop):
+            while waiting.size >= size or (waiting.size and chunk.stop == span.stop):
                 some, waiting = waiting[:size], waiting[size:]
                 together = some[-1] - some[0] == some.size - 1
                 yield slice(int(some[0]), int(some[-1]) + 1) if together else some
@@ -180,10 +176,9 @@ class Probabilities(NamedTuple):
         """Return the sums of one block's losses."""
         return loss_sums(losses)
 
-    def counted(self, size: int, span: slice | None = None) -> Iterator[Samples]:
-        """Yield the positions of the samples, or of those in a span, at most `size` at a time."""
-        start, stop = (0, self.size) if span is None else (span.start, span.stop)
-        return slices(start, stop, size)
+    def counted(self, size: int, span: slice) -> Iterator[Samples]:
+        """Yield the positions of a span, at most `size` at a time."""
+        return slices(span.start, span.stop, size)
 
     def head(self, index: tuple[Any, ...]) -> Probabilities:
         """Return the probabilities of one head, whose index comes last, after the classes."""
