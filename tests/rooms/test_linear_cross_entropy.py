@@ -405,9 +405,10 @@ def test_the_mean_over_heads_divides_by_all_the_weights_that_count(way):
 
 
 @pytest.mark.parametrize("way", ["as it is", "shards", "wide sums"])
-def test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32(way):
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32(way, dtype):
     """In float16, 2048 + 1 is 2048."""
-    slopes = np.array([2048, 1, -2048], np.float16)[:, np.newaxis]
+    slopes = np.array([2048, 1, -2048], dtype)[:, np.newaxis]
     linear_weight = np.stack([-slopes, slopes])  # of two classes, each with half of the mass
     inputs, target = np.zeros((5, 1), np.float16), np.zeros((5, 3), int)
     target[3] = -100
