@@ -126,15 +126,18 @@ def linear(draw: st.DrawFn) -> Arguments:
     # Of seven samples those that count lie apart, and in several chunks.
     samples = draw(st.one_of(shapes_of([1, 2, 2, 0]), st.just((7,))))
     classes, features = draw(class_counts), draw(st.sampled_from([1, 2, 3] * 4 + [0]))
-    inputs, weight = draw(eighths((*samples, features))), draw(eighths((classes, features)))
-    options = draw(targets_of((*samples, classes), len(samples), smoothed=True))
+    heads = draw(st.sampled_from([()] * 6 + [(1,), (2,), (2,), (2, 2), (0,), (2, 0)]))
+    outputs = (classes, *heads)
+    inputs, weight = draw(eighths((*samples, features))), draw(eighths((*outputs, features)))
+    options = draw(targets_of((*samples, *outputs), len(samples), smoothed=True))
     target = options["target"]
     if is_floating(inputs.dtype) and not is_floating(target.dtype) and draw(booleans):
-        ignored = (target == options["ignore_index"]).reshape(samples)
+        ignored = (target == options["ignore_index"]).reshape((*samples, *heads))
+        ignored = ignored.all(tuple(range(len(samples), ignored.ndim)))  # by every head
         inputs[ignored] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))  # which none reads
     bias = draw(
         st.sampled_from([[], [-np.inf], [-np.inf, np.inf, np.nan]]).flatmap(
-            lambda others: eighths((classes,), others)
+            lambda others: eighths(outputs, others)
         )
         | st.none()
     )
@@ -318,7 +321,7 @@ def class_count(arguments: Arguments) -> int:
 def class_shape(arguments: Arguments) -> tuple[int, ...]:
     """Return the shape of the samples of a loss over classes."""
     if "linear_weight" in arguments:
-        return arguments["inputs"].shape[:-1]
+        return arguments["inputs"].shape[:-1] + arguments["linear_weight"].shape[1:-1]
     axis, shape = class_axis(arguments), arguments[first_name(arguments)].shape
     return shape[:axis] + shape[axis + 1 :]
 
