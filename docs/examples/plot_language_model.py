@@ -170,8 +170,7 @@ assert np.isinf(strict.perplexity) == unseen.any()
 assert np.isfinite(evaluator.perplexity)
 
 # %%
-
-# How training ends, and what the model has learned:
+# How the perplexity falls:
 
 fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(np.exp(curve), label="model")
@@ -187,6 +186,7 @@ ax.legend()
 ax.grid(alpha=0.3)
 
 # %%
+# The probabilities that it gives to each pair of characters:
 
 fig, ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
 names = ["start", *ALPHABET.replace(" ", "_")]

@@ -91,3 +91,19 @@ def test_the_extra_brings_what_the_examples_need():
     names = {re.match(r"[\w-]+", requirement)[0].removesuffix("-cpu") for requirement in extra}
     imported = set().union(*map(needed, EXAMPLES))
     assert names == {DISTRIBUTIONS.get(name, name) for name in imported}
+
+
+def test_the_extra_of_the_site_brings_what_the_examples_need_and_pytorch():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    of_losses = next(name for name in extras["docs"] if name.startswith("losses["))
+    assert "examples" in of_losses.removeprefix("losses[").removesuffix("]").split(",")
+    pytorch = [name for name in extras["agreement"] if name.startswith("torch")]
+    assert pytorch
+    assert {*pytorch} <= {*extras["docs"]}
+
+
+def test_a_line_of_an_example_is_as_long_as_the_site_shows():
+    for example in EXAMPLES:
+        for line in example.read_text(encoding="utf-8").splitlines():
+            assert len(line) <= 79, (example.name, line)
