@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from docutils.nodes import document
     from sphinx.application import Sphinx
 
-# A space behind a number or a product, and one in front of a product or a number in parentheses.
+# A space behind a number or a product, in front of a product or a number in parentheses, and
+# between a word and a number: "confident by 10".
 TIMES = "\N{MULTIPLICATION SIGN}"
-WITHIN = re.compile(rf"(?<=[\d{TIMES}]) (?=\S)| (?={TIMES}|\(\d)")
+WITHIN = re.compile(rf"(?<=[\d{TIMES}]) (?=\S)| (?={TIMES}|\(\d)|(?<=\w) (?=\d)")
 
 
 def keep_together(text: str) -> str:

@@ -112,13 +112,12 @@ def factor_of(leaf, value, target):
             inside = leaf[:, k] == index
             numerator += abs(grad[inside, k].sum())
             denominator += diagonal[inside, k].sum() * abs(value[inside, k][0])
-    # At scores of 0 the libraries round each gradient twice (1 / K and 1 / K -
-    # 1), each Hessian and each leaf up to four times, by u = 2**-24 of itself
-    # in float32. In |G| gradients cancel; by how much, their sum of absolute
-    # values tells.
-    return numerator / denominator, 2.0**-24 * (
-        2 * abs(grad).sum() / numerator + 8
-    )
+    # At scores of 0 the libraries round each gradient twice (1 / K, then
+    # 1 / K - 1), each Hessian and each leaf up to four times, by u = 2**-24 of
+    # itself in float32. In |G| gradients cancel; by how much, their sum of
+    # absolute values tells.
+    bound = 2.0**-24 * (2 * abs(grad).sum() / numerator + 8)
+    return numerator / denominator, bound
 
 
 for load in (load_wine, load_digits):
@@ -171,17 +170,12 @@ settings = XGBOOST | {
     "num_class": 3,
     "min_child_weight": 0.0,
 }
-stump = json.loads(
-    xgb.train(settings, data, 1).get_dump(dump_format="json", with_stats=True)[
-        0
-    ]
+model = xgb.train(settings, data, 1)
+stump = json.loads(model.get_dump(dump_format="json", with_stats=True)[0])
+diagonal = losses.cross_entropy_hessian_diagonal(
+    certain, target, reduction="sum"
 )
-exact = (
-    2
-    * losses.cross_entropy_hessian_diagonal(certain, target, reduction="sum")[
-        :, 0
-    ].sum()
-)
+exact = 2 * diagonal[:, 0].sum()
 print(f"sum of four Hessians: XGBoost {stump['cover']:.1e}, exact {exact:.1e}")
 assert abs(stump["cover"] - 4e-16) < 8 * np.finfo(np.float32).eps * 4e-16
 
@@ -290,7 +284,7 @@ def compare(name, builtin, custom, data, classes):
     print(f"{name}: {len(splits)} splits, all equal: {equal}")
     print(f"    largest score         {abs(theirs).max():.2f}")
     print(f"    largest difference    {gap.max():.1e}")
-    print(f"    of its bound          {(gap / bound).max():.1%}")
+    print(f"    share of its bound    {(gap / bound).max():.1%}")
     print(f"    largest bound         {bound.max():.0e}")
     print(f"    with the same bits    {(gap == 0).mean():.1%}")
     assert equal

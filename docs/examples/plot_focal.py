@@ -64,7 +64,7 @@ POSITIVES = y[train].sum()
 
 
 def fit(name, scale, **options):
-    """Minimise a sum of losses times the scale, with a penalty."""
+    """Return the weights that minimise a penalised, scaled sum of losses."""
     value_and_grad = getattr(losses, f"{name}_value_and_grad")
 
     def value_and_gradient(model):

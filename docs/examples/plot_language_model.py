@@ -82,9 +82,8 @@ print(f"entropy {entropy:.10f}, loss of the counts {loss:.10f}")
 print(f"perplexity {np.exp(loss):.4f}")
 # Sums of n terms of one sign, added up in pairs of blocks, are off by fewer
 # than log2(n) + 32 roundings; each term, at most log(count), by a few more.
-rounding = (
-    (np.log2(counted.sum()) + 40) * np.finfo(float).eps * np.log(counts.max())
-)
+eps = np.finfo(float).eps
+rounding = (np.log2(counted.sum()) + 40) * eps * np.log(counts.max())
 assert abs(loss - entropy) <= 2 * rounding
 
 # %%
@@ -139,12 +138,9 @@ assert entropy < trained < entropy + np.log(1.01)
 evaluator = losses.Evaluator(axis=-1, ignore_index=PADDING)
 means = []
 for batch in np.array_split(np.arange(len(new_inputs)), 12):
-    evaluator.update(table[new_inputs[batch]], new_targets[batch])
-    means.append(
-        losses.cross_entropy(
-            table[new_inputs[batch]], new_targets[batch], axis=-1
-        )
-    )
+    logits, target = table[new_inputs[batch]], new_targets[batch]
+    evaluator.update(logits, target)
+    means.append(losses.cross_entropy(logits, target, axis=-1))
 whole = losses.cross_entropy(table[new_inputs], new_targets, axis=-1)
 print(f"perplexity of {evaluator.count} held-out characters:")
 print(f"    by the evaluator          {evaluator.perplexity:.4f}")

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from docs._site import repository, tables
@@ -30,15 +31,18 @@ def test_a_remote_on_a_disk_has_no_page(remote):
     assert repository.web_address(remote) is None
 
 
-def test_the_address_is_that_of_the_origin_and_none_without_one(tmp_path, monkeypatch):
-    assert repository.address(tmp_path) is None
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    assert repository.address(tmp_path) is None
-    add = ["git", "-C", str(tmp_path), "remote", "add", "origin", "https://example.org/a/b.git"]
-    subprocess.run(add, check=True)
-    assert repository.address(tmp_path) == "https://example.org/a/b"
-    monkeypatch.setenv("PATH", "")
-    assert repository.address(tmp_path) is None
+def test_the_address_is_that_of_the_origin(monkeypatch):
+    done = subprocess.CompletedProcess([], 0, stdout="https://example.org/team/losses.git\n")
+    monkeypatch.setattr(subprocess, "run", Mock(return_value=done))
+    assert repository.address(ROOT) == "https://example.org/team/losses"
+
+
+@pytest.mark.parametrize(
+    "lacks", [FileNotFoundError("git"), subprocess.CalledProcessError(1, "git")], ids=repr
+)
+def test_without_git_or_an_origin_there_is_no_address(monkeypatch, lacks):
+    monkeypatch.setattr(subprocess, "run", Mock(side_effect=lacks))
+    assert repository.address(ROOT) is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,7 @@ def test_the_address_is_that_of_the_origin_and_none_without_one(tmp_path, monkey
         ("4.55 s (1.36)", "4.55_s_(1.36)"),
         ("lost (9e4)", "lost_(9e4)"),
         ("33 ulp", "33_ulp"),
-        ("32, standard deviation 10", "32, standard deviation 10"),
+        ("32, standard deviation 10", "32, standard deviation_10"),
         ("no number here (or there)", "no number here (or there)"),
     ],
 )
