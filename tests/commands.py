@@ -62,7 +62,7 @@ COMMANDS: dict[str, str | Absent] = {
     "python -m venv .venv": "python -m venv .venv",
     "pip install .": "pip install .",
     'pip install -e ".[test]"': 'pip install -e ".[test]"',
-    'pip install -e ".[docs,examples]"': EXTRAS,
+    'pip install -e ".[docs]"': EXTRAS,
     'pip install -e ".[agreement]"': EXTRAS,
     'pip install -e ".[examples,agreement]"': EXTRAS,
     'pip install -e ".[lint]"': EXTRAS,

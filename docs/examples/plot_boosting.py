@@ -176,17 +176,12 @@ settings = XGBOOST | {
     "num_class": 3,
     "min_child_weight": 0.0,
 }
-stump = json.loads(
-    xgb.train(settings, data, 1).get_dump(dump_format="json", with_stats=True)[
-        0
-    ]
+model = xgb.train(settings, data, 1)
+stump = json.loads(model.get_dump(dump_format="json", with_stats=True)[0])
+diagonal = losses.cross_entropy_hessian_diagonal(
+    certain, target, reduction="sum"
 )
-exact = (
-    2
-    * losses.cross_entropy_hessian_diagonal(certain, target, reduction="sum")[
-        :, 0
-    ].sum()
-)
+exact = 2 * diagonal[:, 0].sum()
 print(f"sum of four Hessians: XGBoost {stump['cover']:.1e}, exact {exact:.1e}")
 assert abs(stump["cover"] - 4e-16) < 8 * np.finfo(np.float32).eps * 4e-16
 

@@ -142,12 +142,9 @@ assert entropy < trained < entropy + np.log(1.01)
 evaluator = losses.Evaluator(axis=-1, ignore_index=PADDING)
 means = []
 for batch in np.array_split(np.arange(len(new_inputs)), 12):
-    evaluator.update(table[new_inputs[batch]], new_targets[batch])
-    means.append(
-        losses.cross_entropy(
-            table[new_inputs[batch]], new_targets[batch], axis=-1
-        )
-    )
+    logits, target = table[new_inputs[batch]], new_targets[batch]
+    evaluator.update(logits, target)
+    means.append(losses.cross_entropy(logits, target, axis=-1))
 whole = losses.cross_entropy(table[new_inputs], new_targets, axis=-1)
 print(f"perplexity of {evaluator.count} held-out characters:")
 print(f"    by the evaluator          {evaluator.perplexity:.4f}")
@@ -173,6 +170,7 @@ assert np.isinf(strict.perplexity) == unseen.any()
 assert np.isfinite(evaluator.perplexity)
 
 # %%
+# How the perplexity falls:
 
 # How training ends, and what the model has learned:
 
