@@ -22,10 +22,8 @@ F = torch.nn.functional
 ROOT = Path(__file__).parents[2]
 OURS = sorted(
     name
-    for name, (_, what) in FUNCTIONS.items()
-    if not what
-    and hasattr(F, name)
-    and name not in ("linear_cross_entropy", "softmax", "log_softmax")
+    for name, (row, what) in FUNCTIONS.items()
+    if not what and hasattr(F, name) and row.kind != "activation" and name != "linear_cross_entropy"
 )
 
 # Some samples have targets without a meaning, which are brought to the domain.
