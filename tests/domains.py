@@ -242,6 +242,10 @@ POSITIVE = Domain(
 VARIANCE = Domain(lambda x: ~(x < 0), (0.5, 3), positive, (0, 1e-7, 0.1, 1, 30, 1e6), (PROBS,) * 3)
 
 
+# Logarithms of variances: any numbers, and of such sizes that neither term of a loss is lost.
+LOG_VARIANCE = replace(REAL, beside=(-30, -1e-3, 0, 0.7, 5, 60))
+
+
 @dataclass(frozen=True)
 class Option:
     """Values of an option that is no array, the default first, and those that must be refused."""

@@ -17,6 +17,7 @@ from tests.accuracy.budgets import EXP, LOG, LOG1P, POWER, SINH, TANH
 from tests.cases import Points
 from tests.definitions import logistic
 from tests.domains import (
+    LOG_VARIANCE,
     NOT_NEGATIVE,
     PROBS,
     REAL,
@@ -171,6 +172,16 @@ def gaussian_slopes(y, t, variance, eps, **_):
     v = variance.increasing(lambda end: np.maximum(end, eps))
     slope = (y - t) / v
     return slope, 0.5 * (1 / v - slope * slope)
+
+
+def log_gaussian(y, t, s, full):
+    constant = np.log(2 * np.pi) if full else 0
+    return 0.5 * (s + constant) + 0.5 * times(y - t, (y - t) * (-s).increasing(np.exp))
+
+
+def log_gaussian_slopes(y, t, s, **_):
+    slope = (y - t) * (-s).increasing(np.exp)
+    return slope, 0.5 - 0.5 * (y - t) * slope
 
 
 def ranking(first, second, t, margin):
@@ -435,6 +446,32 @@ ENTRYWISE = [
         known=(
             ((1.5, 0, 0.5), {}, 1.90342640972),
             ((1.5, 0, 0.5), {"full": True}, 2.82236494292),
+        ),
+        peer="torch.nn.functional.gaussian_nll_loss",
+    ),
+    # r r exp(-s) / 2 has r, twice, EXP and two products; then the constant, two sums and weight.
+    # The gradients w r exp(-s) have r, EXP, a product and the weight; w (1 - r^2 exp(-s)) / 2 the
+    # square's, a difference and the weight. Of small numbers r^2 exp(-s) / 2 is its own third
+    # derivative, and at most 362, at r = 6, s = -3.
+    entrywise(
+        "gaussian_nll_loss_with_log_variance",
+        log_gaussian,
+        log_gaussian_slopes,
+        arrays={"predictions": REAL, "target": REAL, "log_variance": LOG_VARIANCE},
+        derived=("backward", "value_and_grad"),
+        differentiated=("predictions", "log_variance"),
+        broadcast=("log_variance",),
+        options={"full": Option((False, True))},
+        third=724,
+        budget=Budget(
+            lambda dtype: EXP[dtype] + 8,
+            lambda dtype: (EXP[dtype] + 3, EXP[dtype] + 6),
+            loss_size="gaussian_nll_loss_with_log_variance_size",
+            gradient_size="gaussian_nll_loss_with_log_variance_backward_size",
+        ),
+        known=(
+            ((1.5, 0, 0.5), {}, 0.932346992177),
+            ((1.5, 0, 0.5), {"full": True}, 1.85128552538),
         ),
         peer="torch.nn.functional.gaussian_nll_loss",
     ),

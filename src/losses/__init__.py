@@ -40,6 +40,11 @@ from ._entrywise.gaussian_nll import (
     gaussian_nll_loss_backward,
     gaussian_nll_loss_value_and_grad,
 )
+from ._entrywise.gaussian_nll_with_log_variance import (
+    gaussian_nll_loss_with_log_variance,
+    gaussian_nll_loss_with_log_variance_backward,
+    gaussian_nll_loss_with_log_variance_value_and_grad,
+)
 from ._entrywise.hinge import hinge_loss, hinge_loss_backward, hinge_loss_value_and_grad
 from ._entrywise.hinge_embedding import (
     hinge_embedding_loss,
@@ -101,7 +106,7 @@ from ._entrywise.squared_hinge import (
     squared_hinge_loss_hessian_diagonal,
     squared_hinge_loss_value_and_grad,
 )
-from ._losses.grads import GaussianGrads, PairGrads
+from ._losses.grads import GaussianGrads, LogVarianceGrads, PairGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
@@ -110,6 +115,7 @@ __all__ = [
     "Evaluator",
     "GaussianGrads",
     "LinearGrads",
+    "LogVarianceGrads",
     "LossSums",
     "PairGrads",
     "ShardState",
@@ -132,6 +138,9 @@ __all__ = [
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",
     "gaussian_nll_loss_value_and_grad",
+    "gaussian_nll_loss_with_log_variance",
+    "gaussian_nll_loss_with_log_variance_backward",
+    "gaussian_nll_loss_with_log_variance_value_and_grad",
     "hinge_embedding_loss",
     "hinge_embedding_loss_backward",
     "hinge_embedding_loss_value_and_grad",

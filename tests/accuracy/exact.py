@@ -337,6 +337,36 @@ def gaussian_nll_loss_backward_size(predictions, target, variance, *, eps, weigh
 
 
 @exactly
+def gaussian_nll_loss_with_log_variance(predictions, target, log_variance, *, full=False, weight=1):
+    square = (predictions - target) ** 2 * (-log_variance).exp()
+    return weight * (log_variance + square + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_size(predictions, target, log_variance, *, full, weight=1):
+    """Return the sum of the sizes of the loss's terms."""
+    square = (predictions - target) ** 2 * (-log_variance).exp()
+    return weight * (abs(log_variance) + square + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_backward(
+    predictions, target, log_variance, *, weight=1, **_
+):
+    r, inverse = predictions - target, (-log_variance).exp()
+    return weight * r * inverse, weight * (1 - r**2 * inverse) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_backward_size(
+    predictions, target, log_variance, *, weight=1, **_
+):
+    """Return the sums of the sizes of the terms of either gradient."""
+    r, inverse = predictions - target, (-log_variance).exp()
+    return weight * abs(r) * inverse, weight * (1 + r**2 * inverse) / 2
+
+
+@exactly
 def log_cosh_loss(predictions, target, *, weight=1):
     r = predictions - target
     return weight * ((r.exp() + (-r).exp()) / 2).ln()

@@ -505,6 +505,24 @@ def test_gaussian_nll_loss_agrees(shape, kept, full, eps, reduction, dtype):
     assert_each_gradient_agrees("gaussian_nll_loss", arrays, (0, 2), **options)
 
 
+@product(shape=entry_shapes, full=[False, True], reduction=reductions, dtype=dtypes)
+def test_a_gaussian_of_log_variances_agrees_with_that_of_their_exponentials(
+    shape, full, reduction, dtype
+):
+    arrays = [normal(name, shape, dtype) for name in ("predictions", "target", "log_variance")]
+    y, t, s = map(tensor, arrays)
+    y.requires_grad_(), s.requires_grad_()
+    options = {"full": full, "reduction": reduction}
+    expected = F.gaussian_nll_loss(y, t, s.exp(), eps=1e-12, **options)
+    value, grads = losses.gaussian_nll_loss_with_log_variance_value_and_grad(*arrays, **options)
+    # A square, of differences, and an exponential.
+    terms = size(arrays[0]) ** 2 * size(arrays[1]) ** 2 * np.exp(size(arrays[2])) * arrays[0].size
+    precision = (ROUNDINGS + arrays[0].size) * np.finfo(dtype).eps
+    assert_close(value, expected, precision, terms)
+    for ours, theirs in zip(grads, torch.autograd.grad(expected.sum(), [y, s]), strict=True):
+        assert_close(ours, theirs, precision, terms)
+
+
 @product(shape=entry_shapes, margin=[0.0, 0.5, -0.25], reduction=reductions, dtype=dtypes)
 def test_margin_ranking_loss_agrees(shape, margin, reduction, dtype):
     """Also of equal scores, which a margin of 0 lets part."""

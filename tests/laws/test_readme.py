@@ -52,7 +52,14 @@ QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 FROM_PYTORCH = (ROOT / "docs" / "coming_from_pytorch.md").read_text(encoding="utf-8")
 ROWS = rows_of(FROM_PYTORCH)
 # What other functions return.
-NOT_FOR_A_TASK = {"GaussianGrads", "LinearGrads", "PairGrads", "LossSums", "ShardState"}
+NOT_FOR_A_TASK = {
+    "GaussianGrads",
+    "LinearGrads",
+    "LogVarianceGrads",
+    "PairGrads",
+    "LossSums",
+    "ShardState",
+}
 # Numbers in (0, 1) can be logits, log-probabilities, probabilities and predictions.
 POINT = np.array([[0.25, 0.5, 0.125], [0.75, 0.0625, 0.5], [0.5, 0.875, 0.25]])
 ARRAYS = {

@@ -61,6 +61,7 @@ def test_the_public_names_are_those_of_the_table_and_what_merges():
         "set_workers",
         "LinearGrads",
         "GaussianGrads",
+        "LogVarianceGrads",
         "PairGrads",
     ]
     assert losses.__all__ == sorted(expected)
