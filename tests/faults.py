@@ -265,6 +265,7 @@ def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     # An entry of weight 0 may be anything.
     absent = np.broadcast_to(1 if weight is None else weight, shape) == 0
     for name, domain in row.arrays.items():
+        domain = domain.given(arguments)
         seen = np.flatnonzero(~everywhere(absent, arguments[name].shape)).tolist()
         if domain.outside and seen:
             changes = with_an_entry(name, arguments[name], domain.outside, seen)

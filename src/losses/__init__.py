@@ -106,6 +106,13 @@ from ._entrywise.squared_hinge import (
     squared_hinge_loss_hessian_diagonal,
     squared_hinge_loss_value_and_grad,
 )
+from ._entrywise.tweedie import tweedie_loss, tweedie_loss_backward, tweedie_loss_value_and_grad
+from ._entrywise.tweedie_with_log_mean import (
+    tweedie_loss_with_log_mean,
+    tweedie_loss_with_log_mean_backward,
+    tweedie_loss_with_log_mean_hessian_diagonal,
+    tweedie_loss_with_log_mean_value_and_grad,
+)
 from ._losses.grads import GaussianGrads, LogVarianceGrads, PairGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
@@ -209,4 +216,11 @@ __all__ = [
     "squared_hinge_loss_backward",
     "squared_hinge_loss_hessian_diagonal",
     "squared_hinge_loss_value_and_grad",
+    "tweedie_loss",
+    "tweedie_loss_backward",
+    "tweedie_loss_value_and_grad",
+    "tweedie_loss_with_log_mean",
+    "tweedie_loss_with_log_mean_backward",
+    "tweedie_loss_with_log_mean_hessian_diagonal",
+    "tweedie_loss_with_log_mean_value_and_grad",
 ]

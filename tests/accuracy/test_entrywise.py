@@ -32,7 +32,10 @@ def problems(row, dtype):
     """Yield arrays from everywhere in the domains, with each choice of the options."""
     arrays = across(row, dtype)
     for values in product(*(option.values for option in row.options.values())):
-        yield arrays, dict(zip(row.options, values, strict=True))
+        options = dict(zip(row.options, values, strict=True))
+        inside = [domain.given(options).holds(arrays[name]) for name, domain in row.arrays.items()]
+        kept = np.logical_and.reduce(inside)
+        yield {name: array[kept] for name, array in arrays.items()}, options
 
 
 def decimals(row, name, arrays, options):
