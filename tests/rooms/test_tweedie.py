@@ -31,7 +31,7 @@ def test_power_0_is_half_the_square_of_any_numbers():
     assert losses.tweedie_loss([-1.0], [-3.0], power=0) == 2
 
 
-@powers
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0, 3.0, 5.0])
 def test_a_mean_at_the_target_costs_0_and_so_does_its_gradient_even_where_a_power_overflows(power):
     numbers = np.array([1e-300, 1e-3, 1.0, 3.0, 1e300])
     for found in of_means(numbers, numbers, power):
