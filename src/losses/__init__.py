@@ -22,6 +22,7 @@ from ._cross_entropy.linear import (
 from ._cross_entropy.shard_state import ShardState, merge_shards
 from ._cross_entropy.shards import cross_entropy_shard, cross_entropy_shard_backward
 from ._cross_entropy.sums import Evaluator, cross_entropy_sums
+from ._cross_entropy.target_gradient import cross_entropy_target_backward
 from ._entrywise.absolute_error import l1_loss, l1_loss_backward, l1_loss_value_and_grad
 from ._entrywise.binary_cross_entropy import (
     binary_cross_entropy,
@@ -33,6 +34,7 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_hessian_diagonal,
     binary_cross_entropy_with_logits_hvp,
+    binary_cross_entropy_with_logits_target_backward,
     binary_cross_entropy_with_logits_value_and_grad,
 )
 from ._entrywise.gaussian_nll import (
@@ -133,6 +135,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_backward",
     "binary_cross_entropy_with_logits_hessian_diagonal",
     "binary_cross_entropy_with_logits_hvp",
+    "binary_cross_entropy_with_logits_target_backward",
     "binary_cross_entropy_with_logits_value_and_grad",
     "cross_entropy",
     "cross_entropy_backward",
@@ -141,6 +144,7 @@ __all__ = [
     "cross_entropy_shard",
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
+    "cross_entropy_target_backward",
     "cross_entropy_value_and_grad",
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",

@@ -289,6 +289,17 @@ def sigmoid_focal_loss_backward_size(x, target, *, alpha, gamma, weight=1):
 
 
 @exactly
+def binary_cross_entropy_with_logits_target_backward(x, *, weight, pos_weight):
+    return weight * (pos_weight * softplus(-x) - softplus(x))
+
+
+@exactly
+def binary_cross_entropy_with_logits_target_backward_size(x, *, weight, pos_weight):
+    """Return the sum of the sizes of the two terms."""
+    return weight * (pos_weight * softplus(-x) + softplus(x))
+
+
+@exactly
 def mse_loss_backward(predictions, target, *, weight=1):
     return 2 * weight * (predictions - target)
 

@@ -17,6 +17,10 @@ from losses.extra import dask as lazy
 SOURCE = Path(losses.__file__).parent
 FUNCTIONS = [f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))]
 DERIVATIVES = [name for name, (_, what) in table.FUNCTIONS.items() if what]
+OF_TARGETS = [  # gradients of targets that may come from a model
+    "binary_cross_entropy_with_logits_target_backward",
+    "cross_entropy_target_backward",
+]
 MERGING = [  # partial results of cross_entropy, which merge, and their types
     "Evaluator",
     "LossSums",
@@ -58,6 +62,7 @@ def test_the_public_names_are_those_of_the_table_and_what_merges():
     expected = [
         *table.FUNCTIONS,
         *MERGING,
+        *OF_TARGETS,
         "set_workers",
         "LinearGrads",
         "GaussianGrads",
