@@ -178,8 +178,10 @@ def gaussian_slopes(y, t, variance, eps, **_):
 
 
 def log_gaussian(y, t, s, full):
-    constant = np.log(2 * np.pi) if full else 0
-    return 0.5 * (s + constant) + 0.5 * times(y - t, (y - t) * (-s).increasing(np.exp))
+    r, constant = y - t, np.log(2 * np.pi) if full else 0
+    loss = 0.5 * (s + constant) + 0.5 * times(r, r * (-s).increasing(np.exp))
+    # A variance of 0 costs inf, but where r is 0.
+    return select((s.low == -np.inf) & ((r.low > 0) | (r.high < 0)), np.inf, loss)
 
 
 def log_gaussian_slopes(y, t, s, **_):

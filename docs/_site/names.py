@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import losses
 
-DERIVED = ("_backward", "_value_and_grad", "_hessian_diagonal", "_hvp")
+DERIVED = ("_backward", "_value_and_grad", "_hessian_diagonal", "_hvp", "_target_backward")
 SECTIONS = {  # by the beginning of a module's name, the longest that fits
     "losses._activations": "Activations",
     "losses._classwise": "Losses over classes",
