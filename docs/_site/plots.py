@@ -411,6 +411,7 @@ SHOWN = {  # what the page of a name with this suffix shows
     "_backward": ("_backward",),
     "_hessian_diagonal": ("_hessian_diagonal",),
     "_hvp": ("_hvp", "_hessian_diagonal"),
+    "_target_backward": ("",),  # a straight line, in the target
 }
 
 

@@ -158,3 +158,8 @@ def test_longdoubles_have_all_their_digits():
     found = losses.tweedie_loss(mean, np.full_like(mean, target), power=3, reduction="none")
     r = mean - target
     assert_near(found, r * r / (2 * mean * mean), 28)
+
+
+@pytest.mark.parametrize("power", [0, 1, 2])
+def test_no_amounts_have_no_mean(power):
+    assert np.isnan(losses.tweedie_loss([], [], power=power))
