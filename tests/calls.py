@@ -206,14 +206,14 @@ def of_entries(
 ) -> Arguments:
     """Draw the arguments of a loss entry by entry; what is a factor alone may broadcast."""
     shape = draw(shapes)
-    arguments: Arguments = {
-        name: draw(domain.draw(draw(broadcasting(shape)) if name in broadcast else shape))
-        for name, domain in arrays.items()
-    }
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
+    arguments: Arguments = {}
+    for name, domain in arrays.items():
+        own = draw(broadcasting(shape)) if name in broadcast else shape
+        arguments[name] = draw(domain.given(values).draw(own))
     for name in ("weight", *factors):
         wide = name == "weight" and weight == "in the mean"
         arguments[name] = draw(weights(shape if wide else draw(narrower(shape))))
-    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     return {**arguments, **values, "reduction": draw(reductions)}
 
 
@@ -403,7 +403,9 @@ def good_for_both(row: Any, arguments: Arguments, first: str, second: str) -> np
     products of a layer's arrays must be exact, so their numbers are made probabilities.
     """
     a, b = arguments[first], arguments[second]
-    domains = [row.arrays[name] for name in (first, second) if row.arrays.get(name)]
+    domains = [
+        row.arrays[name].given(arguments) for name in (first, second) if row.arrays.get(name)
+    ]
     if first in LAYER and second == "target" and is_floating(b.dtype):
         return probable(a)
     for numbers in (a, b) if second in WEIGHTS else (b, a):

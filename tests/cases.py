@@ -173,16 +173,16 @@ def of_entries(
 ) -> Call:
     """Draw a call of a loss entry by entry, as a function of one of its arrays."""
     shape = draw(shapes)
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     arguments = {}
     for place, (name, domain) in enumerate(arrays.items()):
         own = draw(broadcasting(shape)) if name in broadcast else shape
-        arguments[name] = draw(domain.draw_small(own, kinked, first=not place))
+        arguments[name] = draw(domain.given(values).draw_small(own, kinked, first=not place))
         if name in differentiated and len(differentiated) > 1:
             # Numbers of every dtype, for all that are differentiated have one.
             arguments[name] = arguments[name].astype(np.float16).astype(float)
     for name in ("weight", *factors):
         arguments[name] = draw(maybe(between(shape, 0.125, 2)))
-    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     return Call({**arguments, **values, "reduction": draw(reductions)}, point)
 
 

@@ -67,7 +67,6 @@ COMMANDS: dict[str, str | Absent] = {
     'pip install -e ".[examples,agreement]"': EXTRAS,
     'pip install -e ".[lint]"': EXTRAS,
     'pip install -e ".[mutation]"': EXTRAS,
-    'pip install -e ".[docs]"': EXTRAS,
     'pip install -e ".[benchmark]"': EXTRAS,
     'pip install ".[cli]"': EXTRAS,
     'pip install ".[dask]"': EXTRAS,

@@ -270,6 +270,7 @@ def with_a_wrong_label(
 def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield numbers outside of their domain."""
     for name, domain in row.arrays.items():
+        domain = domain and domain.given(arguments)
         if not (domain and domain.outside):
             continue
         # An entry of weight 0 may be anything.

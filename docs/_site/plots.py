@@ -522,9 +522,9 @@ SHOWN = {  # what the page of a name with this suffix shows
     "": ("", "_backward"),
     "_value_and_grad": ("", "_backward"),
     "_backward": ("_backward",),
-    "_target_backward": ("_target_backward",),
     "_hessian_diagonal": ("_hessian_diagonal",),
     "_hvp": ("_hvp", "_hessian_diagonal"),
+    "_target_backward": ("_target_backward", ""),
 }
 
 
