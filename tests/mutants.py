@@ -685,8 +685,8 @@ MUTANTS = [
     Mutant(
         "the gradient is not smoothed",
         "gradient_under_mass",
-        "    _subtract_mass(e, each, grads, spare)\n",
-        "",
+        "        _subtract_mass(e, each, grads, spare)\n",
+        "        pass\n",
         "rooms/test_cross_entropy.py::"
         "test_smoothed_labels_are_probabilities_averaged_over_the_weights_of_the_labels",
     ),
@@ -759,7 +759,7 @@ MUTANTS = [
     ),
     Mutant(
         "an infinite maximum makes nan of logsumexp",
-        "_log_sums",
+        "log_sums",
         "np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)",
         "sums.shift + high + low",
         "rooms/test_logsumexp.py::test_infinities_and_nan_are_the_limits_of_their_own_row",
@@ -2025,7 +2025,7 @@ MUTANTS = [
     ),
     Mutant(
         "the gradient of a label in a shard is a subtraction",
-        "gradient_of",
+        "_capped_gradient",
         "(out.memory[at] - 1) - q[here]",
         "out.memory[at] - (1 + q[here])",
         "laws/test_merging.py::test_a_confident_prediction_keeps_its_tail_across_shards",
@@ -2098,8 +2098,8 @@ MUTANTS = [
     Mutant(
         "the curvature of a sure class is a subtraction",
         "curvature_diagonal",
-        "out.memory[places] = top_probs * rest\n",
-        "out.memory[places] += 0 * top_probs * rest\n",
+        "spare.memory[spare.at(top)] = rest\n",
+        "rest = None\n",
         "laws/test_curvature.py::test_confident_predictions_keep_their_curvature",
     ),
     Mutant(
@@ -2606,7 +2606,7 @@ MUTANTS = [
     ),
     Mutant(
         "logsumexp near 0 is a difference",
-        "_log_sums",
+        "log_sums",
         "        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]\n",
         "",
         "accuracy/test_softmax.py",

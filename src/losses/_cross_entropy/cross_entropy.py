@@ -388,10 +388,11 @@ def cross_entropy_hvp(
     The Hessian is positive semi-definite for weights from 0 up, without a cap and for `z_loss` 0,
     and does not depend on which class is the target, only on its mass; with a cap it does. The
     vector is shifted to 0 at the most probable class, which changes nothing, so that where that
-    probability rounds to 1 its own entry is a sum over the others. The error is at most about 12 ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d`
-    being the shifted vector, and that of the sums, see `softmax`; where p is below the normal
-    numbers, what is left of its digits. The difference of any two entries of a sample's vector
-    must be in the range of the dtype.
+    probability rounds to 1 its own entry is a sum over the others. The error is at most about 12
+    ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of
+    the sums, see `softmax`; where p is below the normal numbers, what is left of its digits. With
+    a cap or a penalty it is relative to the terms above. The difference of any two entries of a
+    sample's vector must be in the range of the dtype.
 
     Examples
     --------
