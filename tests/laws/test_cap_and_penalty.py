@@ -127,7 +127,7 @@ def test_a_cap_is_a_function_of_the_logits_and_its_slope_multiplies_the_gradient
 
 @dtypes
 @few_and_many
-@pytest.mark.parametrize("cap", [1e9, 1e25, 3e38, 1e300])
+@pytest.mark.parametrize("cap", [1e10, 1e25, 3e38, 1e300])
 def test_a_cap_far_above_the_logits_changes_no_bit(classes, dtype, cap):
     """However large it is: 1e300 is more than any float32."""
     logits, labels, probs = problem(classes, dtype)
@@ -251,6 +251,12 @@ def test_workers_and_memory_change_no_bit(shape, options):
             assert same_bits(losses.cross_entropy_hvp(other, strange, target, **some), product)
 
 
+def assert_near(found, expected, plain):
+    """Assert that losses are near, relative to their terms: of no penalty, and the penalty."""
+    terms = np.abs(plain) + np.abs(expected - plain)
+    assert (np.abs(found - expected) <= 1e-13 * terms).all()
+
+
 def shards_of(logits, target, weight, cuts, options):
     """Yield the arguments of each shard of the classes."""
     classes = logits.shape[1]
@@ -275,7 +281,8 @@ def test_shards_have_the_loss_and_the_gradient_of_the_whole(cuts, smoothing, opt
         shards = list(shards_of(logits, target, weight, cuts, given))
         states = [losses.cross_entropy_shard(x, t, **own) for x, t, own in shards]
         state = pickle.loads(pickle.dumps(losses.merge_shards(*states[::-1])))
-        np.testing.assert_allclose(state.losses, loss, rtol=1e-13, atol=1e-300)
+        plain = losses.cross_entropy(logits, target, **{**whole, "z_loss": 0.0})
+        assert_near(state.losses, loss, plain)
         backward = losses.cross_entropy_shard_backward
         found = [backward(1.0, state, x, t, **own) for x, t, own in shards]
         np.testing.assert_allclose(np.hstack(found), grad, rtol=1e-13, atol=1e-11)
@@ -348,7 +355,8 @@ def test_dask_has_the_loss_and_the_gradient_of_numpy(reduction, chunks, options)
         loss, grad, other = dask.compute(*lazily, alone, scheduler="synchronous")
         expected = losses.cross_entropy_value_and_grad(logits, target, **given)
         np.testing.assert_array_equal(loss, other)
-        np.testing.assert_allclose(loss, expected[0], rtol=1e-13)
+        plain = losses.cross_entropy(logits, target, **{**given, "z_loss": 0.0})
+        assert_near(loss, expected[0], plain)
         np.testing.assert_allclose(grad, expected[1], rtol=1e-13, atol=1e-11)
         if chunks[1] == 70 and reduction == "none":
             assert same_bits(loss, expected[0])

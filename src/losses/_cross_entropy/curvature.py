@@ -70,11 +70,12 @@ def _through_cap(
     loss_kernel(given, mass, options._replace(softcap=None), grad, grad_logits, spare)
     bends = bend(logits, cap, slopes)
     bends *= grad_logits.values
-    scaled = [vector.with_values(slopes * vector.values) for vector in along]
-    write(given, scale, options.z_loss, out, spare, *scaled)
-    np.multiply(out.values, slopes, out=out.values)
+    scaled = grad_logits  # which is read: its memory is free
     for vector in along:
         bends *= vector.values
+        np.multiply(slopes, vector.values, out=scaled.values)
+    write(given, scale, options.z_loss, out, spare, *(scaled for _ in along))
+    np.multiply(out.values, slopes, out=out.values)
     if not along:
         np.multiply(out.values, slopes, out=out.values)
     np.add(out.values, bends, out=out.values)

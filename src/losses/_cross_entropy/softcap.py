@@ -50,7 +50,8 @@ def slope(logits: Panel, cap: float, spare: Panel, work: Panel) -> Array:
 def bend(logits: Panel, cap: float, slopes: Array) -> Array:
     """Return the second derivative of y, -2 / c tanh(x / c) dy/dx."""
     scale = _scale(cap, logits.values.dtype)
-    found: Array = np.tanh(logits.values / scale)
+    found: Array = logits.values / scale
+    np.tanh(found, out=found)
     found *= slopes
     found *= -2 / scale
     return found
