@@ -16,21 +16,23 @@ from .._core.panel import Panel
 
 def capped(logits: Panel, cap: float, spare: Panel) -> Panel:
     """Return the capped logits in memory of their own; the spare panel is memory to work in."""
-    values = logits.values
+    values, limits = logits.values, np.finfo(logits.values.dtype)
     scale = _scale(cap, values.dtype)
     ratio = np.divide(values, scale, out=spare.values)
     found = np.tanh(ratio)
     found *= scale
-    # Near 0 the cap takes x**2 / 3 c**2 of x, less than half of its rounding.
-    kept = np.abs(ratio, out=ratio) < np.sqrt(np.finfo(values.dtype).eps) / 2
-    kept |= np.isinf(values)
-    np.copyto(found, values, where=kept)
+    kept = np.isinf(values)
+    if scale > np.sqrt(limits.max):
+        # Some x / c are subnormal, but then c tanh(x / c) is x: it differs by x (x / c)**2 / 3.
+        kept |= np.abs(ratio) < np.sqrt(limits.eps) / 2
+    if kept.any():
+        np.copyto(found, values, where=kept)
     return logits.with_values(found)
 
 
 def multiply_by_slope(out: Panel, logits: Panel, cap: float, spare: Panel, work: Panel) -> None:
     """Multiply by dy/dx in place; the spare and the work panel are memory to work in."""
-    out.values[...] *= slope(logits, cap, spare, work)
+    np.multiply(out.values, slope(logits, cap, spare, work), out=out.values)
 
 
 def slope(logits: Panel, cap: float, spare: Panel, work: Panel) -> Array:
