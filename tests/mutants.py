@@ -1459,10 +1459,17 @@ MUTANTS = [
         "laws/test_cap_and_penalty.py::test_a_cap_far_above_the_logits_changes_no_bit",
     ),
     Mutant(
-        "a cap that no float32 is becomes inf",
+        "a factor that no float32 is becomes inf",
         "within",
         "dtype.type(max(limits.min, min(number, limits.max)))",
         "dtype.type(number)",
+        "laws/test_cap_and_penalty.py::test_a_factor_that_is_no_float32_is_its_largest_number",
+    ),
+    Mutant(
+        "a cap that no float32 is makes nan of a masked class",
+        "_scale",
+        "within(cap, dtype)",
+        "dtype.type(cap)",
         "laws/test_cap_and_penalty.py::test_a_cap_far_above_the_logits_changes_no_bit",
     ),
     Mutant(

@@ -60,5 +60,5 @@ def bend(logits: Panel, cap: float, slopes: Array) -> Array:
 
 
 def _scale(cap: float, dtype: np.dtype[Any]) -> Any:
-    """Return the cap as a normal number of a dtype."""
+    """Return the cap as a normal number of a dtype, so that x / c is nan for no infinite x."""
     return max(within(cap, dtype), np.finfo(dtype).smallest_normal)
