@@ -164,16 +164,38 @@ def mass(classes, target, *, weight=None, label_smoothing=Decimal(0)):
     return smoothed if weight is None else list(map(times, weight, smoothed))
 
 
-@exactly
-def cross_entropy(x, target, **options):
-    return -dot(mass(len(x), target, **options), log_softmax(x))
+def ratios(x, cap):
+    """Return E = exp(-2 |x| / c) of each logit."""
+    return [(-2 * abs(entry) / cap).exp() for entry in x]
 
 
 @exactly
-def cross_entropy_backward(x, target, **options):
-    v = mass(len(x), target, **options)
-    whole = sum(v)
-    return [p * whole - v_c for p, v_c in zip(softmax(x), v, strict=True)]
+def capped(x, cap):
+    """Return c tanh(x / c), of which -inf stays."""
+    if cap is None:
+        return x
+    tanh = [(1 - e) / (1 + e) for e in ratios(x, cap)]
+    pairs = zip(x, tanh, strict=True)
+    return [cap * t.copy_sign(entry) if entry.is_finite() else entry for entry, t in pairs]
+
+
+@exactly
+def slopes(x, cap):
+    return [1 if cap is None else 4 * e / (1 + e) ** 2 for e in ratios(x, cap or 1)]
+
+
+@exactly
+def cross_entropy(x, target, *, softcap=None, z_loss=0, **options):
+    v, y = mass(len(x), target, **options), capped(x, softcap)
+    return -dot(v, log_softmax(y)) + times(z_loss * sum(v), logsumexp(y) ** 2)
+
+
+@exactly
+def cross_entropy_backward(x, target, *, softcap=None, z_loss=0, **options):
+    v, y = mass(len(x), target, **options), capped(x, softcap)
+    whole = sum(v) * (1 + 2 * z_loss * logsumexp(y))
+    of_capped = [p * whole - v_c for p, v_c in zip(softmax(y), v, strict=True)]
+    return [g * s for g, s in zip(of_capped, slopes(x, softcap), strict=True)]
 
 
 @exactly

@@ -108,7 +108,8 @@ def test_second_derivatives_take_a_few_blocks_beside_their_results(shape):
     target, above = rng.integers(0, shape[1], (shape[0], *shape[2:])), logits > 0
     for function in (
         lambda: losses.cross_entropy_hvp(vector, logits, target, label_smoothing=0.1),
-        lambda: losses.cross_entropy_hessian_diagonal(logits, target),
+        lambda: losses.cross_entropy_hessian_diagonal(logits, target, softcap=5.0, z_loss=0.1),
+        lambda: losses.cross_entropy_hvp(vector, logits, target, softcap=5.0),
         lambda: losses.binary_cross_entropy_with_logits_hvp(vector, logits, above),
         lambda: losses.mse_loss_hvp(vector, logits, logits),
     ):
@@ -161,6 +162,8 @@ def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtype
         "linear_bias": np.zeros(outputs, first),
         "weight": np.ones(classes),
         "label_smoothing": 0.1,
+        "softcap": 5.0,
+        "z_loss": 0.125,
     }
     both = losses.linear_cross_entropy_value_and_grad
     (_, grads), extra = extra_memory(lambda: both(inputs, linear_weight, target, **options))
