@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._activations.exponentials import LN2
 from .._core.blocks import Block, cut
 from .._core.checks import real
 from .._core.dtypes import Array, Floating, cast, result_dtype
@@ -154,11 +155,16 @@ def _emissions(
     over = np.arange(steps + 1)[:, np.newaxis] >= lengths
     wrong = np.logical_or.reduce(found & ~over[:-1], axis=0)
     absent = (over | wrong)[:, states.samples]
+    # What is not there multiplies by nothing: behind its end a sample has one way, which stays.
+    logs[:, :classes][absent] = 0
+    powers = logs[:, :classes] / LN2
+    low = np.minimum.reduce(powers, axis=1, initial=0)
+    high = np.maximum.reduce(powers, axis=1, initial=0)
     blanks = states.column_of_class.reshape(states.symbols.shape)[:, 0]
     for array, never, always in ((probs, 0.0, 1.0), (logs, -np.inf, 0.0)):
         array[:, :classes][absent] = never
         array[:, ends] = np.where(over, always, array[:, blanks])
-    return Emissions(probs, logs), wrong
+    return Emissions(probs, logs, low, high), wrong
 
 
 def _posteriors(way: Forward) -> Iterator[tuple[slice, Array]]:

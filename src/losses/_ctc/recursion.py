@@ -7,8 +7,9 @@ ways that end in state s. A frame with the probabilities y_s makes of them
 
 All terms are positive, so each frame adds a few roundings to the relative error of each state,
 however small the state is beside others. Powers of two change no digit: the same numbers come
-of any choice of exponents that lets no value leave the range of float64. So eight frames share
-exponents where it is certain that none will, which is nearly always; else each frame has its own.
+of any choice of exponents that lets no value that counts leave the range of float64. So eight
+frames share exponents where it is certain that none will, which is nearly always; else each frame
+has its own.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from .._core.dtypes import Array
 from .lattice import Way
 
 WINDOW = 8  # frames that share exponents
-# Exponents that are shared differ by at most SLOPE between neighbours, a value starts at most DEPTH
-# below its exponent, and the frames of a window multiply by 2**-RANGE at least and 2**RANGE at
-# most. So a value of the way forth times one of the way back, which have gone WINDOW + 1 steps of
-# at most two states between them, is at least 2**-(2 DEPTH + RANGE + 2 (WINDOW + 1) SLOPE), or
-# 2**-916, and at most 2**(RANGE + 2 (WINDOW + 1) (SLOPE + 1) + 2), or 2**808; or it is 0.
-SLOPE, DEPTH, RANGE = 16.0, 64.0, 500.0
+# Exponents that are shared fall by at most SLOPE from a state to the next, and a value starts at
+# most DEPTH below its exponent. The frames of a window multiply by 2**-RANGE at least and 2**RANGE
+# at most, and none by 0. So a value is 0 or at least 2**-(DEPTH + RANGE), for the way that stays in
+# its state is one of its terms; what is lost of other terms is less than 2**-1022. The product of
+# a value of the way forth and one of the way back, which have gone WINDOW + 1 steps of one or two
+# states between them, is at least 2**-(2 DEPTH + RANGE), or 2**-980, and at most
+# 2**(RANGE + 2 (WINDOW + 1) (SLOPE + 1) + 2), or 2**960.
+SLOPE, DEPTH, RANGE = 30.0, 290.0, 400.0
 # Above this logarithm a probability is a normal number.
 NORMAL = -700.0
 
@@ -37,16 +40,13 @@ class Emissions(NamedTuple):
     """The probabilities of the columns of a lattice in each frame, and their logarithms.
 
     A last frame is added in which, as behind the end of each sample, the last blank is certain.
+    `low` and `high` are the powers of two by which each frame multiplies at least and at most.
     """
 
     probs: Array  # (T + 1, columns)
     logs: Array  # the same
-
-    def are_moderate(self) -> Array:
-        """Return for each frame by how many powers of two it multiplies at least and at most."""
-        low = np.minimum.reduce(self.logs, axis=1, where=self.logs > -np.inf, initial=0.0)
-        high = np.maximum.reduce(self.logs, axis=1, initial=0.0)
-        return np.stack([low, high], axis=1) / LN2
+    low: Array  # (T + 1,)
+    high: Array  # (T + 1,)
 
 
 class Step(NamedTuple):
@@ -75,13 +75,15 @@ def walk(
     exponents = np.zeros(way.skips.shape)
     values[2:].reshape(way.skips.shape)[:, 0] = start[0]
     exponents[:, 0] = start[1]
-    moderate, frames = emissions.are_moderate(), len(emissions.probs)
+    frames = len(emissions.probs)
     starts = range(0, frames, WINDOW)
     for first in reversed(starts) if back else starts:
         window = range(first, min(first + WINDOW, frames))
         state = normalised(values, exponents)
-        low, high = moderate[first : first + WINDOW].sum(axis=0)
-        shared = shared_exponents(state[1]) if low >= -RANGE and high <= RANGE else None
+        least = emissions.low[first : first + WINDOW].sum()
+        most = emissions.high[first : first + WINDOW].sum()
+        moderate = least >= -RANGE and most <= RANGE
+        shared = shared_exponents(state[1]) if moderate else None
         order = window[::-1] if back else window
         if shared is None:
             values, exponents = yield from _apart(way, emissions, order, state, memory)
@@ -160,13 +162,12 @@ def normalised(values: Array, exponents: Array) -> State:
 
 
 def shared_exponents(exponents: Array) -> Array | None:
-    """Return exponents that differ by at most SLOPE between neighbours, each at least its own.
+    """Return exponents that fall by at most SLOPE from a state to the next, each at least its own.
 
     It is None if they lie more than DEPTH above some of their own. Those of a row of zeros are 0.
     """
     ramp = SLOPE * np.arange(exponents.shape[1])
-    rising = np.maximum.accumulate(exponents + ramp, axis=1) - 2 * ramp
-    found: Array = np.maximum.accumulate(rising[:, ::-1], axis=1)[:, ::-1] + ramp
+    found: Array = np.maximum.accumulate(exponents + ramp, axis=1) - ramp
     found[np.isneginf(found)] = 0
     deepest = np.minimum.reduce(
         exponents - found, axis=None, where=exponents > -np.inf, initial=0.0
