@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.options import Reduction
-from .kernel import Forward, Scores, backward, forward, minus_log, value_and_grad
+from .kernel import Forward, Scores, gradient_of, loss_and_gradient_of, loss_of, minus_log
 from .lattice import Lattice
 from .problem import checked
 
@@ -124,7 +124,7 @@ def ctc_loss(
     problem = checked(
         target, input_lengths, target_lengths, blank, zero_infinity, reduction, log_probs=log_probs
     )
-    return forward(problem, LOG_PROBS)
+    return loss_of(problem, LOG_PROBS)
 
 
 @public
@@ -198,7 +198,7 @@ def ctc_loss_backward(
     problem = checked(
         target, input_lengths, target_lengths, blank, zero_infinity, reduction, log_probs=log_probs
     )
-    return backward(problem, LOG_PROBS, grad_output)
+    return gradient_of(problem, LOG_PROBS, grad_output)
 
 
 @public
@@ -275,4 +275,4 @@ def ctc_loss_value_and_grad(
         "input_lengths": input_lengths,
         "target_lengths": target_lengths,
     }
-    return value_and_grad(problem, LOG_PROBS, grad_output, out, **given)
+    return loss_and_gradient_of(problem, LOG_PROBS, grad_output, out, **given)

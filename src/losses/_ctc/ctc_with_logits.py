@@ -11,7 +11,7 @@ from .._core.dtypes import Array, Floating
 from .._core.public import public
 from .._losses.options import Reduction
 from .complement import left_out
-from .kernel import Forward, Scores, backward, forward, minus_log, value_and_grad
+from .kernel import Forward, Scores, gradient_of, loss_and_gradient_of, loss_of, minus_log
 from .lattice import Lattice
 from .problem import checked
 
@@ -157,7 +157,7 @@ def ctc_loss_with_logits(
     problem = checked(
         target, input_lengths, target_lengths, blank, zero_infinity, reduction, logits=logits
     )
-    return forward(problem, LOGITS)
+    return loss_of(problem, LOGITS)
 
 
 @public
@@ -232,7 +232,7 @@ def ctc_loss_with_logits_backward(
     problem = checked(
         target, input_lengths, target_lengths, blank, zero_infinity, reduction, logits=logits
     )
-    return backward(problem, LOGITS, grad_output)
+    return gradient_of(problem, LOGITS, grad_output)
 
 
 @public
@@ -309,4 +309,4 @@ def ctc_loss_with_logits_value_and_grad(
         "input_lengths": input_lengths,
         "target_lengths": target_lengths,
     }
-    return value_and_grad(problem, LOGITS, grad_output, out, **given)
+    return loss_and_gradient_of(problem, LOGITS, grad_output, out, **given)

@@ -50,20 +50,20 @@ class Forward(NamedTuple):
     power: Array  # (n,): a whole number, 0 where P is 0
 
 
-def forward(problem: Problem, scores: Scores) -> Floating:
+def loss_of(problem: Problem, scores: Scores) -> Floating:
     """Return the loss."""
-    return _evaluate(problem, scores)
+    return _over_blocks(problem, scores)
 
 
-def backward(problem: Problem, scores: Scores, grad_output: ArrayLike) -> Array:
+def gradient_of(problem: Problem, scores: Scores, grad_output: ArrayLike) -> Array:
     """Return the gradient."""
     grads = _grads(problem, real(grad_output=grad_output))  # None is no gradient here
-    result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
-    _evaluate(problem, scores, grads, result)
+    result = gradient_array(None, problem.scores)
+    _over_blocks(problem, scores, grads, result)
     return result
 
 
-def value_and_grad(
+def loss_and_gradient_of(
     problem: Problem,
     scores: Scores,
     grad_output: ArrayLike | None,
@@ -72,12 +72,9 @@ def value_and_grad(
 ) -> tuple[Floating, Array]:
     """Return the loss and its gradient, in one pass; `given` are the arguments as they came."""
     grads = _grads(problem, grad_output)
-    if out is None:
-        result = np.zeros(problem.scores.shape, result_dtype(problem.scores))
-    else:
-        result = gradient_array(out, problem.scores, **given, grad_output=grad_output)
-    value = _evaluate(problem, scores, grads, result)
-    return value, result if out is None else out
+    result = gradient_array(out, problem.scores, **given, grad_output=grad_output)
+    loss = _over_blocks(problem, scores, grads, result)
+    return loss, result if out is None else out
 
 
 def _shape(problem: Problem) -> tuple[int, ...]:
@@ -94,7 +91,7 @@ def _grads(problem: Problem, grad_output: ArrayLike | None) -> Array:
     return np.broadcast_to(found.reshape(-1) if found.ndim else found, lengths.shape)
 
 
-def _evaluate(
+def _over_blocks(
     problem: Problem, scores: Scores, grads: Array | None = None, result: Array | None = None
 ) -> Floating:
     """Return the loss; given the gradient of each loss, write that of the scores."""
