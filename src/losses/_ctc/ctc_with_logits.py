@@ -45,7 +45,7 @@ def _loss(way: Forward) -> Array:
         frames, states = way.input_lengths[i], slice(way.lattice.ends[i] + 1)
         probs = np.zeros((frames + 1, states.stop))
         probs[0, 0] = 1
-        row = way.values[:frames, 2:].reshape(frames, len(loss), -1)[:, i, states]
+        row = way.values[:frames, 2:].reshape(frames, *way.lattice.symbols.shape)[:, i, states]
         powers = np.array([way.exponents[t][i, states] for t in range(frames)]).reshape(row.shape)
         np.ldexp(row, np.clip(powers, -2200, 2200).astype(np.int32), out=probs[1:])
         _, e, total = _exponentials(way.frames[:frames, i])

@@ -173,19 +173,24 @@ def _posteriors(way: Forward) -> Iterator[tuple[slice, Array]]:
     memory = np.empty((2, 2 + n * width))
     found = np.zeros((WINDOW, columns))
     seen: tuple[Array, Array] | None = None
-    scale = posterior = np.empty(n * width)
+    half = rest = np.empty(n * width)
     for step in walk(states.back, way.emissions, start, memory, back=True):
         if step.frame == steps:  # the frame that was added
             continue
         exponents = way.exponents[step.frame], step.before_exponents
         if seen is None or exponents[0] is not seen[0] or exponents[1] is not seen[1]:
             seen = exponents
-            scale = power_of_2(exponents[0].reshape(-1) + exponents[1].reshape(-1)[states.mirror])
+            powers = exponents[0].reshape(-1) + exponents[1].reshape(-1)[states.mirror]
+            # Two factors, for the values may be as large as the power is small.
+            half = np.floor(np.maximum(powers, -4096) / 2)
+            half, rest = power_of_2(half), power_of_2(powers - half)
         posterior = np.take(step.before, states.mirror, mode="clip")
         posterior *= way.values[step.frame, 2:]
-        posterior *= scale
+        posterior *= half
+        posterior *= rest
         sums = np.bincount(states.column_of_class, posterior, columns + 1)
-        found[step.frame % WINDOW] = sums[:columns]
+        # At most 1, also where logarithms are so large that exponents have lost digits.
+        np.minimum(sums[:columns], 1, out=found[step.frame % WINDOW])
         if step.frame % WINDOW == 0:
             last = min(step.frame + WINDOW, steps)
             yield slice(step.frame, last), found[: last - step.frame]

@@ -66,6 +66,11 @@ def checked(
         of_targets = _lengths(scores, size, "S", target_lengths=target_lengths)
         starts = np.arange(len(rows)) * size
     else:
+        if labels.ndim != 1:
+            raise ValueError(
+                f"target: expected shape (N, S), or 1-D with the labels of all samples one after "
+                f"another, got {labels.shape}"
+            )
         of_targets = _lengths(scores, labels.size, "the labels", target_lengths=target_lengths)
         starts = _starts(labels, of_targets)
     found = _labels(labels, starts, of_targets, scores.shape[-1], empty)
@@ -115,11 +120,6 @@ def _rows(scores: Array, target: Array, name: str) -> Array:
 
 def _starts(target: Array, lengths: Array) -> Array:
     """Return where the labels of each sample start in a 1-D target that has those of all."""
-    if target.ndim != 1:
-        raise ValueError(
-            f"target: expected shape (N, S), or 1-D with the labels of all samples one after "
-            f"another, got {target.shape}"
-        )
     if lengths.sum() != target.size:
         raise ValueError(
             f"target: expected as many labels as target_lengths sums to, {lengths.sum()}, "

@@ -32,8 +32,8 @@ WINDOW = 8  # frames that share exponents
 # states between them, is at least 2**-(2 DEPTH + RANGE), or 2**-980, and at most
 # 2**(RANGE + 2 (WINDOW + 1) (SLOPE + 1) + 2), or 2**960.
 SLOPE, DEPTH, RANGE = 30.0, 290.0, 400.0
-# Above this logarithm a probability is a normal number.
-NORMAL = -700.0
+NORMAL = 700.0  # the exponential of a logarithm up to this size is a normal number
+LARGEST = 1e300  # an exponent of which sums and differences are finite
 
 
 class Emissions(NamedTuple):
@@ -138,11 +138,11 @@ def _apart(
 
 def _split(probs: Array, logs: Array) -> tuple[Array, Array]:
     """Return probabilities as normal numbers, or 0, times 2 to a power."""
-    powers = np.where(logs < NORMAL, np.floor(logs / LN2), 0)
-    powers[np.isneginf(logs)] = 0
+    far = (np.abs(logs) > NORMAL) & (logs > -np.inf)
+    powers = np.where(far, np.minimum(np.floor(logs / LN2), LARGEST), 0)
     # In [0, log 2), but for the rounding of logarithms that have no digits left there.
     rest = np.clip(logs - powers * LN2 - powers * float(LN2_REST), 0, 1)
-    return np.where(powers < 0, np.exp(rest), np.where(logs < NORMAL, 0, probs)), powers
+    return np.where(far, np.exp(rest), np.where(logs > -np.inf, probs, 0)), powers
 
 
 def power_of_2(exponents: Array) -> Array:
