@@ -567,3 +567,132 @@ def test_an_upstream_gradient_has_the_shape_of_the_loss(name):
     for reduction, wrong in (("mean", np.ones(7)), ("none", 1.0), ("none", np.ones(6))):
         with pytest.raises(ValueError, match="grad_output: expected the shape of what"):
             gradient(name, *arguments, grad_output=wrong, reduction=reduction)
+
+
+def test_the_gradient_of_a_target_that_is_nearly_certain_keeps_its_digits():
+    """In two frames of logits (0, 17) a blank in both is what spells something else.
+
+    So P = 1 - b^2 with b = s(-17): the posterior of a blank is b (1 - b) / P, and p - posterior is
+    b (1 - (1 - b) / P) = b^2 / (1 + b). The label has minus that, which no difference from 1 has.
+    The difference of b and b (1 - b) / P keeps all but eps / b of its size.
+    """
+    b = losses.sigmoid(-17.0)
+    grad = losses.ctc_loss_with_logits_backward(1.0, [[0.0, 17.0], [0.0, 17.0]], [1], 2, 1)
+    assert_same(grad[:, 1], -grad[:, 0])
+    np.testing.assert_allclose(grad[:, 0], b**2 / (1 + b), rtol=8 * EPS / b)
+
+
+# ---- any call at all
+
+FLOATING = [np.float16, np.float32, np.float64, BFLOAT16]
+WILD = [NAN, INF, -INF, -INF, 0.0, -745.0, -1e4, 80.0, -6e4]
+ARRAYS = ("scores", "target", "input_lengths", "target_lengths")
+
+
+@st.composite
+def any_calls(draw):
+    """Draw a call that must be answered: any numbers, lengths and layouts."""
+    frames, samples, classes = (draw(st.integers(low, 4)) for low in (0, 0, 1))
+    numbers = st.floats(-3, 3, width=16)
+    if draw(st.booleans()):
+        numbers = st.one_of(numbers, st.sampled_from(WILD))
+    dtype = draw(st.sampled_from(FLOATING))
+    scores = draw(arrays(np.float32, (frames, samples, classes), elements=numbers)).astype(dtype)
+    blank = draw(st.integers(0, classes - 1))
+    width = draw(st.integers(0, 3))
+    most = width if classes > 1 else 0
+    of_targets = draw(arrays(np.int8, samples, elements=st.integers(0, most)))
+    others = [k for k in range(classes) if k != blank]
+    target = np.full((samples, width), -7, np.int16)
+    for row, size in zip(target, of_targets, strict=True):
+        row[:size] = draw(arrays(np.int16, int(size), elements=st.sampled_from(others or [0])))
+    of_inputs = draw(arrays(np.uint8, samples, elements=st.integers(0, frames)))
+    change = draw(st.sampled_from([np.array, *LAYOUTS.values()]))
+    return {
+        "scores": change(scores),
+        "target": change(target),
+        "input_lengths": change(of_inputs),
+        "target_lengths": change(of_targets),
+        "blank": blank,
+        "zero_infinity": draw(st.booleans()),
+    }
+
+
+def exactly(name, x, target, blank):
+    """Return the loss and the gradient of one sample by the formulas in decimals."""
+    loss = getattr(exact, name)(x, target, blank)
+    grad = getattr(exact, f"{name}_backward")(x, target, blank)
+    return float(loss), np.array(grad, float).reshape(x.shape)
+
+
+@both
+@given(st.data())
+def test_any_call_is_answered_right(name, data):
+    """Each sample against decimals: within 6 + 2 |log P| ulp of 1 a frame, then rounded once."""
+    arguments = data.draw(any_calls())
+    kept = {key: np.array(arguments[key]) for key in ARRAYS}
+    options = {key: arguments[key] for key in ("blank", "zero_infinity")}
+    loss, grad = fused(name, *(arguments[key] for key in ARRAYS), **options, reduction="none")
+    for key in ARRAYS:
+        assert np.array_equal(kept[key], arguments[key], equal_nan=key == "scores")
+    scores = kept["scores"].astype(float)
+    assert grad.shape == scores.shape
+    assert loss.dtype == grad.dtype == kept["scores"].dtype.newbyteorder("=")
+    assert not np.any(grad[np.arange(len(scores))[:, np.newaxis] >= kept["input_lengths"]])
+    # The sizes of half an ulp of the dtypes, and of the least numbers of float16.
+    precise = {2: 2.0**-8, 4: 2.0**-24, 8: EPS / 2}[grad.dtype.itemsize]
+    for i, (frames, size) in enumerate(
+        zip(kept["input_lengths"], kept["target_lengths"], strict=True)
+    ):
+        x, target = scores[:frames, i], kept["target"][i, :size].tolist()
+        impossible = name == "ctc_loss_with_logits" and (x == -INF).all(axis=1).any()
+        if np.isnan(x).any() or (x == INF).any() or impossible:
+            assert np.isnan(loss[i])
+            assert np.isnan(grad[:frames, i].astype(float)).all()
+            continue
+        known, slopes = exactly(name, x, target, options["blank"])
+        if known == INF:
+            assert loss[i] == (0 if options["zero_infinity"] else INF)
+            assert not np.any(grad[:, i])
+            continue
+        error = max(frames, 1) * (6 + 2 * abs(known)) * EPS
+        top = 65504 if grad.dtype == np.float16 else INF
+        if abs(known) < top:
+            assert abs(float(loss[i]) - known) <= error + precise * (abs(known) + 1e-4)
+        off = np.abs(grad[:frames, i].astype(float) - slopes)
+        assert (off <= error + precise * (np.abs(slopes) + 1e-4)).all()
+
+
+@both
+@given(st.data())
+def test_what_is_wrong_with_any_call_is_named_and_nothing_is_written(name, data):
+    arguments = data.draw(any_calls())
+    scores, target, of_inputs, of_targets = (np.array(arguments[key]) for key in ARRAYS)
+    bad = {
+        "input_lengths": [of_inputs[..., np.newaxis], "text"],
+        "target_lengths": [of_targets[..., np.newaxis], of_targets[:0, np.newaxis]],
+        "target": [target.astype(complex), target[np.newaxis], np.append(target.ravel(), 1)],
+        "scores": [scores[0] if scores.size else 3.0, scores.astype(complex)],
+        "blank": [scores.shape[-1], -1, 0.5],
+        "zero_infinity": [None, 1],
+    }
+    if len(of_inputs):
+        bad["input_lengths"].append(of_inputs.astype(float))
+        bad["input_lengths"].append(of_inputs.astype(int) + len(scores) + 1)
+        bad["target_lengths"].append(of_targets.astype(int) - 4)
+    if of_targets.any():
+        wrong = np.where(target == -7, -7, arguments["blank"])
+        bad["target"] += [wrong, np.where(target == -7, -7, scores.shape[-1])]
+    key = data.draw(st.sampled_from(list(bad)))
+    changed = {**arguments, key: data.draw(st.sampled_from(bad[key]))}
+    out = np.full(scores.shape, 7, scores.dtype)
+    with pytest.raises((ValueError, TypeError, IndexError)) as error:
+        fused(
+            name,
+            *(changed.pop(key) for key in ARRAYS),
+            **changed,
+            out=out,
+        )
+    if key != "scores":  # of which the others' shapes follow
+        assert str(error.value).startswith(key)
+    assert (out == 7).all()
