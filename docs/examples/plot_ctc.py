@@ -1,6 +1,6 @@
 """
 Reading a row of digits without knowing where they are
-=======================================================
+======================================================
 
 Rows of scikit-learn's handwritten digits, with gaps of any width between them, are read from left
 to right by a small network. It is told which digits a row has, but not where: the CTC loss adds up

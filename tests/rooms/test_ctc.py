@@ -481,6 +481,11 @@ ROWS = np.array([[1, 2, 3], [4, 1, 9]])
             ValueError,
             "target: expected as many labels as target_lengths sums to, 4, got 3",
         ),
+        (
+            {"target": [1, 2, 3], "target_lengths": [1, 1]},
+            ValueError,
+            "target: expected as many labels as target_lengths sums to, 2, got 3",
+        ),
         ({"target": ROWS[0:1]}, ValueError, "target: expected shape (2, S), or 1-D, for {name} of"),
         ({"target": ROWS[0, 0]}, ValueError, "target: expected shape (N, S), or 1-D with the"),
         ({"target": ROWS.astype(float)}, TypeError, "target: expected integers, got dtype float64"),
