@@ -3391,7 +3391,7 @@ MUTANTS = [
         "shared_exponents",
         "return found if deepest >= -DEPTH else None",
         "return found",
-        "rooms/test_ctc.py::test_no_choice_of_exponents_changes_a_bit",
+        "rooms/test_ctc.py::test_the_only_way_counts_however_improbable_it_is_beside_dead_ends",
     ),
     Mutant(
         "states underflow in improbable frames",
