@@ -95,10 +95,10 @@ def ctc_loss(
 
     Notes
     -----
-    The recursion runs over all samples of a block at once, in float64, on floating-point numbers
-    with exponents of their own, so no state underflows beside another. A frame adds at most 3
-    ulp to the relative error of P: the loss is within 3 T + 2 \|log P\| + 2 ulp of 1. Memory is
-    O(N T S): the probability of each state after each frame, in float64, of the samples at work.
+    The recursion runs over all samples of a block at once, in float64, on numbers with exponents of
+    their own, so no state underflows beside another. The loss is within 3 T + 2 \|log P\| + 2 eps
+    of float64, and rounded once. Memory is O(N T S) at most: about 100 KB a frame for each worker,
+    or that of one sample of more than 4096 states.
 
     The gradient is the true derivative. That of PyTorch has exp(lp) added, the derivative through
     a log_softmax; `log_softmax_backward` of this one is the same as that of PyTorch's.
@@ -181,9 +181,9 @@ def ctc_loss_backward(
 
     Notes
     -----
-    The posteriors are within 6 T + 6 ulp of their own size. Those of a frame add to 1, and the
-    gradient is exactly 0 in the frames behind a sample, and in a sample that cannot spell its
-    target.
+    The posteriors have a relative error of at most 5 T + S / 2 + 5 eps of float64, and are rounded
+    once. Those of a frame add to 1, and the gradient is exactly 0 in the frames behind a sample,
+    and in a sample that cannot spell its target.
 
     Examples
     --------

@@ -184,7 +184,7 @@ def _posteriors(way: Forward) -> Iterator[tuple[slice, Array]]:
             # Two factors, for the values may be as large as the power is small.
             half = np.floor(np.maximum(powers, -4096) / 2)
             half, rest = power_of_2(half), power_of_2(powers - half)
-        posterior = np.take(step.before, states.mirror, mode="clip")
+        posterior = step.before.take(states.mirror, mode="clip")
         posterior *= way.values[step.frame, 2:]
         posterior *= half
         posterior *= rest

@@ -99,14 +99,15 @@ def _together(
     one, two = np.zeros(exponents.shape), np.zeros(exponents.shape)
     one[:, 1:] = power_of_2(exponents[:, :-1] - exponents[:, 1:])
     two[:, 2:] = power_of_2(exponents[:, :-2] - exponents[:, 2:]) * way.skips[:, 2:]
+    steps: tuple[Array, Array] = one.reshape(-1), two.reshape(-1)
     values[2:] *= power_of_2(own - exponents).reshape(-1)
     before, spare = np.empty(one.size), np.empty(one.size)
     for frame in frames:
-        np.multiply(values[1:-1], one.reshape(-1), out=before)
-        before += np.multiply(values[:-2], two.reshape(-1), out=spare)
+        np.multiply(values[1:-1], steps[0], out=before)
+        before += np.multiply(values[:-2], steps[1], out=spare)
         before += values[2:]
         values = memory[frame % len(memory)]
-        np.take(emissions.probs[frame], way.columns, out=spare, mode="clip")
+        emissions.probs[frame].take(way.columns, out=spare, mode="clip")
         values[:2] = 0
         np.multiply(before, spare, out=values[2:])
         yield Step(frame, before, exponents, values[2:], exponents)
@@ -147,7 +148,7 @@ def _split(probs: Array, logs: Array) -> tuple[Array, Array]:
 
 def power_of_2(exponents: Array) -> Array:
     """Return 2 to whole numbers, at most 1023; 0 where they are less than -1022."""
-    bits = np.clip(exponents, -1023, 1023).astype(np.int64)
+    bits = np.minimum(np.maximum(exponents, -1023), 1023).astype(np.int64)
     bits += 1023
     bits <<= 52
     return bits.view(np.float64)
