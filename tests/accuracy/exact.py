@@ -901,6 +901,83 @@ def margin_ranking_loss_backward(first, second, target, *, margin, weight=1):
     return -slope, slope
 
 
+def steps(target, blank):
+    """Return the classes of the states of a CTC target, and where each state may come from."""
+    symbols = [blank]
+    for label in target:
+        symbols += [label, blank]
+    sources = []
+    for s, symbol in enumerate(symbols):
+        skips = s > 1 and symbol not in (blank, symbols[s - 2])
+        sources.append([s - k for k in range(3 if skips else 2) if s >= k])
+    return symbols, sources
+
+
+def alignments(probs, target, blank):
+    """Return the probability of a target, and the posteriors of the classes of each frame."""
+    symbols, sources = steps(target, blank)
+    count, zero = len(symbols), Decimal(0)
+    forth = [[Decimal(s == 0) for s in range(count)]]
+    for row in probs:
+        last = forth[-1]
+        forth.append([sum(last[r] for r in sources[s]) * row[symbols[s]] for s in range(count)])
+    back = [[Decimal(s >= count - 2) for s in range(count)]]
+    for row in probs[:0:-1]:
+        found = [zero] * count
+        for s in range(count):
+            for r in sources[s]:
+                found[r] += back[0][s] * row[symbols[s]]
+        back.insert(0, found)
+    total = sum(forth[-1][-2:]) if probs else Decimal(count == 1)
+    posteriors = []
+    for t, row in enumerate(probs):
+        found = [zero] * len(row)
+        for s in range(count):
+            found[symbols[s]] += forth[t + 1][s] * back[t][s] / (total or 1)
+        posteriors.append(found)
+    return total, posteriors
+
+
+def with_digits_for(rows):
+    """Return a context with digits after all that 1 - P may cancel for logits in rows."""
+    lost = min(sum(spread(row) for row in rows), WIDEST)
+    return localcontext(prec=DIGITS + int(lost / 2), Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+def exponential(x):
+    return Decimal(0) if x.is_infinite() else x.exp()
+
+
+def ctc_loss(log_probs, target, blank=0):
+    rows = decimals(log_probs)
+    with with_digits_for(rows):
+        total, _ = alignments([[exponential(x) for x in row] for row in rows], target, blank)
+        return -total.ln() if total else Decimal("inf")
+
+
+def ctc_loss_backward(log_probs, target, blank=0):
+    rows = decimals(log_probs)
+    with with_digits_for(rows):
+        _, found = alignments([[exponential(x) for x in row] for row in rows], target, blank)
+        return [[-x for x in row] for row in found]
+
+
+def ctc_loss_with_logits(logits, target, blank=0):
+    rows = decimals(logits)
+    with with_digits_for(rows):
+        total, _ = alignments([softmax(row) for row in rows], target, blank)
+        return -total.ln() if total else Decimal("inf")
+
+
+def ctc_loss_with_logits_backward(logits, target, blank=0):
+    rows = decimals(logits)
+    with with_digits_for(rows):
+        probs = [softmax(row) for row in rows]
+        total, found = alignments(probs, target, blank)
+        pairs = [list(zip(*each, strict=True)) for each in zip(probs, found, strict=True)]
+        return [[(p - q) if total else Decimal(0) for p, q in row] for row in pairs]
+
+
 @exactly
 def ulp_error(got, exact, dtype, scale=None):
     """Return the error of got in ulp of a dtype at scale, which is the exact result if not given.

@@ -7,6 +7,7 @@ import pytest
 from tests.layouts import same_bits
 
 import losses
+from losses._ctc import kernel
 
 MIB = 1 << 20
 SHAPES = {
@@ -168,3 +169,17 @@ def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtype
     both = losses.linear_cross_entropy_value_and_grad
     (_, grads), extra = extra_memory(lambda: both(inputs, linear_weight, target, **options))
     assert extra - sum(grad.nbytes for grad in grads) < 64 * MIB
+
+
+@pytest.mark.parametrize("samples", [64, 512])
+def test_ctc_takes_the_memory_of_the_states_of_a_block(samples):
+    """In each frame 8 bytes for each state, and as many for what they emit, a few times over."""
+    rng = np.random.default_rng(0)
+    frames, classes, labels = 100, 8, 20
+    scores = rng.standard_normal((frames, samples, classes), np.float32)
+    target = rng.integers(1, classes, (samples, labels))
+    lengths = np.full(samples, frames), np.full(samples, labels)
+    for function in (losses.ctc_loss_value_and_grad, losses.ctc_loss_with_logits_value_and_grad):
+        function(scores[:2, :1], target[:1], [2], [1])
+        _, extra = extra_memory(lambda f=function: f(scores, target, *lengths, out=scores.copy()))
+        assert extra - scores.nbytes < 3 * 8 * frames * kernel.STATES
