@@ -7,7 +7,7 @@ nothing (rows of probabilities that are none, infinite weights) anything is righ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -507,7 +507,7 @@ class Rows:
 
     def by(self, name: str, slope: Callable[..., Interval]) -> Callable[..., Interval]:
         """Return the formula of the gradient of one array."""
-        (array,) = (array for array in self.arrays if name == f"{array}_backward")
+        array = array_of(name, self.arrays)
         of = replace(self, slopes=slope, differentiated=(array,))
 
         def gradient(grad_output: np.ndarray, **arguments: Any) -> Interval:
@@ -569,6 +569,12 @@ class Rows:
             for name, array in rows.items()
         ]
         return Known(given, arguments, w, counts, divisor, axis, first.shape)
+
+
+def array_of(what: str, arrays: Iterable[str]) -> str:
+    """Return the array by which a derivative such as target_backward is the gradient."""
+    (array,) = (array for array in arrays if array.startswith(what.removesuffix("_backward")))
+    return array
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Row:
     def point(self, what: str) -> str:
         """Return the name of the first array of the function or of a derivative."""
         if what in self.others:
-            return what.removesuffix("_backward")
+            return definitions.array_of(what, self.arrays)
         return self.result if what == "backward" and self.result else self.differentiated[0]
 
     def function(self, what: str = "") -> str:
@@ -136,7 +136,7 @@ class Case:
             arguments[self.row.result] = self.forward(call)
         what = "backward"
         if call.point not in self.row.differentiated:
-            what = f"{call.point}_backward"
+            (what,) = (name for name in self.row.others if self.row.point(name) == call.point)
         found = self.invoke(what, {**arguments, "grad_output": grad_output})
         return self.part(call, found)
 

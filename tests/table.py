@@ -15,6 +15,7 @@ import numpy as np
 from tests import calls, cases, definitions
 from tests.accuracy.budgets import (
     EXP,
+    EXPM1,
     LOG,
     LOG1P,
     POWER,
@@ -40,6 +41,11 @@ from tests.domains import (
 )
 from tests.intervals import exactly, rounded, select, times
 from tests.rows import Budget, Case, Row, classwise, entrywise
+from tests.softmaxes import (
+    divergence_of_logits,
+    divergence_of_logits_by_target,
+    divergence_of_logits_slope,
+)
 from tests.vectors import (
     at_least_0,
     away_from_0_and_3,
@@ -516,6 +522,10 @@ def plus_additions(roundings: Callable[[Any], float], times: float = 1) -> Calla
     return lambda dtype, size, **_: roundings(dtype) + times * additions_of_classes(size, dtype)
 
 
+def of_gaps(dtype):
+    return 2 * EXP[dtype] + 1 + max(2.4 * EXPM1[dtype] + 1, 7) + LOG1P[dtype] + 2
+
+
 def in_float64(roundings: Callable[..., float]) -> Callable[..., float]:
     """Return so many roundings of float64, and four of float32, which is computed in float64."""
     return lambda dtype, size, **_: 4 if dtype is np.float32 else roundings(dtype, size)
@@ -600,6 +610,31 @@ CLASSWISE = [
             loss_size="kl_div_with_log_target_size",
         ),
         known=(((np.log([0.5, 0.25, 0.25]), np.log([0.2, 0.3, 0.5])), {}, 0.218011910943),),
+        peer="torch.nn.functional.kl_div",
+    ),
+    # log1p of the sum of q (exp(eta) - 1 - eta), see its docstring: q has two exponentials, a sum
+    # and a quotient; the rest of the exponential 2.4 EXPM1 and a difference from 1 up, and 7 below;
+    # then a product, a sum of products, LOG1P and the weight. The sum of q d, by which eta is moved,
+    # has fewer. p - q has EXPM1, a product, a difference, 1 + S, two quotients and products. A
+    # fourth cumulant of three numbers up to 1 and one up to 6 is at most 46.
+    classwise(
+        "kl_div_with_logits",
+        divergence_of_logits,
+        divergence_of_logits_slope,
+        arrays={"logits": REAL, "target_logits": REAL},
+        derived=("backward", "value_and_grad", "target_backward", "hvp", "hessian_diagonal"),
+        third={"logits": 4, "target_logits": 100},
+        budget=Budget(
+            plus_additions(of_gaps, times=5),
+            plus_additions(lambda dtype: of_gaps(dtype) + 4, times=5),
+            loss_size="kl_div_with_logits_size",
+            gradient_size="kl_div_with_logits_backward_size",
+        ),
+        others={"target_backward": divergence_of_logits_by_target},
+        known=(
+            (([1.0, 2.0, 3.0], [1.0, 2.0, 3.001]), {}, 1.11323171643e-7),
+            (([0.0, 40.0], [0.0, 41.0]), {}, 1.12258987662e-18),
+        ),
         peer="torch.nn.functional.kl_div",
     ),
     # sum max(0, margin + (x_j - x_t))^p / C, of the hinges and the differences in them: two sums, a

@@ -20,6 +20,14 @@ from ._classwise.kl_divergence_with_log_target import (
     kl_div_with_log_target_backward,
     kl_div_with_log_target_value_and_grad,
 )
+from ._classwise.kl_divergence_with_logits import (
+    kl_div_with_logits,
+    kl_div_with_logits_backward,
+    kl_div_with_logits_hessian_diagonal,
+    kl_div_with_logits_hvp,
+    kl_div_with_logits_target_backward,
+    kl_div_with_logits_value_and_grad,
+)
 from ._classwise.multi_margin import (
     multi_margin_loss,
     multi_margin_loss_backward,
@@ -185,6 +193,12 @@ __all__ = [
     "kl_div_with_log_target",
     "kl_div_with_log_target_backward",
     "kl_div_with_log_target_value_and_grad",
+    "kl_div_with_logits",
+    "kl_div_with_logits_backward",
+    "kl_div_with_logits_hessian_diagonal",
+    "kl_div_with_logits_hvp",
+    "kl_div_with_logits_target_backward",
+    "kl_div_with_logits_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",

@@ -76,6 +76,13 @@ def test_kl_div_agrees(log_target):
     assert_agreement(name, theirs, log_probs, target if log_target else np.exp(target))
 
 
+def test_kl_div_with_logits_agrees():
+    def theirs(x, y):
+        return optax.kl_divergence(jax.nn.log_softmax(x), jax.nn.softmax(y))
+
+    assert_agreement("kl_div_with_logits", theirs, normal(2), normal()[::-1])
+
+
 def test_the_cosine_distance_agrees():
     first, second = normal(), normal()[::-1]
     with jax.enable_x64(True):

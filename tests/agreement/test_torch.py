@@ -539,6 +539,26 @@ def test_kl_div_agrees(log_target, shape, reduction, dtype):
     assert_close(gradient, torch.autograd.grad(wanted, x)[0], precision, 1)
 
 
+@product(shape=class_shapes, reduction=["sum", "mean"], dtype=dtypes)
+def test_kl_div_with_logits_agrees(shape, reduction, dtype):
+    """With respect to the teacher's logits, too."""
+    axis = class_axis(shape)
+    arrays = [normal(name, shape, dtype, 2) for name in ("logits", "target_logits")]
+    x, y = (tensor(array).requires_grad_() for array in arrays)
+    wanted = THEIRS["kl_div"](x.log_softmax(axis), y.softmax(axis), reduction="sum")
+    wanted = wanted / (arrays[0].size // shape[axis] if reduction == "mean" else 1)
+    options = {"reduction": reduction}
+    value, gradient = losses.kl_div_with_logits_value_and_grad(*arrays, **options)
+    by_target = losses.kl_div_with_logits_target_backward(1.0, *arrays, **options)
+    precision = (ROUNDINGS + x.numel()) * np.finfo(dtype).eps
+    terms = max(map(size, arrays)) * x.numel()
+    assert_close(value, wanted, precision, terms)
+    for ours, theirs in zip(
+        (gradient, by_target), torch.autograd.grad(wanted, (x, y)), strict=True
+    ):
+        assert_close(ours, theirs, precision, terms)
+
+
 @product(
     p=[1, 2],
     margin=[1.0, 0.25, -3.0],
@@ -656,6 +676,18 @@ def test_second_derivatives_of_binary_and_squared_losses_agree(reduction, weight
         return functional.mse_loss(x, torch.from_numpy(target), reduction=reduction)
 
     both_agree("mse_loss", squared, vector, logits, target, {"reduction": reduction})
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (2, 70, 3)])
+def test_second_derivatives_of_kl_div_with_logits_agree(shape):
+    rng = np.random.default_rng(0)
+    logits, teacher, vector = rng.standard_normal((3, *shape))
+
+    def theirs(x):
+        q = torch.from_numpy(teacher).softmax(1)
+        return torch.nn.functional.kl_div(x.log_softmax(1), q, reduction="sum")
+
+    both_agree("kl_div_with_logits", theirs, vector, logits, teacher, {"reduction": "sum"})
 
 
 def both_agree(name, theirs, vector, logits, target, options):
