@@ -827,7 +827,7 @@ MUTANTS = [
     Mutant(
         "the gradient at a label with more than half is (e - S) / S",
         "_at_labels",
-        "            rest[sure] = 0 - most.others\n",
+        "            rest[most.samples] = 0 - most.others\n",
         "            pass\n",
         "accuracy/test_cross_entropy.py",
     ),
@@ -877,7 +877,7 @@ MUTANTS = [
     ),
     Mutant(
         "the shift of the label's logit is subtracted together with the logarithm",
-        "_at_labels",
+        "at_labels",
         "    if sums.shift is not None:\n"
         "        log_probs -= sums.shift\n"
         "    for part in logs(sums):\n"
@@ -962,7 +962,7 @@ MUTANTS = [
     # 22: the same bits in one pass.
     Mutant(
         "cross_entropy subtracts the parts of log S in another order than log_softmax",
-        "_at_labels",
+        "at_labels",
         "for part in logs(sums):",
         "for part in reversed(logs(sums)):",
         "laws/test_determinism.py::test_cross_entropy_is_nll_of_log_softmax",
@@ -2560,7 +2560,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy at labels drops the rest of the logarithm",
-        "_at_labels",
+        "at_labels",
         "for part in logs(sums):",
         "for part in logs(sums)[:1]:",
         "rooms/test_exponentials.py::"
@@ -2613,7 +2613,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy at a sure label is a difference",
-        "_at_labels",
+        "at_labels",
         "        log_probs[sure] = most.log_probs\n",
         "",
         "accuracy/test_cross_entropy.py",
@@ -2852,15 +2852,15 @@ MUTANTS = [
     ),
     Mutant(
         "a label's logit lies where its exponential does",
-        "_at_labels",
-        "logits.memory[at if logits.step == out.step else logits.at(labels)]",
+        "at_labels",
+        "logits.memory[at if logits.step == e.step else logits.at(labels)]",
         "logits.memory[at]",
         "rooms/test_panels.py::"
         "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
     ),
     Mutant(
         "cross_entropy has more than half at the threshold already",
-        "_at_labels",
+        "at_labels",
         "(log_probs > HALF[",
         "(log_probs >= HALF[",
         "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",

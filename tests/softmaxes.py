@@ -37,3 +37,25 @@ def divergence_of_logits_by_target(x: Interval, y: Interval) -> Interval:
     loss = divergence_of_logits(x, y)[..., None]
     slope = select(nothing, 0, q.probs * (apart - loss))
     return select((p.broken | q.broken)[..., None], np.nan, slope)
+
+
+def focal_parts(x, one_hot, gamma):
+    """Return the softmax, u, the cross entropy, and u**gamma."""
+    row = softmax_of(x)
+    u = select(one_hot, 0, row.probs).sum(-1)
+    entropy = select(one_hot, -log_probs(row), 0).sum(-1)
+    return row, u, entropy, u.increasing(lambda end: np.maximum(end, 0) ** gamma)
+
+
+def focal(x: Interval, one_hot: np.ndarray, gamma: float) -> Interval:
+    row, _, entropy, power = focal_parts(x, one_hot, gamma)
+    return select(row.broken, np.nan, times(power, entropy))
+
+
+def focal_slope(x: Interval, one_hot: np.ndarray, gamma: float) -> Interval:
+    row, u, entropy, power = focal_parts(x, one_hot, gamma)
+    own = select(one_hot, row.probs, 0).sum(-1)
+    ratio = select(u.is_zero, 1, times(own, entropy) / u)
+    factor = power * (1 + gamma * ratio)
+    slope = select(one_hot, -u[..., None], row.probs) * factor[..., None]
+    return select(row.broken[..., None], np.nan, slope)

@@ -16,8 +16,10 @@ from tests import calls, cases, definitions
 from tests.accuracy.budgets import (
     EXP,
     EXPM1,
+    HALF,
     LOG,
     LOG1P,
+    LOG_OF_SUM,
     POWER,
     SINH,
     TANH,
@@ -45,6 +47,8 @@ from tests.softmaxes import (
     divergence_of_logits,
     divergence_of_logits_by_target,
     divergence_of_logits_slope,
+    focal,
+    focal_slope,
 )
 from tests.vectors import (
     at_least_0,
@@ -526,6 +530,15 @@ def of_gaps(dtype):
     return 2 * EXP[dtype] + 1 + max(2.4 * EXPM1[dtype] + 1, 7) + LOG1P[dtype] + 2
 
 
+def of_share(dtype, size):
+    return 2 * EXP[dtype] + 3 * additions_of_classes(size, dtype) + 2
+
+
+def of_entropy(dtype, size):
+    in_sum = EXP[dtype] + additions_of_classes(size, dtype)
+    return max((in_sum + LOG_OF_SUM[dtype]) / HALF + 3, in_sum + EXP[dtype] + LOG1P[dtype] + 1)
+
+
 def in_float64(roundings: Callable[..., float]) -> Callable[..., float]:
     """Return so many roundings of float64, and four of float32, which is computed in float64."""
     return lambda dtype, size, **_: 4 if dtype is np.float32 else roundings(dtype, size)
@@ -614,9 +627,9 @@ CLASSWISE = [
     ),
     # log1p of the sum of q (exp(eta) - 1 - eta), see its docstring: q has two exponentials, a sum
     # and a quotient; the rest of the exponential 2.4 EXPM1 and a difference from 1 up, and 7 below;
-    # then a product, a sum of products, LOG1P and the weight. The sum of q d, by which eta is moved,
-    # has fewer. p - q has EXPM1, a product, a difference, 1 + S, two quotients and products. A
-    # fourth cumulant of three numbers up to 1 and one up to 6 is at most 46.
+    # then a product, a sum of products, LOG1P and the weight. The sum of q d, by which eta is
+    # moved, has fewer. p - q has EXPM1, a product, a difference, 1 + S, two quotients and products.
+    # A fourth cumulant of three numbers up to 1 and one up to 6 is at most 46.
     classwise(
         "kl_div_with_logits",
         divergence_of_logits,
@@ -636,6 +649,35 @@ CLASSWISE = [
             (([0.0, 40.0], [0.0, 41.0]), {}, 1.12258987662e-18),
         ),
         peer="torch.nn.functional.kl_div",
+    ),
+    # u = R / S has two exponentials, two sums, that of R with twice the additions where it is
+    # S - e, and a quotient; u^gamma multiplies these by gamma and has POWER. The entropy is that of
+    # cross_entropy: for p up to 1/2 an exponential, a sum and LOG_OF_SUM, absolute, of at least
+    # HALF, and three; else two exponentials, a sum, LOG1P and one. A product and the weight. The
+    # gradient has p or u once more, ce p / u, of which p has as many as u, and eight. The third
+    # derivative is at most 2.7, with weights of at most 2.
+    classwise(
+        "focal_loss",
+        focal,
+        focal_slope,
+        arrays={"logits": REAL, "target": None},
+        derived=("backward", "value_and_grad"),
+        third={"logits": 8},
+        options={"gamma": Option((2.0, 0.0, 0.5, 1.5), outside=(-1.0, np.inf, np.nan))},
+        weight="of classes",
+        budget=Budget(
+            lambda dtype, size, gamma: (
+                gamma * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 2
+            ),
+            lambda dtype, size, gamma: (
+                (3 + gamma) * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 8
+            ),
+        ),
+        known=(
+            (([1.0, 2.0, 0.5], 1), {}, 0.0640776372387),
+            (([80.0, 0.0, 0.0], 0), {}, 4.70342615860e-104),
+        ),
+        peer="torch.nn.functional.cross_entropy",
     ),
     # sum max(0, margin + (x_j - x_t))^p / C, of the hinges and the differences in them: two sums, a
     # square, a quotient and a product; at the target the gradient is a sum, too.

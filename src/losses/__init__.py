@@ -9,6 +9,7 @@ from ._classwise.cosine_embedding import (
     cosine_embedding_loss_backward,
     cosine_embedding_loss_value_and_grad,
 )
+from ._classwise.focal import focal_loss, focal_loss_backward, focal_loss_value_and_grad
 from ._classwise.kl_divergence import (
     kl_div,
     kl_div_backward,
@@ -173,6 +174,9 @@ __all__ = [
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
     "cross_entropy_value_and_grad",
+    "focal_loss",
+    "focal_loss_backward",
+    "focal_loss_value_and_grad",
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",
     "gaussian_nll_loss_value_and_grad",

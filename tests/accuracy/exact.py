@@ -349,6 +349,28 @@ def kl_div_with_logits_target_backward_size(logits, target_logits, *, weight=1, 
     return [weight * max(q, least) * (move + g.size) for q, move in pairs]
 
 
+@exactly
+def others_share(logits, target):
+    """Return 1 - p of one class."""
+    return sum((p for j, p in enumerate(softmax(logits)) if j != target), Decimal(0))
+
+
+@exactly
+def focal_loss(logits, target, *, weight, gamma):
+    scale = others_share(logits, target) ** gamma if gamma else 1
+    return weight[target] * times(scale, -log_softmax(from_the_first(logits))[target])
+
+
+@exactly
+def focal_loss_backward(logits, target, *, weight, gamma):
+    p, u = softmax(logits), others_share(logits, target)
+    if not u:
+        return [Decimal(0) for _ in p]
+    entropy = -log_softmax(logits)[target]
+    scale = weight[target] * (u**gamma if gamma else 1) * (1 + gamma * p[target] * entropy / u)
+    return [scale * (-u if j == target else each) for j, each in enumerate(p)]
+
+
 @plainly
 def hinges(logits, target, margin):
     """Return u = margin + (x_j - x_t) of the other classes, by class."""

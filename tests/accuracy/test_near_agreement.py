@@ -42,9 +42,7 @@ def test_students_near_and_far_are_within_the_budget(dtype, classes, difference,
 @pytest.mark.parametrize("difference", [1e-8, 1e-6, 1e-4, 1e-2])
 @pytest.mark.parametrize("classes", [2, 10, 70])
 @in_both_precisions
-def test_near_the_teacher_the_size_of_the_error_is_a_few_times_the_loss(
-    dtype, classes, difference
-):
+def test_near_the_teacher_the_size_of_the_error_is_a_few_times_the_loss(dtype, classes, difference):
     """The sum of q |e^eta - 1| (|d| + |eta|) is at most 1 + q_top^(-1/2) times that of q eta^2, by
     Cauchy and Schwarz, and that is twice the loss; 5 % are for what is not to first order.
     """

@@ -559,6 +559,27 @@ def test_kl_div_with_logits_agrees(shape, reduction, dtype):
         assert_close(ours, theirs, precision, terms)
 
 
+@product(gamma=[2.0, 0.0, 0.5], shape=class_shapes, weighted=[False, True], reduction=reductions)
+def test_focal_loss_is_cross_entropy_times_a_power(gamma, shape, weighted, reduction):
+    """1 - p loses up to e^8 < 4096 in its digits, and so does its power."""
+    axis = class_axis(shape)
+    logits = uniform("logits", shape, np.float64, -4, 4)
+    weight = weights(shape[axis], np.float64) if weighted else None
+    target = labels(shape)
+    x = tensor(logits).requires_grad_()
+    entropy = THEIRS["focal_loss"](x, tensor(target), reduction="none")
+    each = (1 - (-entropy).exp()).clamp(min=1e-300) ** gamma * entropy
+    own = torch.ones_like(each) if weight is None else tensor(weight)[tensor(target)]
+    wanted = {"none": own * each, "sum": (own * each).sum()}
+    wanted["mean"] = wanted["sum"] / own.sum()
+    options = {"gamma": gamma, "weight": weight, "reduction": reduction}
+    value, gradient = losses.focal_loss_value_and_grad(logits, target, **options)
+    precision = 4096 * (ROUNDINGS + logits.size) * np.finfo(float).eps
+    assert_close(value, wanted[reduction], precision, 16)
+    (theirs,) = torch.autograd.grad(wanted[reduction].sum(), x)
+    assert_close(gradient, theirs, precision, 16)
+
+
 @product(
     p=[1, 2],
     margin=[1.0, 0.25, -3.0],

@@ -212,6 +212,31 @@ def majority(e: Panel, samples: Array, places: Array) -> Majority:
     return Majority(samples, places, others, 0 - np.log1p(others / own))
 
 
+class AtLabels(NamedTuple):
+    """What one class of each sample has."""
+
+    places: Array  # the places of these classes in the memory of the exponentials
+    total: Array  # the sums of all classes, as in Sums
+    log_probs: Array
+    most: Majority  # of those with more than half
+
+
+def at_labels(logits: Panel, labels: Array, e: Panel, spare: Panel) -> AtLabels:
+    """Write the exponentials to e, with 0 for a label that has more than half; return AtLabels."""
+    sums = exponentials(logits, e, spare)
+    at = e.at(labels)
+    log_probs = logits.memory[at if logits.step == e.step else logits.at(labels)]
+    if sums.shift is not None:
+        log_probs -= sums.shift
+    for part in logs(sums):
+        log_probs -= part
+    (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
+    most = majority(e, sure, at[sure])
+    if sure.size:
+        log_probs[sure] = most.log_probs
+    return AtLabels(at, sums.total, log_probs, most)
+
+
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     """Multiply the exponentials by g / S in place."""
     limits = RANGES[total.dtype.char]

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._activations.exponentials import (
-    HALF,
     Majority,
     above_half,
+    at_labels,
     exponentials,
     logs,
     majority,
@@ -55,23 +55,13 @@ def _at_labels(
     spare: Panel,
 ) -> Array:
     """Return each sample's loss at its label; write w (p - [label]) g."""
-    sums = exponentials(logits, out, spare)
-    at = out.at(labels)
-    log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
-    if sums.shift is not None:
-        log_probs -= sums.shift
-    for part in logs(sums):
-        log_probs -= part
-    (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
-    if sure.size:
-        most = majority(out, sure, at[sure])
-        log_probs[sure] = most.log_probs
+    at, total, log_probs, most = at_labels(logits, labels, out, spare)
     if grads is not None:
         rest = out.memory[at]
-        rest -= sums.total
-        if sure.size:
-            rest[sure] = 0 - most.others
-        gradient_at_labels(out, sums.total, at, rest, grads if weight is None else grads * weight)
+        rest -= total
+        if most.samples.size:
+            rest[most.samples] = 0 - most.others
+        gradient_at_labels(out, total, at, rest, grads if weight is None else grads * weight)
     # 0 - x, not -x: a certain prediction costs 0, not -0.
     return times(weight, 0 - log_probs)
 
