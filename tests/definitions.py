@@ -542,6 +542,8 @@ class Rows:
         first = arrays[self.differentiated[0]]
         axis = -1 if self.holds == "features" else class_axis(axis, first.ndim)
         axis = int(axis) % first.ndim
+        if self.holds == "positions":  # on the third of three axes
+            axis = 3 - axis
         rows = {name: last(a, axis) if a.ndim == first.ndim else a for name, a in arrays.items()}
         samples, size = first.shape[:axis] + first.shape[axis + 1 :], first.shape[axis]
         in_the_mean = self.weight == "in the mean"

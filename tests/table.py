@@ -39,7 +39,9 @@ from tests.domains import (
     VARIANCE,
     WEIGHT,
     Option,
+    everywhere,
     lattice,
+    reals,
 )
 from tests.intervals import exactly, rounded, select, times
 from tests.rows import Budget, Case, Row, classwise, entrywise
@@ -59,6 +61,8 @@ from tests.vectors import (
     step,
     triplet_margin,
     triplet_margin_slopes,
+    tversky,
+    tversky_slope,
     within,
 )
 
@@ -592,6 +596,16 @@ def binary_entropy_of_classes(x, t, weight):
     return mean_of_classes(times(weight, binary_entropy(x, t, exactly(1, x.dtype))))
 
 
+def with_products(dtype):
+    """Return numbers in [0, 1] whose products are normal numbers in float32, or 0."""
+    found = UNIT_INTERVAL.across(dtype)
+    return found[(found == 0) | (found > 1e-15)]
+
+
+SHARES = replace(UNIT_INTERVAL, across=with_products)
+# Probabilities that are not checked, so that nan stays in its sample.
+UNCHECKED = replace(SHARES, holds=everywhere, anywhere=reals)
+
 CLASSWISE = [
     # sum q (log q - lp), of q (|log q| + |lp|): a logarithm, a difference and two products. By lp
     # it is linear; by q its third derivative is -w / q^2, up to 70 times.
@@ -788,6 +802,41 @@ CLASSWISE = [
         ),
         known=((([0.0, 0.0], [3.0, 4.0], [0.0, 5.0]), {}, 1),),
         peer="torch.nn.functional.triplet_margin_loss",
+    ),
+    # W / D: W has 1 - t, a product, a sum, the weight as a number of the dtype, a product and a
+    # sum; the hits a product, a sum and the smoothing. D = hits + W counts their difference alone,
+    # and two sums; a quotient and the weight. The gradient has the slope of W, four; a quotient of
+    # D in both its terms, a product and their difference; 1 / D, and three products. Along v it is
+    # a quotient of linear functions of v: 6 D'^2 (W' D - W D') / D^4, with p and t from 1/2 to 3/4.
+    classwise(
+        "tversky_loss",
+        tversky,
+        tversky_slope,
+        arrays={"probs": UNCHECKED, "target": SHARES},
+        holds="positions",
+        derived=("backward", "value_and_grad"),
+        third={"probs": 3000},
+        small=dict.fromkeys(["probs", "target"], within(0.5, 0.75)),
+        options={
+            "fp_weight": Option((0.5, 0.3, 0), (-0.5, np.inf, np.nan)),
+            "fn_weight": Option((0.5, 0.7, 0), (-0.5, np.inf, np.nan)),
+            "smooth": Option((1.0, 0, 0.25), (-1.0, np.inf, np.nan)),
+        },
+        budget=Budget(
+            plus_additions(lambda _: 10, times=2),
+            plus_additions(lambda _: 26, times=3),
+            gradient_size="tversky_loss_backward_size",
+        ),
+        known=(
+            (([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]), {}, 0.122807017544),
+            (([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]), {"smooth": 0}, 0.189189189189),
+            (
+                ([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]),
+                {"fp_weight": 0.3, "fn_weight": 0.7, "smooth": 0},
+                0.214659685864,
+            ),
+        ),
+        peer="optax.losses.dice_loss",
     ),
 ]
 

@@ -46,6 +46,7 @@ from ._classwise.triplet_margin import (
     triplet_margin_loss_backward,
     triplet_margin_loss_value_and_grad,
 )
+from ._classwise.tversky import tversky_loss, tversky_loss_backward, tversky_loss_value_and_grad
 from ._core.schedule import set_workers
 from ._cross_entropy.cross_entropy import (
     cross_entropy,
@@ -271,4 +272,7 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_loss_backward",
     "triplet_margin_loss_value_and_grad",
+    "tversky_loss",
+    "tversky_loss_backward",
+    "tversky_loss_value_and_grad",
 ]

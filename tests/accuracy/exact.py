@@ -372,6 +372,44 @@ def focal_loss_backward(logits, target, *, weight, gamma):
 
 
 @plainly
+def overlap(probs, target, fp_weight, fn_weight, smooth):
+    """Return the sum of p t with the smoothing, W, and both."""
+    pairs = [*zip(probs, target, strict=True)]
+    wrong = sum(fp_weight * p * (1 - t) + fn_weight * (1 - p) * t for p, t in pairs)
+    hits = dot(probs, target) + smooth
+    return hits, wrong, hits + wrong
+
+
+@plainly
+def tversky_loss(probs, target, *, weight=1, **options):
+    _, wrong, whole = overlap(probs, target, **options)
+    return weight * wrong / whole if whole else Decimal(0)
+
+
+@plainly
+def tversky_loss_backward(probs, target, *, weight=1, **options):
+    return tversky_slopes(probs, target, -1, weight, **options)
+
+
+@plainly
+def tversky_loss_backward_size(probs, target, *, weight=1, unit_roundoff, **options):
+    del unit_roundoff
+    return tversky_slopes(probs, target, 1, weight, **options)
+
+
+@plainly
+def tversky_slopes(probs, target, sign, weight, fp_weight, fn_weight, smooth):
+    """Return the gradient or, with the sign 1, the sizes of its terms."""
+    hits, wrong, whole = overlap(probs, target, fp_weight, fn_weight, smooth)
+    if not whole:
+        return [Decimal(0) for _ in probs]
+    return [
+        weight * ((fp_weight * (1 - t) + sign * fn_weight * t) * hits + sign * t * wrong) / whole**2
+        for t in target
+    ]
+
+
+@plainly
 def hinges(logits, target, margin):
     """Return u = margin + (x_j - x_t) of the other classes, by class."""
     own = logits[target]
