@@ -95,5 +95,5 @@ def test_samples_and_classes_have_an_axis_each():
 
 
 def test_a_mask_of_0_and_255_is_told_to_be_divided():
-    with pytest.raises(ValueError, match="target: 1 entries outside.*target / 255"):
+    with pytest.raises(ValueError, match=r"target: 1 entries outside.*target / 255"):
         losses.tversky_loss([[[0.5, 0.5]]], [[[255, 0]]])

@@ -236,7 +236,7 @@ def kl_div_with_logits(
     With the differences d of the logits, less that of the teacher's most probable class, and
     :math:`\eta = d - \sum_c q_c d_c` the loss is :math:`\log(1 + S)`,
     :math:`S = \sum_c q_c (e^{\eta_c} - 1 - \eta_c)`, a sum of what is not negative. The error is
-    at most 35 ulp in float32, or 16 in float64, plus twice that of a sum, see `softmax`, of
+    at most 35 ulp in float32, or 16 in float64, plus five times that of a sum, see `softmax`, of
 
     .. math::
         \ell + \frac{S D + R}{1 + S}, \qquad D = \sum_c q_c \lvert d_c \rvert, \quad
