@@ -3606,8 +3606,8 @@ MUTANTS = [
     Mutant(
         "the slope of a power forgets gamma",
         "_slope",
-        "share**gamma * (1 + gamma * ratio)",
-        "share**gamma * (1 + ratio)",
+        "    ratio *= gamma\n",
+        "",
         "accuracy/test_classwise.py",
     ),
     Mutant(

@@ -668,7 +668,7 @@ CLASSWISE = [
     # S - e, and a quotient; u^gamma multiplies these by gamma and has POWER. The entropy is that of
     # cross_entropy: for p up to 1/2 an exponential, a sum and LOG_OF_SUM, absolute, of at least
     # HALF, and three; else two exponentials, a sum, LOG1P and one. A product and the weight. The
-    # gradient has p or u once more, ce p / u, of which p has as many as u, and eight. The third
+    # gradient has p or u once more, ce p / u, of which p has as many as u, and twelve. The third
     # derivative is at most 2.7, with weights of at most 2.
     classwise(
         "focal_loss",
@@ -684,7 +684,7 @@ CLASSWISE = [
                 gamma * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 2
             ),
             lambda dtype, size, gamma: (
-                (3 + gamma) * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 8
+                (3 + gamma) * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 12
             ),
         ),
         known=(
