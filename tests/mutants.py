@@ -3573,21 +3573,24 @@ MUTANTS = [
         "_apart",
         "where=~np.isfinite(eta)",
         "where=True",
-        "accuracy/test_classwise.py::test_the_gradient_by_a_target_has_a_rounding_for_each_operation",
+        "accuracy/test_classwise.py::test_the_gradient_by_a_target_has_a_rounding_"
+        "for_each_operation[float32-70-kl_div_with_logits]",
     ),
     Mutant(
         "a sure prediction's share of the others is a difference",
         "_shared",
         "    others[sure] = rest\n",
         "    pass\n",
-        "accuracy/test_classwise.py",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
     ),
     Mutant(
         "a sure prediction has no part in the power's slope",
         "_shared",
         "    own[sure] = 1 - share[sure]\n",
         "",
-        "accuracy/test_classwise.py",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
     ),
     Mutant(
         "a certain prediction has the slope of 0 / 0",
@@ -3608,7 +3611,8 @@ MUTANTS = [
         "_slope",
         "    ratio *= gamma\n",
         "",
-        "accuracy/test_classwise.py",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
     ),
     Mutant(
         "nothing of nothing is nan",
@@ -3622,7 +3626,8 @@ MUTANTS = [
         "_shared",
         "wrong += fn * dots(1 - probs, target)",
         "wrong += fp * dots(1 - probs, target)",
-        "accuracy/test_classwise.py",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-tversky_loss]",
     ),
     Mutant(
         "the gradient of an empty region is 0 times infinity",

@@ -97,10 +97,18 @@ def test_a_student_that_is_sure_of_what_the_teacher_all_but_excludes_costs_the_g
 
 
 def test_a_probability_that_underflows_counts_by_what_the_student_has():
-    """q = e^-120 is 0 in float32, but p of the same class is e^-20."""
+    """q = e^-120 is 0 in float32, but p of the same class is e^-40, with 80 roundings and more."""
     teacher = np.array([0, -120], np.float32)
-    loss, gradient = FUSED(np.array([0, -20], np.float32), teacher)
-    np.testing.assert_allclose([loss, gradient[1]], np.exp(-20), rtol=1e-6)
+    loss, gradient = FUSED(np.array([0, -40], np.float32), teacher)
+    np.testing.assert_allclose([loss, gradient[1]], np.exp(-40), rtol=1e-5)
+
+
+def test_the_last_digits_above_0_make_no_divergence_negative():
+    """q is of one or two of the smallest numbers, and e^eta from 2.5 to 4."""
+    teacher = np.zeros((400, 2), np.float32)
+    teacher[:, 1] = np.linspace(-104, -101, 400)
+    student = teacher + np.float32([0, 1.01])
+    assert (KL(student, teacher, reduction="none") >= 0).all()
 
 
 def test_samples_of_weight_0_are_absent():

@@ -77,7 +77,7 @@ def _mend(gaps: Gaps, beyond: Array, where: Array, logits: Array, top: Array, me
     grown[where] = share - q
     some, place = np.unique(samples, return_inverse=True)
     terms = target[some] * beyond[some]
-    terms[place, classes] = share - q * (1 + eta[where])
+    terms[place, classes] = np.maximum(share - q * (1 + eta[where]), 0)  # of a few digits each
     total[some] = rows(terms).add()
 
 
