@@ -391,7 +391,22 @@ def torch_expressions() -> dict[str, Callable[..., Any]]:
         p_t = p * t + (1 - p) * (1 - t)
         return ((0.25 * t + 0.75 * (1 - t)) * (1 - p_t) ** 2 * ce).mean()
 
+    def focal(x: Any, t: Any) -> Any:
+        ce = F.cross_entropy(x, t, reduction="none")
+        return ((1 - torch.exp(-ce)) ** 2 * ce).mean()
+
+    def tversky(p: Any, t: Any) -> Any:
+        hits = (p * t).flatten(2).sum(2) + 1
+        wrong = 0.5 * (p * (1 - t)).flatten(2).sum(2) + 0.5 * ((1 - p) * t).flatten(2).sum(2)
+        return (1 - hits / (hits + wrong)).mean()
+
+    def kl_div_with_logits(x: Any, y: Any) -> Any:
+        return F.kl_div(F.log_softmax(x, 1), F.softmax(y, 1), reduction="batchmean")
+
     return {
+        "focal_loss": focal,
+        "kl_div_with_logits": kl_div_with_logits,
+        "tversky_loss": tversky,
         "log_cosh_loss": log_cosh,
         "quantile_loss": lambda y, t: torch.maximum(0.5 * (t - y), 0.5 * (y - t)).mean(),
         "hinge_loss": lambda x, t: (1 - t * x).clamp_min(0).mean(),

@@ -21,6 +21,7 @@ from .results import Cell, IncompleteError, Results, about, publish, saving, sec
 
 ENTRIES = 1_000_000
 SAMPLES = (10_000, 100)  # as many numbers, in rows
+POSITIONS = (100, 100, 100)  # as many, of samples, classes and positions
 ROUNDS = 11
 PEER = "torch"
 TAKE_PART = ["losses", "losses, no out", PEER]
@@ -31,7 +32,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 def problems() -> dict[str, Problem]:
     """The problems, by the names that --problems matches parts of."""
     names = dict.fromkeys([*REGRESSION, *BINARY, *ENTRYWISE], (ENTRIES,))
-    names |= dict.fromkeys(SAMPLEWISE, SAMPLES)
+    names |= dict.fromkeys(SAMPLEWISE, SAMPLES) | {"tversky_loss": POSITIONS}
     return {name: Problem(f"{name}_value_and_grad", names[name]) for name in sorted(names)}
 
 

@@ -155,7 +155,7 @@ def fitting(name: str, x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.nda
     if name in SAMPLEWISE:  # a label or a sign of each sample, and rows of probabilities
         shares = np.exp(t) / np.exp(t).sum(axis=1, keepdims=True)
         targets = [shares, t.argmax(axis=1), 2 * labels[:, 0] - 1]
-    for first in (x, np.abs(x) + x.dtype.type(0.1), unit):
+    for first in (x, np.abs(x) + x.dtype.type(0.1), unit)[2 * (before_slash(name)[0] == "probs") :]:
         for target in targets:
             with contextlib.suppress(TypeError, ValueError):
                 getattr(losses, name)(first, *others(name, first, target))

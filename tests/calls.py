@@ -231,8 +231,10 @@ def of_rows(
     holds: str,
 ) -> Arguments:
     """Draw the arguments of a loss of samples, each of which is a row of every array."""
-    samples = draw(shapes_of([1, 1, 2, 2, 0]))
-    axis = draw(st.integers(0, len(samples))) if holds == "classes" else len(samples)
+    samples = draw(shapes_of([2] if holds == "positions" else [1, 1, 2, 2, 0]))
+    axis = len(samples)
+    if holds != "features":
+        axis = draw(st.integers(int(holds == "positions"), len(samples)))
     shape = (*samples[:axis], draw(row_sizes), *samples[axis:])
     domains = {name: domain for name, domain in arrays.items() if domain}
     arguments: Arguments = {
@@ -244,7 +246,9 @@ def of_rows(
     else:
         arguments["weight"] = draw(weights(samples if weight == "in the mean" else (shape[axis],)))
     values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
-    if holds == "classes":
+    if holds == "positions":
+        axis = 3 - axis
+    if holds != "features":
         values["axis"] = draw(ways_to_name(axis, len(shape), min(1, len(shape) - 1)))
     return {**arguments, **values, "reduction": draw(reductions)}
 
@@ -309,9 +313,10 @@ def value_shape(row: Any, arguments: Arguments) -> tuple[int, ...]:
 
 
 def class_axis(arguments: Arguments) -> int:
-    """Return the axis of the classes, or of the features, counted from the front."""
+    """Return the axis of the classes, of the features or the positions, counted from the front."""
     axis, ndim = arguments.get("axis", -1), np.ndim(arguments[first_name(arguments)])
-    return min(1, ndim - 1) if axis is None else int(axis) % ndim
+    axis = min(1, ndim - 1) if axis is None else int(axis) % ndim
+    return 3 - axis if "fp_weight" in arguments else axis  # positions are on the third axis
 
 
 def class_count(arguments: Arguments) -> int:

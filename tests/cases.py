@@ -202,6 +202,10 @@ def of_rows(
     x, axis, place = draw(scores())
     if holds == "features":
         x, place = np.moveaxis(x, place, -1), x.ndim - 1
+    if holds == "positions":  # on one of three axes, another is that of the classes
+        axis, place = draw(st.sampled_from([(None, 2), (1, 2), (-2, 2), (2, 1), (-1, 1)]))
+        sides = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+        x = np.empty((*sides[:place], draw(class_counts), *sides[place:]))
     shape, samples = x.shape, x.shape[:place] + x.shape[place + 1 :]
     arguments: dict[str, Any] = {}
     for name, domain in domains.items():
@@ -218,7 +222,7 @@ def of_rows(
     sizes = samples if weight == "in the mean" else shape[place]
     arguments["weight"] = draw(maybe(between(sizes, 0.125, 2)))
     values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
-    if holds == "classes":
+    if holds != "features":
         values["axis"] = axis
     return Call({**arguments, **values, "reduction": draw(reductions)}, point)
 

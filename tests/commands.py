@@ -53,6 +53,7 @@ LAWS = "HYPOTHESIS_PROFILE=deep HYPOTHESIS_EXAMPLES=2 pytest tests/laws/test_gra
 ANY_CALL = "HYPOTHESIS_PROFILE=deep HYPOTHESIS_EXAMPLES=2 pytest -s tests/laws/test_any_call.py"
 TINY = "cross_entropy_value_and_grad/32x10/float32"
 ACCURACY = "python -m benchmarks accuracy --problems float16/normal"
+NEAR = "python -m tests.agreement.test_near_agreement"
 VALUES = "python -m benchmarks values --problems float32/400x1000 --rounds 2"
 
 # What a document says, as `normal` writes it, and the quick form: it runs in CI, as a step of
@@ -75,6 +76,7 @@ COMMANDS: dict[str, str | Absent] = {
     'pip install "torch==2.13.0" --index-url <PyTorch\'s index of CPU builds>': Absent(
         "it is the package of the extra agreement from another place, which the reader fills in"
     ),
+    NEAR: NEAR,
     # ---- the package
     "python -m losses": "python -m losses",
     "python -m losses score": SCORE,

@@ -7,7 +7,7 @@ nothing (rows of probabilities that are none, infinite weights) anything is righ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -554,7 +554,7 @@ class Rows:
 
     def by(self, name: str, slope: Callable[..., Interval]) -> Callable[..., Interval]:
         """Return the formula of the gradient of one array."""
-        (array,) = (array for array in self.arrays if name == f"{array}_backward")
+        array = array_of(name, self.arrays)
         of = replace(self, slopes=slope, differentiated=(array,))
 
         def gradient(grad_output: np.ndarray, **arguments: Any) -> Interval:
@@ -589,6 +589,8 @@ class Rows:
         first = arrays[self.differentiated[0]]
         axis = -1 if self.holds == "features" else class_axis(axis, first.ndim)
         axis = int(axis) % first.ndim
+        if self.holds == "positions":  # on the third of three axes
+            axis = 3 - axis
         rows = {name: last(a, axis) if a.ndim == first.ndim else a for name, a in arrays.items()}
         samples, size = first.shape[:axis] + first.shape[axis + 1 :], first.shape[axis]
         in_the_mean = self.weight == "in the mean"
@@ -616,6 +618,12 @@ class Rows:
             for name, array in rows.items()
         ]
         return Known(given, arguments, w, counts, divisor, axis, first.shape)
+
+
+def array_of(what: str, arrays: Iterable[str]) -> str:
+    """Return the array by which a derivative such as target_backward is the gradient."""
+    (array,) = (array for array in arrays if array.startswith(what.removesuffix("_backward")))
+    return array
 
 
 @dataclass(frozen=True)

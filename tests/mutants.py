@@ -1039,7 +1039,7 @@ MUTANTS = [
     Mutant(
         "the gradient at a label with more than half is (e - S) / S",
         "_at_labels",
-        "            rest[sure] = 0 - most.others\n",
+        "            rest[most.samples] = 0 - most.others\n",
         "            pass\n",
         "accuracy/test_cross_entropy.py",
     ),
@@ -1089,7 +1089,7 @@ MUTANTS = [
     ),
     Mutant(
         "the shift of the label's logit is subtracted together with the logarithm",
-        "_at_labels",
+        "at_labels",
         "    if sums.shift is not None:\n"
         "        log_probs -= sums.shift\n"
         "    for part in logs(sums):\n"
@@ -1174,7 +1174,7 @@ MUTANTS = [
     # 22: the same bits in one pass.
     Mutant(
         "cross_entropy subtracts the parts of log S in another order than log_softmax",
-        "_at_labels",
+        "at_labels",
         "for part in logs(sums):",
         "for part in reversed(logs(sums)):",
         "laws/test_determinism.py::test_cross_entropy_is_nll_of_log_softmax",
@@ -3039,7 +3039,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy at labels drops the rest of the logarithm",
-        "_at_labels",
+        "at_labels",
         "for part in logs(sums):",
         "for part in logs(sums)[:1]:",
         "rooms/test_exponentials.py::"
@@ -3092,7 +3092,7 @@ MUTANTS = [
     ),
     Mutant(
         "cross_entropy at a sure label is a difference",
-        "_at_labels",
+        "at_labels",
         "        log_probs[sure] = most.log_probs\n",
         "",
         "accuracy/test_cross_entropy.py",
@@ -3331,15 +3331,15 @@ MUTANTS = [
     ),
     Mutant(
         "a label's logit lies where its exponential does",
-        "_at_labels",
-        "logits.memory[at if logits.step == out.step else logits.at(labels)]",
+        "at_labels",
+        "logits.memory[at if logits.step == e.step else logits.at(labels)]",
         "logits.memory[at]",
         "rooms/test_panels.py::"
         "test_one_worker_and_several_have_the_same_bits_in_blocks_of_any_size",
     ),
     Mutant(
         "cross_entropy has more than half at the threshold already",
-        "_at_labels",
+        "at_labels",
         "(log_probs > HALF[",
         "(log_probs >= HALF[",
         "rooms/test_exponentials.py::test_of_two_classes_with_about_half_each_at_most_one_has_more",
@@ -4131,6 +4131,165 @@ MUTANTS = [
         "np.where(far, np.exp(rest), ",
         "np.where(far, 0, ",
         "accuracy/test_ctc.py::test_ctc_loss_is_within_its_budget",
+    ),
+    Mutant(
+        "the difference of teacher and student is rounded",
+        "_difference",
+        "    difference += rest\n",
+        "    pass\n",
+        "rooms/test_kl_div_with_logits.py::test_the_difference_of_logits_has_all_its_digits",
+    ),
+    Mutant(
+        "near 0 the exponential less 1 and x is a difference",
+        "growth",
+        "        return grown, _near(x)\n",
+        "        return grown, grown - x\n",
+        "accuracy/test_near_agreement.py",
+    ),
+    Mutant(
+        "the continued fraction of float64 is cut short",
+        "TERMS",
+        '"d": 7',
+        '"d": 5',
+        "accuracy/test_near_agreement.py",
+    ),
+    Mutant(
+        "what the teacher has not counts",
+        "_shared",
+        "        eta[masked] = 0",
+        "        pass",
+        "rooms/test_kl_div_with_logits.py::test_what_the_teacher_has_not_counts_nothing_but_what_the_student_wastes_on_it",
+    ),
+    Mutant(
+        "a probability that underflows is not made from the logits",
+        "_mend",
+        "    if not samples.size:\n",
+        "    if True:\n",
+        "rooms/test_kl_div_with_logits.py::test_a_probability_that_underflows_counts_by_what_the_student_has",
+    ),
+    Mutant(
+        "p - q is not divided by 1 + S",
+        "_slope",
+        "1 / (1 + total))]",
+        "1)]",
+        "accuracy/test_near_agreement.py",
+    ),
+    Mutant(
+        "p - q forgets S",
+        "_slope",
+        "slope = target * rows(target).spread(total)",
+        "slope = 0 * target",
+        "accuracy/test_near_agreement.py",
+    ),
+    Mutant(
+        "a far sample has the losses of a near one",
+        "_loss",
+        "        losses[gaps.far.samples] = gaps.far.losses\n",
+        "        pass\n",
+        "rooms/test_kl_div_with_logits.py::test_what_only_the_teacher_has_costs_infinity",
+    ),
+    Mutant(
+        "what only the teacher has moves nothing",
+        "_apart",
+        "    eta[(log_probs == -np.inf) & (log_target > -np.inf)] = -np.inf",
+        "    pass",
+        "rooms/test_kl_div_with_logits.py::test_what_only_the_teacher_has_costs_infinity",
+    ),
+    Mutant(
+        "a probability that underflows moves nothing",
+        "_apart",
+        "    target[np.isinf(eta) & (target == 0)] = np.finfo(target.dtype).smallest_subnormal\n",
+        "",
+        "rooms/test_kl_div_with_logits.py::test_what_only_the_teacher_has_costs_infinity",
+    ),
+    Mutant(
+        "a difference beyond the dtype moves what is 0",
+        "_apart",
+        "    nothing |= (target == 0) & np.isfinite(losses)[:, np.newaxis]\n",
+        "",
+        "rooms/test_kl_div_with_logits.py::test_a_difference_beyond_the_dtype_is_a_loss_and_moves_nothing_of_0",
+    ),
+    Mutant(
+        "far from the teacher eta is a difference",
+        "_apart",
+        "where=~np.isfinite(eta)",
+        "where=True",
+        "accuracy/test_classwise.py::test_the_gradient_by_a_target_has_a_rounding_"
+        "for_each_operation[float32-70-kl_div_with_logits]",
+    ),
+    Mutant(
+        "a sure prediction's share of the others is a difference",
+        "_shared",
+        "    others[sure] = rest\n",
+        "    pass\n",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
+    ),
+    Mutant(
+        "a sure prediction has no part in the power's slope",
+        "_shared",
+        "    own[sure] = 1 - share[sure]\n",
+        "",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
+    ),
+    Mutant(
+        "a certain prediction has the slope of 0 / 0",
+        "_slope",
+        "    ratio[share == 0] = 1\n",
+        "",
+        "rooms/test_focal.py::test_infinite_logits_have_the_limits",
+    ),
+    Mutant(
+        "an impossible label has the slope of 0 times infinity",
+        "_slope",
+        "np.minimum(entropy, np.finfo(e.dtype).max) * own",
+        "entropy * own",
+        "rooms/test_focal.py::test_infinite_logits_have_the_limits",
+    ),
+    Mutant(
+        "the slope of a power forgets gamma",
+        "_slope",
+        "    ratio *= gamma\n",
+        "",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-focal_loss]",
+    ),
+    Mutant(
+        "nothing of nothing is nan",
+        "_share",
+        "    share[whole == 0] = 0\n",
+        "    pass\n",
+        "rooms/test_tversky.py::test_an_empty_region_that_is_predicted_to_be_empty_costs_nothing",
+    ),
+    Mutant(
+        "false negatives have the weight of false positives",
+        "_shared",
+        "wrong += fn * dots(1 - probs, target)",
+        "wrong += fp * dots(1 - probs, target)",
+        "accuracy/test_classwise.py::test_a_loss_and_its_gradient_have_a_roundi"
+        "ng_for_each_operation[float64-3-tversky_loss]",
+    ),
+    Mutant(
+        "the gradient of an empty region is 0 times infinity",
+        "_slope",
+        "np.minimum(1 / whole, np.finfo(whole.dtype).max)",
+        "1 / whole",
+        "rooms/test_tversky.py::test_an_empty_region_that_is_predicted_to_be_empty_costs_nothing",
+    ),
+    Mutant(
+        "the classes may have the axis of the samples",
+        "row_axes",
+        "    if not classes:\n",
+        "    if False:\n",
+        "rooms/test_tversky.py::test_samples_and_classes_have_an_axis_each",
+    ),
+    Mutant(
+        "the positions have all axes but the first two",
+        "row_axes",
+        "for place in range(1, array.ndim) if place != classes",
+        "for place in range(2, array.ndim)",
+        "rooms/test_tversky.py::test_the_positions_have_all_axes_but_those_of_samples_and_classes",
     ),
 ]
 

@@ -50,7 +50,8 @@ class Row:
     peer: str  # the function of another library to compare with, in full
     result: str = ""  # what the backward takes of what the function returned, for its first array
     options: dict[str, Option] = field(default_factory=dict)  # the function's own, no arrays
-    holds: str = ""  # classes or features, which are a row of each array: a sample
+    # classes, features or positions, which are a row of each array: of a sample or its class
+    holds: str = ""
     per_sample: tuple[str, ...] = ()  # the arrays with one number for each sample
     # The gradient of an array that no model produces, by the name of the derivative.
     others: dict[str, Callable[..., Interval]] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Row:
     def point(self, what: str) -> str:
         """Return the name of the first array of the function or of a derivative."""
         if what in self.others:
-            return what.removesuffix("_backward")
+            return definitions.array_of(what, self.arrays)
         return self.result if what == "backward" and self.result else self.differentiated[0]
 
     def function(self, what: str = "") -> str:
@@ -136,7 +137,7 @@ class Case:
             arguments[self.row.result] = self.forward(call)
         what = "backward"
         if call.point not in self.row.differentiated:
-            what = f"{call.point}_backward"
+            (what,) = (name for name in self.row.others if self.row.point(name) == call.point)
         found = self.invoke(what, {**arguments, "grad_output": grad_output})
         return self.part(call, found)
 
@@ -196,7 +197,9 @@ def invoke(name: str, arguments: calls.Arguments) -> Any:
 def across(row: Row, dtype: Any) -> calls.Arguments:
     """Return arrays with numbers from everywhere in their domains, and weights, for each entry."""
     if row.holds:
-        return rows_across(row, dtype, 3)
+        found = rows_across(row, dtype, 3)
+        of_one_class = np.s_[:, np.newaxis] if row.holds == "positions" else ...
+        return {name: array[of_one_class] for name, array in found.items()}
     rng = np.random.default_rng(25)
     (first, domain), *others = row.arrays.items()
     found = {first: domain.across(dtype)}
@@ -353,7 +356,9 @@ def classwise(
     }
     example |= {key: example[key][:, 0] for key in per_sample}
     example |= {"target": np.array([2, 0])} if labels else {}
-    example["weight"] = 1 + PROBS[:, 0] if weight == "in the mean" else WEIGHT
+    example["weight"] = WEIGHT
+    if weight == "in the mean":
+        example["weight"] = 1 + PROBS if holds == "positions" else 1 + PROBS[:, 0]
     draw = calls.of_rows(arrays, per_sample, labels, weight, options, holds)
     several = len(third) > 1
 

@@ -15,8 +15,11 @@ import numpy as np
 from tests import calls, cases, definitions
 from tests.accuracy.budgets import (
     EXP,
+    EXPM1,
+    HALF,
     LOG,
     LOG1P,
+    LOG_OF_SUM,
     POWER,
     SINH,
     TANH,
@@ -40,10 +43,19 @@ from tests.domains import (
     VARIANCE,
     WEIGHT,
     Option,
+    everywhere,
     lattice,
+    reals,
 )
 from tests.intervals import exactly, rounded, select, times
 from tests.rows import Budget, Case, Row, classwise, entrywise
+from tests.softmaxes import (
+    divergence_of_logits,
+    divergence_of_logits_by_target,
+    divergence_of_logits_slope,
+    focal,
+    focal_slope,
+)
 from tests.vectors import (
     at_least_0,
     away_from_0_and_3,
@@ -53,6 +65,8 @@ from tests.vectors import (
     step,
     triplet_margin,
     triplet_margin_slopes,
+    tversky,
+    tversky_slope,
     within,
 )
 
@@ -676,6 +690,19 @@ def plus_additions(roundings: Callable[[Any], float], times: float = 1) -> Calla
     return lambda dtype, size, **_: roundings(dtype) + times * additions_of_classes(size, dtype)
 
 
+def of_gaps(dtype):
+    return 2 * EXP[dtype] + 1 + max(2.4 * EXPM1[dtype] + 1, 7) + LOG1P[dtype] + 2
+
+
+def of_share(dtype, size):
+    return 2 * EXP[dtype] + 3 * additions_of_classes(size, dtype) + 2
+
+
+def of_entropy(dtype, size):
+    in_sum = EXP[dtype] + additions_of_classes(size, dtype)
+    return max((in_sum + LOG_OF_SUM[dtype]) / HALF + 3, in_sum + EXP[dtype] + LOG1P[dtype] + 1)
+
+
 def in_float64(roundings: Callable[..., float]) -> Callable[..., float]:
     """Return so many roundings of float64, and four of float32, which is computed in float64."""
     return lambda dtype, size, **_: 4 if dtype is np.float32 else roundings(dtype, size)
@@ -729,6 +756,16 @@ def binary_entropy_of_classes(x, t, weight):
     return mean_of_classes(times(weight, binary_entropy(x, t, exactly(1, x.dtype))))
 
 
+def with_products(dtype):
+    """Return numbers in [0, 1] whose products are normal numbers in float32, or 0."""
+    found = UNIT_INTERVAL.across(dtype)
+    return found[(found == 0) | (found > 1e-15)]
+
+
+SHARES = replace(UNIT_INTERVAL, across=with_products)
+# Probabilities that are not checked, so that nan stays in its sample.
+UNCHECKED = replace(SHARES, holds=everywhere, anywhere=reals)
+
 CLASSWISE = [
     # sum q (log q - lp), of q (|log q| + |lp|): a logarithm, a difference and two products. By lp
     # it is linear; by q its third derivative is -w / q^2, up to 70 times.
@@ -761,6 +798,60 @@ CLASSWISE = [
         ),
         known=(((np.log([0.5, 0.25, 0.25]), np.log([0.2, 0.3, 0.5])), {}, 0.218011910943),),
         peer="torch.nn.functional.kl_div",
+    ),
+    # log1p of the sum of q (exp(eta) - 1 - eta), see its docstring: q has two exponentials, a sum
+    # and a quotient; the rest of the exponential 2.4 EXPM1 and a difference from 1 up, and 7 below;
+    # then a product, a sum of products, LOG1P and the weight. The sum of q d, by which eta is
+    # moved, has fewer. p - q has EXPM1, a product, a difference, 1 + S, two quotients and products.
+    # A fourth cumulant of three numbers up to 1 and one up to 6 is at most 46.
+    classwise(
+        "kl_div_with_logits",
+        divergence_of_logits,
+        divergence_of_logits_slope,
+        arrays={"logits": REAL, "target_logits": REAL},
+        derived=("backward", "value_and_grad", "target_backward", "hvp", "hessian_diagonal"),
+        third={"logits": 4, "target_logits": 100},
+        budget=Budget(
+            plus_additions(of_gaps, times=5),
+            plus_additions(lambda dtype: of_gaps(dtype) + 4, times=5),
+            loss_size="kl_div_with_logits_size",
+            gradient_size="kl_div_with_logits_backward_size",
+        ),
+        others={"target_backward": divergence_of_logits_by_target},
+        known=(
+            (([1.0, 2.0, 3.0], [1.0, 2.0, 3.001]), {}, 1.11323171643e-7),
+            (([0.0, 40.0], [0.0, 41.0]), {}, 1.12258987662e-18),
+        ),
+        peer="torch.nn.functional.kl_div",
+    ),
+    # u = R / S has two exponentials, two sums, that of R with twice the additions where it is
+    # S - e, and a quotient; u^gamma multiplies these by gamma and has POWER. The entropy is that of
+    # cross_entropy: for p up to 1/2 an exponential, a sum and LOG_OF_SUM, absolute, of at least
+    # HALF, and three; else two exponentials, a sum, LOG1P and one. A product and the weight. The
+    # gradient has p or u once more, ce p / u, of which p has as many as u, and twelve. The third
+    # derivative is at most 2.7, with weights of at most 2.
+    classwise(
+        "focal_loss",
+        focal,
+        focal_slope,
+        arrays={"logits": REAL, "target": None},
+        derived=("backward", "value_and_grad"),
+        third={"logits": 8},
+        options={"gamma": Option((2.0, 0.0, 0.5, 1.5), outside=(-1.0, np.inf, np.nan))},
+        weight="of classes",
+        budget=Budget(
+            lambda dtype, size, gamma: (
+                gamma * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 2
+            ),
+            lambda dtype, size, gamma: (
+                (3 + gamma) * of_share(dtype, size) + POWER + of_entropy(dtype, size) + 12
+            ),
+        ),
+        known=(
+            (([1.0, 2.0, 0.5], 1), {}, 0.0640776372387),
+            (([80.0, 0.0, 0.0], 0), {}, 4.70342615860e-104),
+        ),
+        peer="torch.nn.functional.cross_entropy",
     ),
     # sum max(0, margin + (x_j - x_t))^p / C, of the hinges and the differences in them: two sums, a
     # square, a quotient and a product; at the target the gradient is a sum, too.
@@ -871,6 +962,41 @@ CLASSWISE = [
         ),
         known=((([0.0, 0.0], [3.0, 4.0], [0.0, 5.0]), {}, 1),),
         peer="torch.nn.functional.triplet_margin_loss",
+    ),
+    # W / D: W has 1 - t, a product, a sum, the weight as a number of the dtype, a product and a
+    # sum; the hits a product, a sum and the smoothing. D = hits + W counts their difference alone,
+    # and two sums; a quotient and the weight. The gradient has the slope of W, four; a quotient of
+    # D in both its terms, a product and their difference; 1 / D, and three products. Along v it is
+    # a quotient of linear functions of v: 6 D'^2 (W' D - W D') / D^4, with p and t from 1/2 to 3/4.
+    classwise(
+        "tversky_loss",
+        tversky,
+        tversky_slope,
+        arrays={"probs": UNCHECKED, "target": SHARES},
+        holds="positions",
+        derived=("backward", "value_and_grad"),
+        third={"probs": 3000},
+        small=dict.fromkeys(["probs", "target"], within(0.5, 0.75)),
+        options={
+            "fp_weight": Option((0.5, 0.3, 0), (-0.5, np.inf, np.nan)),
+            "fn_weight": Option((0.5, 0.7, 0), (-0.5, np.inf, np.nan)),
+            "smooth": Option((1.0, 0, 0.25), (-1.0, np.inf, np.nan)),
+        },
+        budget=Budget(
+            plus_additions(lambda _: 10, times=2),
+            plus_additions(lambda _: 26, times=3),
+            gradient_size="tversky_loss_backward_size",
+        ),
+        known=(
+            (([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]), {}, 0.122807017544),
+            (([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]), {"smooth": 0}, 0.189189189189),
+            (
+                ([[[0.9, 0.2, 0.6]]], [[[1.0, 0.0, 1.0]]]),
+                {"fp_weight": 0.3, "fn_weight": 0.7, "smooth": 0},
+                0.214659685864,
+            ),
+        ),
+        peer="optax.losses.dice_loss",
     ),
 ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 from tests.domains import between
-from tests.intervals import Interval, exactly, select
+from tests.intervals import Interval, exactly, rounded, select
 
 
 def at_least_0(x: Interval) -> Interval:
@@ -134,6 +134,35 @@ def triplet_margin_slopes(anchor, positive, negative, margin, p, swap):
         return select(never, 0, counts * either(sure, maybe, swapped, usual))
 
     return counted(up, up - down), counted(-up - other, -up), counted(other, down)
+
+
+def overlap(p, t, fp_weight, fn_weight, smooth):
+    """Return the slope of W, the hits, W, and both."""
+    fp, fn = (rounded(weight, p.dtype) for weight in (fp_weight, fn_weight))
+    hits = (p * t).sum(-1) + smooth
+    wrong = fp * (p * (1 - t)).sum(-1) + fn * ((1 - p) * t).sum(-1)
+    return fp * (1 - t) - fn * t, hits, wrong, hits + wrong
+
+
+def unless_nothing(whole: Interval, value: Interval) -> Interval:
+    """Return numbers, 0 where the whole is, and also 0 where it may be."""
+    found = select(whole.is_zero, 0, value)
+    zero = whole.may_be_zero & ~whole.is_zero
+    low = np.where(zero, np.fmin(found.low, 0), found.low)
+    return replace(found, low=low, high=np.where(zero, np.fmax(found.high, 0), found.high))
+
+
+def tversky(p, t, **options):
+    _, _, wrong, whole = overlap(p, t, **options)
+    return unless_nothing(whole, wrong / whole)
+
+
+def tversky_slope(p, t, **options):
+    slope, hits, wrong, whole = (
+        each if each.low.ndim == p.low.ndim else each[..., None]
+        for each in overlap(p, t, **options)
+    )
+    return unless_nothing(whole, (slope * (hits / whole) - t * (wrong / whole)) / whole)
 
 
 # Small vectors.

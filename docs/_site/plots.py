@@ -103,6 +103,58 @@ def hessian_times(name: str, logits: np.ndarray, target: np.ndarray) -> np.ndarr
     return getattr(losses, name)(unit, logits, target, reduction="sum")
 
 
+def divergence(suffix: str, x: np.ndarray, y: np.ndarray, entry: int = 0) -> np.ndarray:
+    """Return kl_div_with_logits or a derivative at logits (x, 0) and target_logits (y, 0)."""
+    arrays = first(x), first(y)
+    leading = {"_hvp": [np.eye(1, 2).repeat(x.size, axis=0)]}.get(suffix, [])
+    leading += [np.ones(x.size)] if suffix.endswith("_backward") else []
+    found = getattr(losses, "kl_div_with_logits" + suffix)(*leading, *arrays, reduction="none")
+    return found if found.ndim == 1 else found[:, entry]
+
+
+def teachers(suffix: str) -> list:
+    """Return the curves of students of two teachers; by the target, of teachers of two students."""
+    curves = []
+    for other in (1.0, 4.0):
+        arrays = [X, np.full_like(X, other)]
+        arrays = arrays[::-1] if suffix == "_target_backward" else arrays
+        who = "student" if suffix == "_target_backward" else "teacher"
+        curves.append((X, divergence(suffix, *arrays), f"{who} ({other:.0f}, 0)"))
+    return curves
+
+
+def near(k: np.ndarray) -> list:
+    """Return the divergence from a teacher (1, 0) at a distance of 10**k, and as books have it."""
+    x, y = 1 + 10.0**k, np.ones_like(k)
+    log_p, log_q = (losses.log_softmax(first(logits)) for logits in (x, y))
+    book = np.sum(np.exp(log_q) * (log_q - log_p), axis=1)
+    book[book <= 0] = np.nan
+    return [(k, divergence("", x, y), "losses"), (k, book, "sum of q (log q - log p)")]
+
+
+def focal(suffix: str) -> list:
+    """Return the curves of the focal loss, or its gradient, for some gamma."""
+    return [
+        (X, over_classes("focal_loss" + suffix, X, gamma=gamma), f"gamma={gamma}")
+        for gamma in (0, 0.5, 2, 5)
+    ]
+
+
+def region(suffix: str) -> list:
+    """Return the curves of the Tversky loss of a region, or of its gradient."""
+    others = np.broadcast_to([0.2, 0.6], (P.size, 2))
+    probs = np.concatenate([P[:, None], others], axis=1)[:, None]
+    target = np.broadcast_to([1, 0, 1], probs.shape)
+    leading = [np.ones((P.size, 1))] if suffix else []
+    curves = []
+    for options in ({}, {"smooth": 0.0}, {"fp_weight": 0.3, "fn_weight": 0.7}):
+        function = getattr(losses, "tversky_loss" + suffix)
+        found = function(*leading, probs, target, reduction="none", **options)
+        label = ", ".join(f"{name}={value}" for name, value in options.items())
+        curves.append((P, found[:, 0, 0] if suffix else found[:, 0], label or "as it is"))
+    return curves
+
+
 MARGIN = "logits (x, 0), target 0: x"
 THREE = "logits (x, 0, -1): x"
 CROSS_ENTROPY = {
@@ -514,6 +566,52 @@ PANELS |= {
     if f"{name}_backward" in losses.__all__
     and name not in PANELS
     and getattr(losses, name).__module__.startswith("losses._entrywise")
+}
+
+STUDENT = "logits (x, 0): x"
+REGION = "probs (x, 0.2, 0.6), target (1, 0, 1): x"
+PANELS |= {
+    "kl_div_with_logits": {
+        "": [
+            Panel("the loss", STUDENT, partial(teachers, "")),
+            Panel(
+                "near the teacher, in float64",
+                "logits (1 + 10^k, 0), target_logits (1, 0): k",
+                lambda: near(np.linspace(-14, 0, 241)),
+                log=True,
+            ),
+        ],
+        "_backward": [Panel("the gradient at x", STUDENT, partial(teachers, "_backward"))],
+        "_target_backward": [
+            Panel(
+                "the gradient at x",
+                "target_logits (x, 0): x",
+                partial(teachers, "_target_backward"),
+            )
+        ],
+        "_hvp": [
+            Panel(
+                "the Hessian times (1, 0), at x",
+                STUDENT,
+                lambda: [(X, divergence("_hvp", X, X), "any teacher")],
+            )
+        ],
+        "_hessian_diagonal": [
+            Panel(
+                "the diagonal of the Hessian, at x",
+                STUDENT,
+                lambda: [(X, divergence("_hessian_diagonal", X, X), "any teacher")],
+            )
+        ],
+    },
+    "focal_loss": {
+        "": [Panel("the loss", MARGIN, partial(focal, ""))],
+        "_backward": [Panel("the gradient at x", MARGIN, partial(focal, "_backward"))],
+    },
+    "tversky_loss": {
+        "": [Panel("the loss", REGION, partial(region, ""))],
+        "_backward": [Panel("the gradient at x", REGION, partial(region, "_backward"))],
+    },
 }
 
 # Functions with the curves of another.

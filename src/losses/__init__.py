@@ -9,6 +9,7 @@ from ._classwise.cosine_embedding import (
     cosine_embedding_loss_backward,
     cosine_embedding_loss_value_and_grad,
 )
+from ._classwise.focal import focal_loss, focal_loss_backward, focal_loss_value_and_grad
 from ._classwise.kl_divergence import (
     kl_div,
     kl_div_backward,
@@ -19,6 +20,14 @@ from ._classwise.kl_divergence_with_log_target import (
     kl_div_with_log_target,
     kl_div_with_log_target_backward,
     kl_div_with_log_target_value_and_grad,
+)
+from ._classwise.kl_divergence_with_logits import (
+    kl_div_with_logits,
+    kl_div_with_logits_backward,
+    kl_div_with_logits_hessian_diagonal,
+    kl_div_with_logits_hvp,
+    kl_div_with_logits_target_backward,
+    kl_div_with_logits_value_and_grad,
 )
 from ._classwise.multi_margin import (
     multi_margin_loss,
@@ -37,6 +46,7 @@ from ._classwise.triplet_margin import (
     triplet_margin_loss_backward,
     triplet_margin_loss_value_and_grad,
 )
+from ._classwise.tversky import tversky_loss, tversky_loss_backward, tversky_loss_value_and_grad
 from ._core.schedule import set_workers
 from ._cross_entropy.cross_entropy import (
     cross_entropy,
@@ -194,6 +204,9 @@ __all__ = [
     "ctc_loss_with_logits",
     "ctc_loss_with_logits_backward",
     "ctc_loss_with_logits_value_and_grad",
+    "focal_loss",
+    "focal_loss_backward",
+    "focal_loss_value_and_grad",
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",
     "gaussian_nll_loss_value_and_grad",
@@ -217,6 +230,12 @@ __all__ = [
     "kl_div_with_log_target",
     "kl_div_with_log_target_backward",
     "kl_div_with_log_target_value_and_grad",
+    "kl_div_with_logits",
+    "kl_div_with_logits_backward",
+    "kl_div_with_logits_hessian_diagonal",
+    "kl_div_with_logits_hvp",
+    "kl_div_with_logits_target_backward",
+    "kl_div_with_logits_value_and_grad",
     "l1_loss",
     "l1_loss_backward",
     "l1_loss_value_and_grad",
@@ -285,6 +304,9 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_loss_backward",
     "triplet_margin_loss_value_and_grad",
+    "tversky_loss",
+    "tversky_loss_backward",
+    "tversky_loss_value_and_grad",
     "tweedie_loss",
     "tweedie_loss_backward",
     "tweedie_loss_value_and_grad",

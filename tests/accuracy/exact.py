@@ -9,6 +9,7 @@ from decimal import MAX_EMAX, MIN_EMIN, Decimal, getcontext, localcontext
 from fractions import Fraction
 from functools import cache, wraps
 from math import comb, frexp, prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -261,6 +262,173 @@ def kl_div_with_log_target_size(log_probs, log_target, *, weight=1, unit_roundof
 @plainly
 def kl_div_with_log_target_backward(_, log_target, *, weight=1):
     return [-weight * lq.exp() for lq in log_target]
+
+
+def from_the_first(x):
+    """Return logits less the first of them: where all differ by as much, so that they are equal."""
+    return [entry - x[0] for entry in x]
+
+
+@exactly
+def both_softmaxes(logits, target_logits):
+    """Return p and q, and their logarithms."""
+    return softmaxes(tuple(logits), tuple(target_logits), getcontext().prec)
+
+
+@cache
+def softmaxes(logits, target_logits, _digits):
+    """As exp, for the entries of two rows."""
+    x, y = map(from_the_first, (logits, target_logits))
+    return softmax(x), softmax(y), log_softmax(x), log_softmax(y)
+
+
+@exactly
+def kl_div_with_logits(logits, target_logits, *, weight=1):
+    _, q, log_p, log_q = both_softmaxes(logits, target_logits)
+    return weight * dot(q, difference(log_q, log_p))
+
+
+class Gaps(NamedTuple):
+    """What the errors of kl_div_with_logits are relative to, with the letters of its docstring."""
+
+    q: list
+    growth: list  # exp(eta) - 1
+    beyond: list  # exp(eta) - 1 - eta
+    moves: list  # |d| + |eta|
+    gamma: list
+    size: Decimal  # D
+    total: Decimal  # S
+
+
+@exactly
+def gaps(logits, target_logits, unit_roundoff):
+    return gaps_of(tuple(logits), tuple(target_logits), unit_roundoff, getcontext().prec)
+
+
+@cache
+def gaps_of(logits, target_logits, unit_roundoff, _digits):
+    """As exp, for the entries of two rows."""
+    q, largest = softmax(list(target_logits)), max(target_logits)
+    top, r = target_logits.index(largest), difference(logits, target_logits)
+    d = [each - r[top] for each in r]
+    mean = dot(q, d)
+    eta = [each - mean for each in d]
+    growth = [e - 1 for e in exps(eta)]
+    beyond = difference(growth, eta)
+    limit = 87 if unit_roundoff > Decimal(2) ** -50 else 708
+    gamma = [(largest - y) * (max(largest, largest - y) > limit) for y in target_logits]
+    moves = [abs(a) + abs(b) for a, b in zip(d, eta, strict=True)]
+    return Gaps(q, growth, beyond, moves, gamma, dot(q, map(abs, d)), dot(q, beyond))
+
+
+def of_total(g):
+    """Return S D + R."""
+    own = zip(g.growth, g.moves, g.gamma, g.beyond, strict=True)
+    rest = [abs(f) * move + 2 * gamma * beyond for f, move, gamma, beyond in own]
+    return g.total * g.size + dot(g.q, rest) / 4
+
+
+@exactly
+def kl_div_with_logits_size(logits, target_logits, *, weight=1, unit_roundoff):
+    g = gaps(logits, target_logits, unit_roundoff)
+    found = kl_div_with_logits(logits, target_logits) + of_total(g) / (1 + g.total)
+    if g.total > Decimal(10) ** 30:
+        found -= dot(g.q, log_softmax(target_logits))
+    return weight * found
+
+
+@exactly
+def kl_div_with_logits_backward(logits, target_logits, *, weight=1):
+    p, q, *_ = both_softmaxes(logits, target_logits)
+    return [weight * g for g in difference(p, q)]
+
+
+@exactly
+def kl_div_with_logits_backward_size(logits, target_logits, *, weight=1, unit_roundoff):
+    g = gaps(logits, target_logits, unit_roundoff)
+    own = [
+        q * ((abs(f) + g.total) * (1 + gamma / 2) + (1 + f) * (g.size + move / 4))
+        for q, f, move, gamma in zip(g.q, g.growth, g.moves, g.gamma, strict=True)
+    ]
+    both = [p + q for p, q in zip(softmax(logits), g.q, strict=True)]
+    common = (g.total + of_total(g)) / (1 + g.total)
+    return [weight * (a / (1 + g.total) + b * common) for a, b in zip(own, both, strict=True)]
+
+
+@exactly
+def kl_div_with_logits_target_backward(logits, target_logits, *, weight=1):
+    _, q, log_p, log_q = both_softmaxes(logits, target_logits)
+    loss = dot(q, difference(log_q, log_p))
+    return [weight * c * (a - b - loss) for c, a, b in zip(q, log_q, log_p, strict=True)]
+
+
+@exactly
+def kl_div_with_logits_target_backward_size(logits, target_logits, *, weight=1, unit_roundoff):
+    """Return the sizes of the terms, where q is at least the smallest normal number."""
+    least = Decimal(2) ** (-126 if unit_roundoff > Decimal(2) ** -50 else -1022)
+    g = gaps(logits, target_logits, unit_roundoff)
+    pairs = zip(g.q, g.moves, strict=True)
+    return [weight * max(q, least) * (move + g.size) for q, move in pairs]
+
+
+@exactly
+def others_share(logits, target):
+    """Return 1 - p of one class."""
+    return sum((p for j, p in enumerate(softmax(logits)) if j != target), Decimal(0))
+
+
+@exactly
+def focal_loss(logits, target, *, weight, gamma):
+    scale = others_share(logits, target) ** gamma if gamma else 1
+    return weight[target] * times(scale, -log_softmax(from_the_first(logits))[target])
+
+
+@exactly
+def focal_loss_backward(logits, target, *, weight, gamma):
+    p, u = softmax(logits), others_share(logits, target)
+    if not u:
+        return [Decimal(0) for _ in p]
+    entropy = -log_softmax(logits)[target]
+    scale = weight[target] * (u**gamma if gamma else 1) * (1 + gamma * p[target] * entropy / u)
+    return [scale * (-u if j == target else each) for j, each in enumerate(p)]
+
+
+@plainly
+def overlap(probs, target, fp_weight, fn_weight, smooth):
+    """Return the sum of p t with the smoothing, W, and both."""
+    pairs = [*zip(probs, target, strict=True)]
+    wrong = sum(fp_weight * p * (1 - t) + fn_weight * (1 - p) * t for p, t in pairs)
+    hits = dot(probs, target) + smooth
+    return hits, wrong, hits + wrong
+
+
+@plainly
+def tversky_loss(probs, target, *, weight=1, **options):
+    _, wrong, whole = overlap(probs, target, **options)
+    return weight * wrong / whole if whole else Decimal(0)
+
+
+@plainly
+def tversky_loss_backward(probs, target, *, weight=1, **options):
+    return tversky_slopes(probs, target, -1, weight, **options)
+
+
+@plainly
+def tversky_loss_backward_size(probs, target, *, weight=1, unit_roundoff, **options):
+    del unit_roundoff
+    return tversky_slopes(probs, target, 1, weight, **options)
+
+
+@plainly
+def tversky_slopes(probs, target, sign, weight, fp_weight, fn_weight, smooth):
+    """Return the gradient or, with the sign 1, the sizes of its terms."""
+    hits, wrong, whole = overlap(probs, target, fp_weight, fn_weight, smooth)
+    if not whole:
+        return [Decimal(0) for _ in probs]
+    return [
+        weight * ((fp_weight * (1 - t) + sign * fn_weight * t) * hits + sign * t * wrong) / whole**2
+        for t in target
+    ]
 
 
 @plainly

@@ -76,6 +76,29 @@ def test_kl_div_agrees(log_target):
     assert_agreement(name, theirs, log_probs, target if log_target else np.exp(target))
 
 
+def test_kl_div_with_logits_agrees():
+    def theirs(x, y):
+        return optax.kl_divergence(jax.nn.log_softmax(x), jax.nn.softmax(y))
+
+    assert_agreement("kl_div_with_logits", theirs, normal(2), normal()[::-1])
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.3, 0.7)])
+@pytest.mark.parametrize("smooth", [1.0, 0.25])
+def test_the_dice_loss_of_optax_is_a_tversky_loss(weights, smooth):
+    """It is 1 - (T + s) / (T + W + s): a term of 1 more."""
+    rng = np.random.default_rng(0)
+    probs, target = (losses.softmax(9 * rng.random((2, 3, 4))) for _ in range(2))
+    fp_weight, fn_weight = weights
+
+    def theirs(x, t):
+        options = {"alpha": fp_weight, "beta": fn_weight, "smooth": smooth, "reduction": "none"}
+        return optax.losses.dice_loss(x, t, apply_softmax=False, **options)
+
+    options = {"fp_weight": fp_weight, "fn_weight": fn_weight, "smooth": smooth}
+    assert_agreement("tversky_loss", theirs, probs, target, axis=-1, **options)
+
+
 def test_the_cosine_distance_agrees():
     first, second = normal(), normal()[::-1]
     with jax.enable_x64(True):

@@ -622,6 +622,47 @@ def test_kl_div_agrees(log_target, shape, reduction, dtype):
     assert_close(gradient, torch.autograd.grad(wanted, x)[0], precision, 1)
 
 
+@product(shape=class_shapes, reduction=["sum", "mean"], dtype=dtypes)
+def test_kl_div_with_logits_agrees(shape, reduction, dtype):
+    """With respect to the teacher's logits, too."""
+    axis = class_axis(shape)
+    arrays = [normal(name, shape, dtype, 2) for name in ("logits", "target_logits")]
+    x, y = (tensor(array).requires_grad_() for array in arrays)
+    wanted = THEIRS["kl_div"](x.log_softmax(axis), y.softmax(axis), reduction="sum")
+    wanted = wanted / (arrays[0].size // shape[axis] if reduction == "mean" else 1)
+    options = {"reduction": reduction}
+    value, gradient = losses.kl_div_with_logits_value_and_grad(*arrays, **options)
+    by_target = losses.kl_div_with_logits_target_backward(1.0, *arrays, **options)
+    precision = (ROUNDINGS + x.numel()) * np.finfo(dtype).eps
+    terms = max(map(size, arrays)) * x.numel()
+    assert_close(value, wanted, precision, terms)
+    for ours, theirs in zip(
+        (gradient, by_target), torch.autograd.grad(wanted, (x, y)), strict=True
+    ):
+        assert_close(ours, theirs, precision, terms)
+
+
+@product(gamma=[2.0, 0.0, 0.5], shape=class_shapes, weighted=[False, True], reduction=reductions)
+def test_focal_loss_is_cross_entropy_times_a_power(gamma, shape, weighted, reduction):
+    """1 - p loses up to e^8 < 4096 in its digits, and so does its power."""
+    axis = class_axis(shape)
+    logits = uniform("logits", shape, np.float64, -4, 4)
+    weight = weights(shape[axis], np.float64) if weighted else None
+    target = labels(shape)
+    x = tensor(logits).requires_grad_()
+    entropy = THEIRS["focal_loss"](x, tensor(target), reduction="none")
+    each = (1 - (-entropy).exp()).clamp(min=1e-300) ** gamma * entropy
+    own = torch.ones_like(each) if weight is None else tensor(weight)[tensor(target)]
+    wanted = {"none": own * each, "sum": (own * each).sum()}
+    wanted["mean"] = wanted["sum"] / own.sum()
+    options = {"gamma": gamma, "weight": weight, "reduction": reduction}
+    value, gradient = losses.focal_loss_value_and_grad(logits, target, **options)
+    precision = 4096 * (ROUNDINGS + logits.size) * np.finfo(float).eps
+    assert_close(value, wanted[reduction], precision, 16)
+    (theirs,) = torch.autograd.grad(wanted[reduction].sum(), x)
+    assert_close(gradient, theirs, precision, 16)
+
+
 @product(
     p=[1, 2],
     margin=[1.0, 0.25, -3.0],
@@ -739,6 +780,18 @@ def test_second_derivatives_of_binary_and_squared_losses_agree(reduction, weight
         return functional.mse_loss(x, torch.from_numpy(target), reduction=reduction)
 
     both_agree("mse_loss", squared, vector, logits, target, {"reduction": reduction})
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (2, 70, 3)])
+def test_second_derivatives_of_kl_div_with_logits_agree(shape):
+    rng = np.random.default_rng(0)
+    logits, teacher, vector = rng.standard_normal((3, *shape))
+
+    def theirs(x):
+        q = torch.from_numpy(teacher).softmax(1)
+        return torch.nn.functional.kl_div(x.log_softmax(1), q, reduction="sum")
+
+    both_agree("kl_div_with_logits", theirs, vector, logits, teacher, {"reduction": "sum"})
 
 
 def both_agree(name, theirs, vector, logits, target, options):

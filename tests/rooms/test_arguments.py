@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 from numpy.exceptions import AxisError
-from tests.domains import SCORES
+from tests.domains import REAL, SCORES
 from tests.rooms.helpers import (
     CALLS,
     INF,
@@ -178,7 +178,7 @@ def test_a_grad_output_beyond_the_dtype_is_divided_before_it_is_rounded(name):
 def test_without_a_reduction_grad_output_has_an_entry_for_each_sample(name):
     row, _ = FUNCTIONS[name]
     # Rows of classes have a loss each.
-    shape = (2,) if row.holds else CALLS[name]["target"].shape
+    shape = (2,) if row.holds in ("classes", "features") else CALLS[name]["target"].shape
     found = call(name, reduction="none", grad_output=np.ones(shape))
     assert parts(found)[-1].shape == (2, 3)
     for other in ((), (1,), (*shape, 1)):
@@ -382,7 +382,10 @@ PROBABLY = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in takes("reduction") if point(name) == "probs"])
+CHECKED = [name for name, (row, _) in FUNCTIONS.items() if row.arrays.get("probs", REAL).outside]
+
+
+@pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize(
     ("probs", "what"), [(probs, what) for what, each in PROBABLY.items() for probs in each]
 )

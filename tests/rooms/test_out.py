@@ -109,7 +109,7 @@ def test_out_may_not_overlap_another_argument(name, argument):
     row, _ = FUNCTIONS[name]
     weights = out[1]
     if row.weight == "in the mean":
-        weights = out[:, 1] if row.holds else out
+        weights = out if row.holds in ("", "positions") else out[:, 1]
     argument, shared = (second(name), target) if argument == "target" else ("weight", weights)
     before = out.copy()
     with pytest.raises(ValueError, match=rf"\bout\b.*\b{argument}\b"):
@@ -120,7 +120,8 @@ def test_out_may_not_overlap_another_argument(name, argument):
 @pytest.mark.parametrize("name", takes("out", "grad_output"))
 def test_out_may_not_overlap_grad_output(name):
     out = np.ones(SHAPE)
-    options = {"reduction": "none", "grad_output": out[:, 1], "out": out}
+    grad_output = out if FUNCTIONS[name][0].holds == "positions" else out[:, 1]
+    options = {"reduction": "none", "grad_output": grad_output, "out": out}
     with pytest.raises(ValueError, match=r"\bout\b.*\bgrad_output\b"):
         call(name, **options)
     assert (out == 1).all()

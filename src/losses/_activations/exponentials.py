@@ -231,6 +231,29 @@ def log_sums(x: Panel, e: Panel, sums: Sums) -> Array:
     return found
 
 
+class AtLabels(NamedTuple):
+    """What one class of each sample has."""
+
+    places: Array  # the places of these classes in the memory of the exponentials
+    log_probs: Array
+    most: Majority  # of those with more than half
+
+
+def at_labels(logits: Panel, labels: Array, e: Panel, sums: Sums) -> AtLabels:
+    """Return AtLabels, given the exponentials; write 0 for a label that has more than half."""
+    at = e.at(labels)
+    log_probs = logits.memory[at if logits.step == e.step else logits.at(labels)]
+    if sums.shift is not None:
+        log_probs -= sums.shift
+    for part in logs(sums):
+        log_probs -= part
+    (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
+    most = majority(e, sure, at[sure])
+    if sure.size:
+        log_probs[sure] = most.log_probs
+    return AtLabels(at, log_probs, most)
+
+
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     """Multiply the exponentials by g / S in place."""
     limits = RANGES[total.dtype.char]

@@ -306,5 +306,5 @@ def _checked(
     if weight is None:
         return problem
     weight = real(weight=weight)
-    check_class_weight(weight, problem.arrays[0].shape[problem.axis])
+    check_class_weight(weight, problem.size)
     return problem._replace(options=[cast(weight, problem.dtype)])

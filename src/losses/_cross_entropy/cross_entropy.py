@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._activations.curvature import curvature_along, curvature_diagonal
 from .._core.checks import vector_for
 from .._core.dtypes import Array, Floating, result_dtype
 from .._core.out import gradient_array
 from .._core.public import public
 from .._losses.options import Reduction, class_options
 from .._losses.reduction import reduce_backward
-from .curvature import curvature, curvature_along, curvature_diagonal
+from .curvature import curvature
 from .problem import evaluate, problem_for
 
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._activations.exponentials import (
-    HALF,
     Majority,
     above_half,
+    at_labels,
     exponentials,
     log_sums,
     logs,
@@ -71,16 +71,7 @@ def _at_labels(
     """Return each sample's loss at its label; write w (p - [label]) g."""
     sums = exponentials(logits, out, spare)
     extra = penalty(z_loss, log_sums(logits, out, sums)) if z_loss else None
-    at = out.at(labels)
-    log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
-    if sums.shift is not None:
-        log_probs -= sums.shift
-    for part in logs(sums):
-        log_probs -= part
-    (sure,) = (log_probs > HALF[log_probs.dtype.char]).nonzero()
-    if sure.size:
-        most = majority(out, sure, at[sure])
-        log_probs[sure] = most.log_probs
+    at, log_probs, most = at_labels(logits, labels, out, sums)
     if extra is not None:
         log_probs -= extra.cost
     if grads is not None:
@@ -88,14 +79,14 @@ def _at_labels(
         rest = out.memory[at]
         if extra is None:
             rest -= sums.total
-        if sure.size:
-            rest[sure] = 0 - most.others
+        if most.samples.size:
+            rest[most.samples] = 0 - most.others
         if extra is None:
             gradient_at_labels(out, sums.total, at, rest, mass_grads)
         else:
             out.memory[at] = rest
             label = Entries(at, mass_grads)
-            _gradient_with_penalty(out, sums.total, label, sure, extra, spare)
+            _gradient_with_penalty(out, sums.total, label, most.samples, extra, spare)
     # 0 - x, not -x: a certain prediction costs 0, not -0.
     return times(weight, 0 - log_probs)
 

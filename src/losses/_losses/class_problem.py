@@ -34,7 +34,7 @@ from .._core.dtypes import Array, computation_dtype, is_floating
 from .._core.entries import block_entries
 from .._core.panels import panels
 from .entry_problem import UNWEIGHTED, weights_of
-from .options import class_axis, class_options, reduction_name, wide_enough
+from .options import class_axis, class_options, reduction_name, row_axes, wide_enough
 from .reduction import total
 from .targets import Labels, labels_for
 
@@ -97,7 +97,7 @@ class Problem(NamedTuple):
 
     of: Classwise
     arrays: list[Array]
-    axis: int  # of the classes
+    axes: tuple[int, ...]  # of a row
     samples: Labels | Samples
     blocks: Sequence[Block]
     dtype: np.dtype[Any]  # of the computation
@@ -108,7 +108,12 @@ class Problem(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the losses."""
-        return without(self.axis, self.arrays[0])
+        return without(self.axes, self.arrays[0])
+
+    @property
+    def size(self) -> int:
+        """The number of entries in a row."""
+        return prod(self.arrays[0].shape[axis] for axis in self.axes)
 
     @property
     def produced(self) -> list[Array]:
@@ -125,21 +130,22 @@ class Problem(NamedTuple):
         return self.of.shared(*given, *self.options), weight, absent
 
     def view(self, array: Array, block: Block) -> Array:
-        """Return the entries of a block where they lie in an array, the classes last."""
-        if self.axis < array.ndim - 1:
-            array = np.moveaxis(array, self.axis, -1)
+        """Return the entries of a block where they lie in an array, the axes of a row last."""
+        last = tuple(range(array.ndim - len(self.axes), array.ndim))
+        if self.axes != last:
+            array = np.moveaxis(array, self.axes, last)
         return array[block.at] if block.at else array
 
     def rows(self, array: Array, block: Block) -> Array:
         """Return a block of an array in rows, aligned: so that results do not depend on memory."""
         found = np.ascontiguousarray(self.view(array, block), self.dtype)
-        found = found.reshape(block.stop - block.start, array.shape[self.axis])
+        found = found.reshape(block.stop - block.start, self.size)
         return found if found.flags.aligned else found.copy()
 
 
-def without(axis: int, array: Array) -> tuple[int, ...]:
-    """Return the shape of an array without one axis."""
-    return array.shape[:axis] + array.shape[axis + 1 :]
+def without(axes: tuple[int, ...], array: Array) -> tuple[int, ...]:
+    """Return the shape of an array without some axes."""
+    return tuple(size for axis, size in enumerate(array.shape) if axis not in axes)
 
 
 def labelled(
@@ -164,15 +170,15 @@ def labelled(
         cut = panels(scores, place).blocks  # as cross entropy, whose sums have the same bits
     else:
         labels = labels._replace(dtype=dtype)
-        cut = row_blocks(scores, place, dtype)
+        cut = row_blocks(scores, (place,), dtype)
     divisor = labels.divisor(cut, reduction)
-    return Problem(loss, [scores], place, labels, cut, dtype, chosen, reduction, divisor)
+    return Problem(loss, [scores], (place,), labels, cut, dtype, chosen, reduction, divisor)
 
 
-def row_blocks(array: Array, axis: int, dtype: np.dtype[Any]) -> Sequence[Block]:
+def row_blocks(array: Array, axes: tuple[int, ...], dtype: np.dtype[Any]) -> Sequence[Block]:
     """Return blocks small enough for the handful of arrays that formulas make."""
-    entries = ARRAYS * max(1, array.shape[axis])
-    return blocks(without(axis, array), entries, dtype.itemsize)
+    entries = ARRAYS * max(1, prod(array.shape[axis] for axis in axes))
+    return blocks(without(axes, array), entries, dtype.itemsize)
 
 
 def sampled(
@@ -196,8 +202,8 @@ def sampled(
         checked[name] = check(**{name: array})
     same_shape(**checked)
     rows = [*checked.values()]
-    place = class_axis(axis, rows[0], loss.arrays[0], loss.holds)
-    shape = without(place, rows[0])
+    axes = row_axes(axis, rows[0], loss.arrays[0], loss.holds)
+    shape = without(axes, rows[0])
     known, weights = None, None
     if target is not None:
         checked["target"] = known = for_each_sample(shape, target=target)
@@ -206,13 +212,13 @@ def sampled(
     for name, domain in loss.domains.items():
         seen = weights
         if name in loss.arrays and weights is not None:
-            seen = np.broadcast_to(np.expand_dims(weights, place), rows[0].shape)
+            seen = np.broadcast_to(np.expand_dims(weights, axes), rows[0].shape)
         domain(seen, **{name: checked[name]})
     dtype = wide_enough(_dtype(loss, checked, weights), chosen)
     samples = Samples(known, weights, prod(shape), dtype)
-    cut = row_blocks(rows[0], place, dtype)
+    cut = row_blocks(rows[0], axes, dtype)
     divisor = samples.divisor(cut, reduction)
-    return Problem(loss, rows, place, samples, cut, dtype, chosen, reduction, divisor)
+    return Problem(loss, rows, axes, samples, cut, dtype, chosen, reduction, divisor)
 
 
 def _dtype(loss: Classwise, arrays: Mapping[str, Array], weight: Array | None) -> np.dtype[Any]:

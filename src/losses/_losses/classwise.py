@@ -77,7 +77,7 @@ def _run(problem: Problem, kernel: Kernel) -> list[Any]:
     """Run the kernel over the blocks."""
 
     def new_kernel() -> Kernel:
-        set_buffer(problem.arrays[0].shape[problem.axis], problem.dtype)
+        set_buffer(problem.size, problem.dtype)
         return kernel
 
     return run(new_kernel, problem.blocks, worker_count(None))

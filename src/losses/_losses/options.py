@@ -80,6 +80,24 @@ def class_axis(axis: object, logits: Array, name: str, holds: str = "classes") -
     return axis_index(axis, logits.ndim)
 
 
+def row_axes(axis: object, array: Array, name: str, holds: str) -> tuple[int, ...]:
+    """Return the axes of what belongs together: of the classes, the features or the positions.
+
+    The positions have all axes but the first, of the samples, and that of the classes.
+    """
+    if holds != "positions":
+        return (class_axis(axis, array, name, holds),)
+    if array.ndim < 2:
+        raise ValueError(
+            f"{name}: expected at least two dimensions, samples and classes, got shape "
+            f"{array.shape}"
+        )
+    classes = class_axis(axis, array, name)
+    if not classes:
+        raise ValueError(f"axis: expected the axis of the classes, got {axis}, of the samples")
+    return tuple(place for place in range(1, array.ndim) if place != classes)
+
+
 def check_class_weight(weight: Array | None, classes: int) -> None:
     """Raise ValueError unless there is a weight for each class, or none."""
     if weight is not None and weight.shape != (classes,):
