@@ -194,6 +194,8 @@ def show_bar(name: str) -> int:
 
 def show_plot(name: str) -> int:
     """Draw saved results beside them."""
+    if name == FRONT:
+        return show_front()
     benchmark, results, path = loaded(name)
     if benchmark.draw is None:
         raise UsageError(f"argument --name: of {name!r} there is no plot; table prints it")
@@ -205,6 +207,21 @@ def show_plot(name: str) -> int:
         print("no plot: matplotlib is not installed")
         return 0
     print(f"drew {path.with_suffix('.svg')} and .png" if drawn else "nothing of it is in the plot")
+    return 0
+
+
+def show_front() -> int:
+    """Draw the picture of the front page from the saved results of accuracy and speed."""
+    _, errors, path = loaded("accuracy")
+    _, times, _ = loaded("speed")
+    try:
+        from . import front
+
+        paths = front.draw(errors, times, path.parent)
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return 0
+    print(f"drew {' and '.join(map(str, paths))}")
     return 0
 
 
@@ -222,6 +239,7 @@ def show_list() -> int:
     return 0
 
 
+FRONT = "front"  # the name of the picture of the front page
 SHOW = {"bar": show_bar, "plot": show_plot, "table": show_table}
 
 

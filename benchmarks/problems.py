@@ -49,6 +49,7 @@ ENTRYWISE = _others("_entrywise", *BINARY, *REGRESSION)
 SAMPLEWISE = _others("_classwise", "nll_loss")
 FAMILY = [*ENTRYWISE, *SAMPLEWISE]
 SUMS = ["cross_entropy_sums", "loss_sums"]  # partial results, of which the mean is compared
+OF_PROBABILITIES = "cross_entropy_target_backward"  # class indices have no gradient
 SHARD = "cross_entropy_shard"
 LINEAR = "linear_cross_entropy"
 LABELLED = ["cross_entropy", "nll_loss", LINEAR, SUMS[0], SHARD]
@@ -208,7 +209,7 @@ def arrays(problem: Problem) -> Arrays:
         logits += dtype.type(OFFSET)
     if problem.variant == "ignored":
         target[one_in(LEFT_OUT)] = IGNORED
-    if problem.variant == "probabilities":
+    if problem.variant == "probabilities" or problem.operation == OF_PROBABILITIES:
         target = rng.random(shape, dtype)
         target /= target.sum(axis=1, keepdims=True)
     if problem.variant == "weight":

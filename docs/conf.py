@@ -1,14 +1,18 @@
 """The site: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``."""
 
 import sys
-from importlib.metadata import version as installed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the extensions in _site
 
+from _site.repository import address
+
+import losses
+
 project = "losses"
 author = project_copyright = "The losses developers"
-version = release = installed("losses")
+version = release = losses.__version__
+repository = address(Path(__file__).parents[1])
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -18,6 +22,7 @@ extensions = [
     "myst_parser",
     "_site.api",
     "_site.links",
+    "_site.tables",
     "sphinx_gallery.gen_gallery",
     "_site.formulas",
 ]
@@ -37,6 +42,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "image_srcset": ["2x"],
+    "capture_repr": (),  # an example prints what it has to say
+    "thumbnail_size": (640, 400),  # of most figures: their letters are not made smaller
     "doc_module": ("losses",),
     "reference_url": {"losses": None},
     "backreferences_dir": "gallery/backreferences",
@@ -57,15 +64,23 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": f"losses {version}"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 5,
-    "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": {"*": ["page-toc"], "gallery/*": ["page-toc"]},
+    "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
+    "icon_links": [
+        {"name": "Repository", "url": url, "icon": "fa-solid fa-code-branch"}
+        for url in [repository]
+        if url
+    ],
+    "secondary_sidebar_items": {"*": ["page-toc"], "gallery/*": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
-    "show_prev_next": False,
+    "show_prev_next": True,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-# Only the reference and the gallery have pages below them, to be listed at the left.
-html_sidebars = {"*": []}
+# Only the reference has pages below it to be listed at the left. An example has its code there:
+# the first page of the gallery lists them all.
+html_sidebars = {"*": [], "gallery/*": []}

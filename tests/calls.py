@@ -126,15 +126,18 @@ def linear(draw: st.DrawFn) -> Arguments:
     # Of seven samples those that count lie apart, and in several chunks.
     samples = draw(st.one_of(shapes_of([1, 2, 2, 0]), st.just((7,))))
     classes, features = draw(class_counts), draw(st.sampled_from([1, 2, 3] * 4 + [0]))
-    inputs, weight = draw(eighths((*samples, features))), draw(eighths((classes, features)))
-    options = draw(targets_of((*samples, classes), len(samples), smoothed=True))
+    heads = draw(st.sampled_from([()] * 6 + [(1,), (2,), (2,), (2, 2), (0,), (2, 0)]))
+    outputs = (classes, *heads)
+    inputs, weight = draw(eighths((*samples, features))), draw(eighths((*outputs, features)))
+    options = draw(targets_of((*samples, *outputs), len(samples), smoothed=True))
     target = options["target"]
     if is_floating(inputs.dtype) and not is_floating(target.dtype) and draw(booleans):
-        ignored = (target == options["ignore_index"]).reshape(samples)
+        ignored = (target == options["ignore_index"]).reshape((*samples, *heads))
+        ignored = ignored.all(tuple(range(len(samples), ignored.ndim)))  # by every head
         inputs[ignored] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))  # which none reads
     bias = draw(
         st.sampled_from([[], [-np.inf], [-np.inf, np.inf, np.nan]]).flatmap(
-            lambda others: eighths((classes,), others)
+            lambda others: eighths(outputs, others)
         )
         | st.none()
     )
@@ -203,14 +206,14 @@ def of_entries(
 ) -> Arguments:
     """Draw the arguments of a loss entry by entry; what is a factor alone may broadcast."""
     shape = draw(shapes)
-    arguments: Arguments = {
-        name: draw(domain.draw(draw(broadcasting(shape)) if name in broadcast else shape))
-        for name, domain in arrays.items()
-    }
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
+    arguments: Arguments = {}
+    for name, domain in arrays.items():
+        own = draw(broadcasting(shape)) if name in broadcast else shape
+        arguments[name] = draw(domain.given(values).draw(own))
     for name in ("weight", *factors):
         wide = name == "weight" and weight == "in the mean"
         arguments[name] = draw(weights(shape if wide else draw(narrower(shape))))
-    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     return {**arguments, **values, "reduction": draw(reductions)}
 
 
@@ -318,7 +321,7 @@ def class_count(arguments: Arguments) -> int:
 def class_shape(arguments: Arguments) -> tuple[int, ...]:
     """Return the shape of the samples of a loss over classes."""
     if "linear_weight" in arguments:
-        return arguments["inputs"].shape[:-1]
+        return arguments["inputs"].shape[:-1] + arguments["linear_weight"].shape[1:-1]
     axis, shape = class_axis(arguments), arguments[first_name(arguments)].shape
     return shape[:axis] + shape[axis + 1 :]
 
@@ -400,7 +403,9 @@ def good_for_both(row: Any, arguments: Arguments, first: str, second: str) -> np
     products of a layer's arrays must be exact, so their numbers are made probabilities.
     """
     a, b = arguments[first], arguments[second]
-    domains = [row.arrays[name] for name in (first, second) if row.arrays.get(name)]
+    domains = [
+        row.arrays[name].given(arguments) for name in (first, second) if row.arrays.get(name)
+    ]
     if first in LAYER and second == "target" and is_floating(b.dtype):
         return probable(a)
     for numbers in (a, b) if second in WEIGHTS else (b, a):

@@ -67,6 +67,7 @@ class Points:
 shapes = array_shapes(min_dims=0, max_dims=3, max_side=4)
 # One class and few, laid out in columns; 70, laid out in rows.
 class_counts = st.sampled_from([1, 2, 3, 5, 70])
+head_shapes = st.sampled_from([(), (), (), (1,), (2,), (3, 1), (2, 2)])  # none is a layer of one
 
 
 @st.composite
@@ -136,8 +137,10 @@ def through_a_layer(draw: st.DrawFn, point: str) -> Call:
     """Draw a call of linear_cross_entropy as a function of one of the layer's arrays."""
     samples = draw(array_shapes(min_dims=0, max_dims=3, max_side=3))
     features, classes = draw(st.integers(1, 3)), draw(class_counts)
+    # BLAS adds numbers that lie apart, the one feature of a head, in another order than a copy.
+    heads = draw(head_shapes) if features > 1 else ()
     # Numbers of every dtype, for all the arrays of a layer have one.
-    shapes = ((*samples, features), (classes, features), (classes,))
+    shapes = ((*samples, features), (classes, *heads, features), (classes, *heads))
     numbers = (draw(between(shape, -1, 1)).astype(np.float16) for shape in shapes)
     inputs, linear_weight, linear_bias = (array.astype(float) for array in numbers)
     if point != "linear_bias":
@@ -148,10 +151,11 @@ def through_a_layer(draw: st.DrawFn, point: str) -> Call:
         "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.0])),
     }
     if draw(st.booleans()):
-        target = draw(between((*samples, classes), 0, 1))
+        target = draw(between((*samples, classes, *heads), 0, 1))
     else:
         options["ignore_index"] = -1
-        target = draw(arrays(np.int64, samples, elements=st.integers(-1, classes - 1)))
+        labels = st.integers(-1, classes - 1)
+        target = draw(arrays(np.int64, (*samples, *heads), elements=labels))
     layer = {"inputs": inputs, "linear_weight": linear_weight, "linear_bias": linear_bias}
     return Call({**layer, "target": target, **options}, point)
 
@@ -169,16 +173,16 @@ def of_entries(
 ) -> Call:
     """Draw a call of a loss entry by entry, as a function of one of its arrays."""
     shape = draw(shapes)
+    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     arguments = {}
     for place, (name, domain) in enumerate(arrays.items()):
         own = draw(broadcasting(shape)) if name in broadcast else shape
-        arguments[name] = draw(domain.draw_small(own, kinked, first=not place))
+        arguments[name] = draw(domain.given(values).draw_small(own, kinked, first=not place))
         if name in differentiated and len(differentiated) > 1:
             # Numbers of every dtype, for all that are differentiated have one.
             arguments[name] = arguments[name].astype(np.float16).astype(float)
     for name in ("weight", *factors):
         arguments[name] = draw(maybe(between(shape, 0.125, 2)))
-    values = {name: draw(st.sampled_from(option.values)) for name, option in options.items()}
     return Call({**arguments, **values, "reduction": draw(reductions)}, point)
 
 

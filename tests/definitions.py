@@ -353,14 +353,16 @@ def cross_entropy_backward(
 def layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index):
     """Return samples of inputs and the weight, in intervals, and what they make, which is exact.
 
-    Inputs of ignored samples are never read.
+    Inputs of samples that every head ignores are never read.
     """
     arrays = [array for array in (inputs, linear_weight, linear_bias) if array is not None]
     dtype = widest(np.dtype(np.float32), *map(result_dtype, arrays))
     x, weight, *bias = (array.astype(np.longdouble) for array in arrays)
     if not is_floating(target.dtype):
-        x[~that_count(target, inputs.shape[:-1], ignore_index)] = 0
-    exact = x @ weight.T + sum(bias)
+        samples = inputs.shape[:-1]
+        each = that_count(target, samples + linear_weight.shape[1:-1], ignore_index)
+        x[~each.any(tuple(range(len(samples), each.ndim)))] = 0
+    exact = np.tensordot(x, weight, (-1, -1)) + sum(bias)
     logits = exact.astype(dtype)
     assert np.array_equal(logits, exact, equal_nan=True)
     return exactly(x, dtype), exactly(weight, dtype), logits
@@ -368,22 +370,29 @@ def layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index):
 
 def linear_cross_entropy(inputs, linear_weight, linear_bias, target, ignore_index, **options):
     *_, logits = layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index)
-    return cross_entropy(logits, target, ignore_index=ignore_index, axis=logits.ndim - 1, **options)
+    return cross_entropy(logits, target, ignore_index=ignore_index, axis=inputs.ndim - 1, **options)
 
 
 def linear_cross_entropy_backward(
     grad_output, inputs, linear_weight, linear_bias, target, ignore_index, **options
 ):
-    """G W, G^T inputs and, with a bias, the sum of G, the gradient of the logits."""
+    """G W, G^T inputs and, with a bias, the sum of G, the gradient of the logits.
+
+    The outputs of all the heads are as many more columns of G.
+    """
     x, w, logits = layer_and_logits(inputs, linear_weight, linear_bias, target, ignore_index)
     gradient = cross_entropy_backward(
-        grad_output, logits, target, ignore_index=ignore_index, axis=logits.ndim - 1, **options
+        grad_output, logits, target, ignore_index=ignore_index, axis=inputs.ndim - 1, **options
     )
-    samples = logits.shape[:-1]
+    samples, outputs = inputs.shape[:-1], linear_weight.shape[:-1]
+    columns = int(np.prod(outputs))
+    gradient = gradient.map(lambda a: a.reshape(*samples, columns))
+    w = w.map(lambda a: a.reshape(columns, a.shape[-1]))
 
     def over_samples(terms):
         rows = int(np.prod(samples))
-        return terms.map(lambda a: a.reshape(rows, *a.shape[len(samples) :])).sum(0)
+        total = terms.map(lambda a: a.reshape(rows, *a.shape[len(samples) :])).sum(0)
+        return total.map(lambda a: a.reshape(*outputs, *a.shape[1:]))
 
     to_inputs = (gradient[..., None] * w).sum(-2)
     to_weight = over_samples(gradient[..., None] * x[..., None, :])

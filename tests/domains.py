@@ -175,6 +175,7 @@ class Domain:
     examples: tuple[np.ndarray, ...]  # of shape (2, 3), for the first array, the second, ...
     only: tuple[float, ...] = ()  # the numbers in it, if they are few
     anywhere: Callable[..., st.SearchStrategy[np.ndarray]] | None = None  # if not as below
+    under: Callable[[dict[str, Any]], Domain] | None = None  # the domain that options make of it
     outside: tuple[float, ...] = field(init=False)  # what must be refused
 
     def __post_init__(self) -> None:
@@ -182,6 +183,10 @@ class Domain:
         numbers = [-0.5, 1.5, np.nan, np.inf, -np.inf, -1e-30, 2.0, 0.0]
         outside = tuple(number for number in numbers if not self.holds(np.array(number)))
         object.__setattr__(self, "outside", outside)
+
+    def given(self, options: dict[str, Any]) -> Domain:
+        """Return the domain under some options."""
+        return self.under(options) if self.under else self
 
     def within(self, low: float, high: float) -> Domain:
         """Return the same domain, whose small numbers lie in another interval."""
@@ -243,6 +248,23 @@ POSITIVE = Domain(
 
 # Where a variance is below 0, which it may not be.
 VARIANCE = Domain(lambda x: ~(x < 0), (0.5, 3), positive, (0, 1e-7, 0.1, 1, 30, 1e6), (PROBS,) * 3)
+
+
+# Logarithms of variances: any numbers, and of such sizes that neither term of a loss is lost.
+LOG_VARIANCE = replace(REAL, beside=(-30, -1e-3, 0, 0.7, 5, 60))
+
+
+# Means and targets of Tweedie distributions: any numbers where the power is 0.
+ABOVE_0 = Domain(lambda x: ~(x <= 0), (0.5, 3), positive, (0.1, 1, 30), (1 - PROBS,) * 3)
+MEAN = replace(ABOVE_0, under=lambda options: ABOVE_0 if options["power"] else REAL)
+AMOUNT = replace(
+    NOT_NEGATIVE,
+    under=lambda options: (
+        (NOT_NEGATIVE if options["power"] < 2 else POSITIVE) if options["power"] else REAL
+    ),
+)
+# Logarithms of means, whose exponentials have a square.
+LOG_MEAN = replace(REAL, across=lambda dtype: both_signs(dtype) * dtype(0.4))
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,9 @@ def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
 def of_layers(arguments: Arguments) -> Iterator[Fault]:
     """Yield arrays of a layer and targets of which one does not fit the others, which stay."""
     layer = {key: arguments[key] for key in (*LAYER, "target")}
-    samples, classes = class_shape(arguments), class_count(arguments)
+    outputs, logits = arguments["linear_weight"].shape[:-1], scores_shape(arguments)
     for argument, value in layer.items():
-        shape = (classes,) if value is None else value.shape
+        shape = outputs if value is None else value.shape
         near = [(*shape, 1), (1, *shape), shape[:-1], shape[1:], shape[::-1], (*shape, 2)]
         near += [(*shape[:-1], *(side + 1 for side in shape[-1:]))]
         near += [(*(side + 1 for side in shape[:1]), *shape[1:])]
@@ -147,18 +147,19 @@ def of_layers(arguments: Arguments) -> Iterator[Fault]:
         ]
         for fault in one_of(argument, [np.zeros(other, dtype) for other in wrong], ValueError):
             yield replace(fault, changes=fault.changes.map(lambda changes: {**layer, **changes}))
-    if (*samples, classes) != (1,):
-        yield from one_of("target", [np.zeros((*samples, classes), int)], ValueError)
+    if logits != (1,):
+        yield from one_of("target", [np.zeros(logits, int)], ValueError)
 
 
 def makes_a_layer(shapes: dict[str, Shape | None]) -> bool:
     """Return whether arrays of some shapes are a layer, with the target of its outputs."""
     inputs, weight, bias, target = shapes.values()
-    if not inputs or len(weight) != 2 or inputs[-1] != weight[1]:
+    if not inputs or len(weight) < 2 or inputs[-1] != weight[-1]:
         return False
-    samples, classes = inputs[:-1], weight[:1]
-    targets = [samples, samples + classes, *([] if samples else [(1,)])]
-    return target in targets and bias in (None, classes)
+    samples, outputs = inputs[:-1], weight[:-1]
+    labels = samples + outputs[1:]
+    targets = [labels, samples + outputs, *([] if labels else [(1,)])]
+    return target in targets and bias in (None, outputs)
 
 
 def broadcasts(shape: Shape, target: Shape) -> bool:
@@ -244,7 +245,7 @@ def of_targets(arguments: Arguments) -> Iterator[Fault]:
 def scores_shape(arguments: Arguments) -> Shape:
     """Return the shape of the scores of a loss over classes, be they an argument or not."""
     if "linear_weight" in arguments:
-        return (*class_shape(arguments), class_count(arguments))
+        return arguments["inputs"].shape[:-1] + arguments["linear_weight"].shape[:-1]
     return arguments[first_name(arguments)].shape
 
 
@@ -269,6 +270,7 @@ def with_a_wrong_label(
 def of_domains(row: Any, arguments: Arguments) -> Iterator[Fault]:
     """Yield numbers outside of their domain."""
     for name, domain in row.arrays.items():
+        domain = domain and domain.given(arguments)
         if not (domain and domain.outside):
             continue
         # An entry of weight 0 may be anything.

@@ -67,8 +67,9 @@ def fused(layer, target, options):
 
 
 def logits_of(layer):
+    """Return the logits, (..., C) or, of several heads, (..., C, d1, ...)."""
     inputs, linear_weight, linear_bias = layer
-    logits = inputs @ linear_weight.T
+    logits = np.tensordot(inputs, linear_weight, (-1, -1))
     return logits if linear_bias is None else logits + linear_bias
 
 
@@ -82,10 +83,12 @@ def composed(layer, target, options):
     """Return the same by way of all the logits."""
     inputs, linear_weight, linear_bias = layer
     both = losses.cross_entropy_value_and_grad
-    loss, grad = both(logits_of(layer), target, **options, axis=-1)
-    x, g = rows(inputs), rows(grad)
-    bias = None if linear_bias is None else g.sum(0)
-    return Results(loss, (g @ linear_weight).reshape(inputs.shape), g.T @ x, bias)
+    loss, grad = both(logits_of(layer), target, **options, axis=inputs.ndim - 1)
+    x, w = rows(inputs), rows(linear_weight)
+    g = grad.reshape(len(x), len(w))
+    bias = None if linear_bias is None else g.sum(0).reshape(linear_bias.shape)
+    to_weight = (g.T @ x).reshape(linear_weight.shape)
+    return Results(loss, (g @ w).reshape(inputs.shape), to_weight, bias)
 
 
 def masses(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
@@ -106,24 +109,33 @@ def masses(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, 
 
 def bounds(layer, target, options):
     """Return how far from the exact results those of either way may be."""
-    inputs, linear_weight, linear_bias = layer
-    u, logits = np.finfo(inputs.dtype).eps / 2, rows(logits_of(layer)).astype(float)
-    x, w = np.abs(rows(inputs)).astype(float), np.abs(linear_weight).astype(float)
-    b = 0 if linear_bias is None else np.abs(linear_bias)
-    (samples, classes), features = logits.shape, x.shape[1]
-    delta = (features + 1) * u * (x @ w.T + b).max(1)
+    inputs, linear_weight, _ = layer
+    axis = inputs.ndim - 1
+    outputs = np.moveaxis(logits_of(layer), axis, -1)
+    u, logits = np.finfo(inputs.dtype).eps / 2, rows(outputs).astype(float)
+    absolute = [None if array is None else np.abs(array).astype(float) for array in layer]
+    x, w = map(rows, absolute[:2])
+    (samples, features), classes = x.shape, logits.shape[1]
+    delta = (features + 1) * u * rows(np.moveaxis(logits_of(absolute), axis, -1)).max(1)
     ulps = (8 + np.ptp(logits, axis=1) + 2 * classes) * 2 * u
-    mass, share = masses(logits_of(layer), target, **options)
+    q = np.moveaxis(target, axis, -1) if target.ndim == outputs.ndim else target
+    mass, share = masses(outputs, q, **options)
     whole, probs = mass.sum(1), losses.softmax(logits)
     each = whole * losses.logsumexp(logits) - (mass * logits).sum(1)
     loss = share * (2 * whole * delta + ulps * each)
     grad = (probs * (whole * (2 * delta + ulps))[:, None] + 8 * u * mass) * share[:, None]
     size = (probs * whole[:, None] + mass) * share[:, None]
+    # A row for each sample, of all its classes and heads: the order of the weight.
+    grad, size = (
+        np.moveaxis(array.reshape(outputs.shape), -1, axis).reshape(samples, len(w))
+        for array in (grad, size)
+    )
+    over_samples = grad + (samples + 2) * u * size
     return Results(
-        loss.reshape(inputs.shape[:-1]) if options["reduction"] == "none" else loss.sum(),
-        ((grad + (classes + 2) * u * size) @ w).reshape(inputs.shape),
-        (grad + (samples + 2) * u * size).T @ x,
-        (grad + (samples + 2) * u * size).sum(0),
+        loss.reshape(outputs.shape[:-1]) if options["reduction"] == "none" else loss.sum(),
+        ((grad + (len(w) + 2) * u * size) @ w).reshape(inputs.shape),
+        (over_samples.T @ x).reshape(linear_weight.shape),
+        over_samples.sum(0).reshape(linear_weight.shape[:-1]),
     )
 
 

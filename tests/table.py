@@ -26,7 +26,11 @@ from tests.accuracy.budgets import (
 from tests.cases import Points
 from tests.definitions import logistic
 from tests.domains import (
+    AMOUNT,
+    LOG_MEAN,
+    LOG_VARIANCE,
     LOGARITHM,
+    MEAN,
     NOT_NEGATIVE,
     PROBS,
     REAL,
@@ -188,6 +192,80 @@ def gaussian_slopes(y, t, variance, eps, **_):
     v = variance.increasing(lambda end: np.maximum(end, eps))
     slope = (y - t) / v
     return slope, 0.5 * (1 / v - slope * slope)
+
+
+def log_gaussian(y, t, s, full):
+    r, constant = y - t, np.log(2 * np.pi) if full else 0
+    loss = 0.5 * (s + constant) + 0.5 * times(r, r * (-s).increasing(np.exp))
+    # A variance of 0 costs inf, but where r is 0.
+    return select((s.low == -np.inf) & ((r.low > 0) | (r.high < 0)), np.inf, loss)
+
+
+def log_gaussian_slopes(y, t, s, **_):
+    slope = (y - t) * (-s).increasing(np.exp)
+    return slope, 0.5 - 0.5 * (y - t) * slope
+
+
+def raised(x, u):
+    """Return x^u of numbers from 0 up."""
+    return x.increasing(lambda end: end**u) if u >= 0 else 1 / raised(x, -u)
+
+
+def deviance(log_mean, t, power):
+    """Return half the unit deviance of targets above 0, by the logarithm of the quotient."""
+    d, a = log_mean - t.increasing(np.log), 2 - power
+
+    def phi(u):
+        return (u * d).increasing(np.expm1) / u if u else d
+
+    return raised(t, a) * (phi(a) - phi(a - 1))
+
+
+def at_infinity(t, power):
+    """Return the limit of half the unit deviance for means towards inf."""
+    a, k = 2 - power, power - 1
+    return raised(t, a) / (k * (k - 1)) if power > 2 else np.inf
+
+
+def tweedie(y, t, power):
+    if power == 0:
+        return 0.5 * ((y - t) * (y - t))
+    loss = deviance(y.increasing(np.log), t, power)
+    loss = select(y.low == np.inf, at_infinity(t, power), loss)
+    return select(t.low == 0, raised(y, 2 - power) / (2 - power), loss) if power < 2 else loss
+
+
+def tweedie_slope(y, t, power):
+    if power == 0:
+        return y - t
+    return times(select(y.low == np.inf, 1, (y - t) / y), raised(y, 1 - power))
+
+
+def exponentials(x, t, power):
+    """Return exp((2 - p) x) and t exp((1 - p) x)."""
+    one, two = (
+        (u * x).increasing(np.exp) if u else select(np.isnan(x.low), 1, 1 + 0 * t)
+        for u in (2 - power, 1 - power)
+    )
+    return one, times(t, two)
+
+
+def log_tweedie(x, t, power):
+    loss = select(x.low == np.inf, at_infinity(t, power), deviance(x, t, power))
+    loss = select(x.low < LOWEST, np.inf, loss)
+    one, _ = exponentials(x, t, power)
+    return select(t.low == 0, one / (2 - power), loss) if power < 2 else loss
+
+
+def log_tweedie_slope(x, t, power):
+    one, two = exponentials(x, t, power)
+    return select((x.low < LOWEST) & (power > 2), -np.inf, one - two)
+
+
+# An exponential of which is 0 in every dtype, and those of its multiples cannot be compared.
+LOWEST = -12000
+# Powers that are numbers of every dtype, and so are 1 and 2 less.
+POWERS = (1.5, 1.0, 1.25, 2.0, 3.0, 1 + 2**-20, 2 - 2**-10)
 
 
 def ranking(first, second, t, margin):
@@ -454,6 +532,88 @@ ENTRYWISE = [
             ((1.5, 0, 0.5), {"full": True}, 2.82236494292),
         ),
         peer="torch.nn.functional.gaussian_nll_loss",
+    ),
+    # r r exp(-s) / 2 has r, twice, EXP and two products; then the constant, two sums and weight.
+    # The gradients w r exp(-s) have r, EXP, a product and the weight; w (1 - r^2 exp(-s)) / 2 the
+    # square's, a difference and the weight. Of small numbers r^2 exp(-s) / 2 is its own third
+    # derivative, and at most 362, at r = 6, s = -3.
+    entrywise(
+        "gaussian_nll_loss_with_log_variance",
+        log_gaussian,
+        log_gaussian_slopes,
+        arrays={"predictions": REAL, "target": REAL, "log_variance": LOG_VARIANCE},
+        derived=("backward", "value_and_grad"),
+        differentiated=("predictions", "log_variance"),
+        broadcast=("log_variance",),
+        options={"full": Option((False, True))},
+        third=724,
+        budget=Budget(
+            lambda dtype: EXP[dtype] + 8,
+            lambda dtype: (EXP[dtype] + 3, EXP[dtype] + 6),
+            loss_size="gaussian_nll_loss_with_log_variance_size",
+            gradient_size="gaussian_nll_loss_with_log_variance_backward_size",
+        ),
+        known=(
+            ((1.5, 0, 0.5), {}, 0.932346992177),
+            ((1.5, 0, 0.5), {"full": True}, 1.85128552538),
+        ),
+        peer="torch.nn.functional.gaussian_nll_loss",
+    ),
+    # Each of the two terms has POWER, the second one two more for its products; of the logarithm
+    # a difference, a quotient and LOG1P; a product, EXPM1 and a quotient; a product; a difference
+    # and the weight: POWER + LOG1P + EXPM1 + 10. The series has the logarithm three times, of which
+    # once in a sum that has four, POWER, three products and the weight. The gradient has a
+    # difference, a quotient, POWER, a product and the weight. Its second derivative for small
+    # numbers is at most 6 / y^4 + 12 t / y^5, 1248 for power 3, y = 1 / 2 and t = 3.
+    entrywise(
+        "tweedie_loss",
+        tweedie,
+        tweedie_slope,
+        arrays={"predictions": MEAN, "target": AMOUNT},
+        derived=("backward", "value_and_grad"),
+        options={"power": Option((*POWERS, 0.0), (0.5, -1.0, np.nan, np.inf))},
+        third=2496,
+        budget=Budget(
+            lambda dtype: POWER + 3 * LOG1P[dtype] + 14,
+            roundings(POWER + 4),
+            loss_size="tweedie_loss_size",
+        ),
+        known=(
+            ((1, 5), {}, 3.05572809000),
+            ((1, 5), {"power": 3}, 1.6),
+            ((-1, 2), {"power": 0}, 4.5),
+            ((1.999999999, 2), {"power": 1}, 2.50000041453521e-19),
+        ),
+        peer="sklearn.metrics.mean_tweedie_deviance",
+    ),
+    # As tweedie_loss, with EXP and the rounding of its argument in place of POWER of the mean, and
+    # EXP in the mean of the logarithm, which the deviance does not multiply. The gradient has the
+    # two exponentials, a product, a difference and the weight, the curvature two more products.
+    # Its second derivative for small numbers is at most e^-x + 12 e^-2x, 4862 for power 3, x = -3,
+    # t = 3, and its third one twice as much.
+    entrywise(
+        "tweedie_loss_with_log_mean",
+        log_tweedie,
+        log_tweedie_slope,
+        arrays={"log_mean": LOG_MEAN, "target": AMOUNT},
+        derived=("backward", "value_and_grad", "hessian_diagonal"),
+        convex=False,
+        options={"power": Option(POWERS, (0.0, 0.5, -1.0, np.nan, np.inf))},
+        third=9724,
+        budget=Budget(
+            lambda dtype: POWER + EXP[dtype] + 3 * LOG1P[dtype] + 14,
+            lambda dtype: EXP[dtype] + 3,
+            loss_size="tweedie_loss_with_log_mean_size",
+            gradient_size="tweedie_loss_with_log_mean_backward_size",
+            curvature=lambda dtype: EXP[dtype] + 4,
+            curvature_size="tweedie_loss_with_log_mean_hessian_diagonal_size",
+        ),
+        known=(
+            ((0.5, 2), {"power": 1}, 0.0350156318200),
+            ((0.5, 2), {}, 0.0263997161687),
+            ((0.5, 2), {"power": 2}, 0.0199141388653),
+        ),
+        peer="sklearn._loss.loss.HalfTweedieLoss",
     ),
     # A difference, and the weight. The gradient is -t w, or 0.
     entrywise(

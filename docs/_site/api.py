@@ -3,7 +3,9 @@
 import inspect
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 import losses
 from losses.extra import dask as lazy
@@ -84,8 +86,22 @@ def add_plots(
         lines[at:at] = plots.directives(panels, base_of(name.rpartition(".")[2]))
 
 
+class Plots(SphinxDirective):
+    """Pictures by name, side by side: ``.. plots:: cross_entropy-0 cross_entropy_backward-0``."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the pictures, each for light and for dark."""
+        names = self.arguments[0].split()
+        base = base_of(names[0].rpartition("-")[0])
+        return self.parse_text_to_nodes("\n".join(plots.directives(names, base)))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of it to Sphinx."""
+    app.add_directive("plots", Plots)
     app.connect("builder-inited", write_pages)
     app.connect("source-read", add_index)
     app.connect("autodoc-process-docstring", add_plots, priority=400)  # numpydoc has 500

@@ -13,6 +13,7 @@ SECTIONS = {  # by the beginning of a module's name, the longest that fits
     "losses._entrywise": "Losses entry by entry",
     "losses._cross_entropy.sums": "Partial results that merge",
     "losses._cross_entropy.shard": "Partial results that merge",
+    "losses._losses.grads": "Losses entry by entry",
     "losses._losses.sums": "Partial results that merge",
     "losses": "Settings",
 }

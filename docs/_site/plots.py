@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -18,6 +18,9 @@ import numpy as np
 import losses
 
 from .names import base_of, suffix_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 X = np.linspace(-6, 6, 241)
 P = np.linspace(0, 1, 801)[1:-1]
@@ -114,7 +117,7 @@ CROSS_ENTROPY = {
             ],
         ),
         Panel(
-            "its tail, in float64",
+            "tail of the loss, in float64",
             MARGIN,
             lambda: [
                 (FAR, over_classes("cross_entropy", FAR), "losses"),
@@ -138,7 +141,7 @@ CROSS_ENTROPY = {
             ],
         ),
         Panel(
-            "its tail: |gradient|, in float64",
+            "tail of the |gradient|, in float64",
             MARGIN,
             lambda: [
                 (FAR, -over_classes("cross_entropy_backward", FAR), "losses"),
@@ -161,7 +164,7 @@ CROSS_ENTROPY = {
             ],
         ),
         Panel(
-            "its tail, in float64",
+            "tail of the diagonal, in float64",
             MARGIN,
             lambda: [
                 (FAR, over_classes("cross_entropy_hessian_diagonal", FAR), "losses"),
@@ -519,9 +522,9 @@ SHOWN = {  # what the page of a name with this suffix shows
     "": ("", "_backward"),
     "_value_and_grad": ("", "_backward"),
     "_backward": ("_backward",),
-    "_target_backward": ("_target_backward",),
     "_hessian_diagonal": ("_hessian_diagonal",),
     "_hvp": ("_hvp", "_hessian_diagonal"),
+    "_target_backward": ("_target_backward", ""),
 }
 
 
@@ -573,6 +576,20 @@ def draw(folder: Path) -> None:
                     picture(panel, curves, mode, folder / f"{base}{part}-{number}-{mode}.svg")
 
 
+def mark_end(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
+    """Say where a curve ends, from where on its values are 0."""
+    end = np.flatnonzero(~np.isnan(y))[-1]
+    axes.plot(x[end], y[end], "o", color=colour, markersize=4)
+    axes.annotate(
+        "0 from here",
+        (x[end], y[end]),
+        (6, 4),
+        textcoords="offset points",
+        color=colour,
+        fontsize=8.5,
+    )
+
+
 def picture(panel: Panel, curves: list, mode: str, path: Path) -> None:
     """Draw one panel."""
     from matplotlib.figure import Figure
@@ -595,6 +612,8 @@ def picture(panel: Panel, curves: list, mode: str, path: Path) -> None:
         lines = ["-", "--", "-.", ":"]
         for (x, y, label), colour, line in zip(curves, colours, lines, strict=False):
             axes.plot(x, y, line, color=colour, label=label, linewidth=1.8)
+            if panel.log and np.isnan(y[-1]):  # what a logarithmic scale cannot show
+                mark_end(axes, x, y, colour)
         axes.set_title(panel.title, fontsize=10)
         axes.set_xlabel(panel.x_label)
         axes.grid(linewidth=0.6)

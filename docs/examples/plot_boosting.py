@@ -2,15 +2,23 @@
 Objectives for LightGBM and XGBoost
 ===================================
 
-Gradient boosting asks its objective for two numbers per sample and class: the gradient of the loss
-with respect to the score, and the diagonal of the Hessian. ``losses`` has both. The models that
-they train here equal those of the built-in objectives, tree by tree, once two things agree:
+This example writes objectives for LightGBM and XGBoost with ``losses``.
+Gradient boosting asks its objective for two numbers per sample and class: the
+gradient of the loss with respect to the score, and the diagonal of the
+Hessian. The models trained here equal those of the built-in objectives, tree
+by tree, once four things agree:
 
-- the **factor on the multiclass Hessian**. The diagonal is p (1 - p). LightGBM multiplies it
-  by K / (K - 1), with K classes, and XGBoost by 2. On the binary Hessian neither has a factor;
-- the **first score**. A custom objective starts from 0 in LightGBM, and in XGBoost from
-  ``base_score``, which is 0.5 unless it is set. The built-in objectives start from what they
-  estimate from the labels, unless told not to.
+- The **labels**. Both libraries keep labels as floats. Class indices are
+  integers, hence ``astype(int)``.
+- The **reduction**. The libraries want the derivatives of each sample's own
+  loss, hence ``reduction="sum"``. The mean would divide by the number of
+  samples.
+- The **factor on the multiclass Hessian**. The diagonal is p (1 - p). LightGBM
+  multiplies it by K / (K - 1) for K classes, XGBoost by 2. The binary Hessian
+  has no factor in either.
+- The **first score**. A custom objective starts from 0 in LightGBM. In XGBoost
+  it starts from ``base_score``, which is 0.5 unless it is set. The built-in
+  objectives estimate their first score from the labels, unless told not to.
 """
 
 import json
@@ -28,20 +36,23 @@ print("LightGBM", lgb.__version__, "XGBoost", xgb.__version__)
 # %%
 # The objectives
 # --------------
-# Both libraries call ``objective(scores, data)``, with scores of shape (N,) or (N, K), and take the
-# gradient and the Hessian in that shape. They hold labels as floats, and ``losses`` takes
-# class indices that are integers. With ``reduction="sum"`` each sample's derivatives are those of
-# its own loss.
+# Both libraries call ``objective(scores, data)``, with scores of shape (N,) or
+# (N, K). They expect the gradient and the Hessian in that shape.
 
 
 def multiclass_objective(factor):
-    """Return the objective of softmax cross entropy, with a factor on the Hessian."""
+    """Return softmax cross entropy, with a factor on the Hessian."""
 
     def objective(scores, data):
         target = data.get_label().astype(int)
-        grad = losses.cross_entropy_backward(1.0, scores, target, reduction="sum")
-        diagonal = losses.cross_entropy_hessian_diagonal(scores, target, reduction="sum")
-        return grad, np.maximum(factor * diagonal, 1e-16)  # XGBoost's floor, see below
+        grad = losses.cross_entropy_backward(
+            1.0, scores, target, reduction="sum"
+        )
+        diagonal = losses.cross_entropy_hessian_diagonal(
+            scores, target, reduction="sum"
+        )
+        # XGBoost's floor, see below.
+        return grad, np.maximum(factor * diagonal, 1e-16)
 
     return objective
 
@@ -49,7 +60,9 @@ def multiclass_objective(factor):
 def binary_objective(scores, data):
     """Return the gradient and the Hessian of binary cross entropy."""
     target = data.get_label()
-    grad = losses.binary_cross_entropy_with_logits_backward(1.0, scores, target, reduction="sum")
+    grad = losses.binary_cross_entropy_with_logits_backward(
+        1.0, scores, target, reduction="sum"
+    )
     diagonal = losses.binary_cross_entropy_with_logits_hessian_diagonal(
         scores, target, reduction="sum"
     )
@@ -57,8 +70,9 @@ def binary_objective(scores, data):
 
 
 # %%
-# The same settings for every model. Both libraries stop splitting where a leaf's Hessian would be
-# less than 1, so a wrong factor changes the shape of the trees too.
+# Every model has the same settings. Both libraries stop splitting where a
+# leaf's Hessian would be less than 1. So a wrong factor changes the shape of
+# the trees, too.
 
 ROUNDS, RATE, RIDGE = 20, 0.3, 1.0
 LIGHTGBM = {
@@ -83,27 +97,33 @@ XGBOOST = {
 # %%
 # The factors, measured
 # ---------------------
-# One round of a built-in objective at learning rate 1, without regularisation and from scores of 0,
-# gives each leaf the value -G / (factor H), where G and H are the sums of the gradients and of the
-# Hessians over the samples in the leaf. ``losses`` has G and H, so the values of the leaves tell
-# the factor.
+# Take one round of a built-in objective, at learning rate 1, without
+# regularisation and from scores of 0. Each leaf then has the value -G /
+# (factor H), where G and H are the sums of the gradients and of the Hessians
+# over the samples in the leaf. ``losses`` computes G and H, so the factor
+# follows from the values of the leaves.
 
 
 def factor_of(leaf, value, target):
-    """Return the sum of |G| over all leaves by that of |H value|, and its error bound."""
+    """Return the factor that the leaves tell, and its error bound."""
     scores = np.zeros(value.shape)
     grad = losses.cross_entropy_backward(1.0, scores, target, reduction="sum")
-    diagonal = losses.cross_entropy_hessian_diagonal(scores, target, reduction="sum")
+    diagonal = losses.cross_entropy_hessian_diagonal(
+        scores, target, reduction="sum"
+    )
     numerator = denominator = 0.0
     for k in range(value.shape[1]):
         for index in np.unique(leaf[:, k]):
             inside = leaf[:, k] == index
             numerator += abs(grad[inside, k].sum())
             denominator += diagonal[inside, k].sum() * abs(value[inside, k][0])
-    # At scores of 0 the libraries round each gradient twice (1 / K and 1 / K - 1), each Hessian and
-    # each leaf up to four times, by u = 2**-24 of itself in float32. In |G| gradients cancel; by
-    # how much, their sum of absolute values tells.
-    return numerator / denominator, 2.0**-24 * (2 * abs(grad).sum() / numerator + 8)
+    # In float32 the libraries round each gradient twice (1 / K and 1 / K - 1,
+    # at scores of 0), and each Hessian and each leaf up to four times, by u =
+    # 2**-24 of itself. Gradients cancel in |G|, so the bound has the sum of
+    # their absolute values.
+    return numerator / denominator, 2.0**-24 * (
+        2 * abs(grad).sum() / numerator + 8
+    )
 
 
 for load in (load_wine, load_digits):
@@ -116,49 +136,74 @@ for load in (load_wine, load_digits):
         model.predict(X, pred_leaf=True), model.predict(X, raw_score=True), y
     )
     assert abs(lightgbm_factor - K / (K - 1)) <= bound * K / (K - 1)
-    settings = XGBOOST | {"objective": "multi:softprob", "num_class": K, "base_score": 0.0}
+    settings = XGBOOST | {
+        "objective": "multi:softprob",
+        "num_class": K,
+        "base_score": 0.0,
+    }
     settings |= {"learning_rate": 1.0, "reg_lambda": 0.0}
     data = xgb.DMatrix(X, y)
     model = xgb.train(settings, data, 1)
     xgboost_factor, bound = factor_of(
-        model.predict(data, pred_leaf=True), model.predict(data, output_margin=True), y
+        model.predict(data, pred_leaf=True),
+        model.predict(data, output_margin=True),
+        y,
     )
     assert abs(xgboost_factor - 2) <= bound * 2
-    print(f"K = {K:2}: LightGBM {lightgbm_factor:.7f}, which is K / (K - 1) to", end=" ")
-    print(f"{abs(lightgbm_factor * (K - 1) / K - 1):.0e};", end=" ")
-    print(f"XGBoost {xgboost_factor:.7f}, which is 2 to {abs(xgboost_factor / 2 - 1):.0e}")
+    for name, factor, expected, formula in (
+        ("LightGBM", lightgbm_factor, K / (K - 1), "K / (K - 1)"),
+        ("XGBoost", xgboost_factor, 2, "2"),
+    ):
+        off = abs(factor / expected - 1)
+        print(f"K = {K:2}, {name:8}: {factor:.7f} is {formula} to {off:.0e}")
 
 # %%
-# Both factors have reasons. LightGBM's is that of Friedman's multiclass boosting: the scores of a
-# sample matter only up to a common shift, so K of them have K - 1 degrees of freedom. XGBoost's is
-# a bound: each row of the full Hessian diag(p) - p pᵀ has off-diagonal entries that add up to its
-# diagonal entry, so the matrix is at most 2 diag(p (1 - p)).
+# Both factors have reasons. LightGBM's factor is that of Friedman's multiclass
+# boosting: a common shift of a sample's scores changes nothing, so K scores
+# have K - 1 degrees of freedom. XGBoost's factor is a bound: in each row of
+# the full Hessian diag(p) - p pᵀ the sizes of the off-diagonal entries add up
+# to the diagonal entry, so the matrix is at most 2 diag(p (1 - p)).
 #
-# XGBoost also keeps each Hessian from falling below 1e-16. Four samples at logits of (100, 0, 0),
-# right each time, have Hessians of 1e-43, and this is the sum that XGBoost finds in the leaf:
+# XGBoost also raises each Hessian to 1e-16 at least. Four samples whose logits
+# are 100 at the right class and 0 elsewhere have Hessians of 1e-43. This is
+# the sum that XGBoost finds in the leaf:
 
 target = np.array([0, 0, 1, 2])
 certain = 100.0 * np.eye(3)[target]
 data = xgb.DMatrix(np.arange(4.0)[:, None], target, base_margin=certain)
-settings = XGBOOST | {"objective": "multi:softprob", "num_class": 3, "min_child_weight": 0.0}
-stump = json.loads(xgb.train(settings, data, 1).get_dump(dump_format="json", with_stats=True)[0])
-exact = 2 * losses.cross_entropy_hessian_diagonal(certain, target, reduction="sum")[:, 0].sum()
+settings = XGBOOST | {
+    "objective": "multi:softprob",
+    "num_class": 3,
+    "min_child_weight": 0.0,
+}
+model = xgb.train(settings, data, 1)
+stump = json.loads(model.get_dump(dump_format="json", with_stats=True)[0])
+diagonal = losses.cross_entropy_hessian_diagonal(
+    certain, target, reduction="sum"
+)
+exact = 2 * diagonal[:, 0].sum()
 print(f"sum of four Hessians: XGBoost {stump['cover']:.1e}, exact {exact:.1e}")
 assert abs(stump["cover"] - 4e-16) < 8 * np.finfo(np.float32).eps * 4e-16
 
 # %%
 # What a model is made of
 # -----------------------
-# To compare two models, take their trees apart: the splits, and for each leaf its number, its value
-# and the sum of its Hessians.
+# Two models are equal if their trees are. This function takes the trees of a
+# model apart: the splits, and for each leaf its number, its value and the sum
+# of its Hessians.
 
 
 def take_apart(model):
-    """Return the splits of all trees, and for each tree a row (number, value, H) per leaf."""
+    """Return all splits, and for each tree a row (number, value, H) a leaf."""
     if isinstance(model, lgb.Booster):
-        roots = [tree["tree_structure"] for tree in model.dump_model()["tree_info"]]
+        roots = [
+            tree["tree_structure"] for tree in model.dump_model()["tree_info"]
+        ]
     else:
-        roots = [json.loads(tree) for tree in model.get_dump(dump_format="json", with_stats=True)]
+        roots = [
+            json.loads(tree)
+            for tree in model.get_dump(dump_format="json", with_stats=True)
+        ]
     splits, leaves = [], []
 
     def walk(node, found):
@@ -173,7 +218,10 @@ def take_apart(model):
         elif "leaf" in node:
             found.append((node["nodeid"], node["leaf"], node["cover"]))
         else:  # a tree that found no split has one leaf, without a number
-            number, weight = node.get("leaf_index", 0), node.get("leaf_weight", np.inf)
+            number, weight = (
+                node.get("leaf_index", 0),
+                node.get("leaf_weight", np.inf),
+            )
             found.append((number, node["leaf_value"], weight))
 
     for root in roots:
@@ -183,32 +231,39 @@ def take_apart(model):
 
 
 # %%
-# How far may two models be apart, if all their splits are equal? The libraries take gradients and
-# Hessians in float32; let u = 2**-24. XGBoost computes in float32 as well: a probability is then
-# within 8 u of the exact one (exponent, exponential, sum, quotient: one or two units each), and so
-# is the gradient p - 1 or p, while the Hessian 2 p (1 - p) moves by twice that. Two such
-# computations differ by up to e = 16 u and 2 e. LightGBM computes in float64, so what differs is at
-# most a rounding to float32 that falls to the other side, e = 2 u. In a leaf with n samples and the
-# value v = -rate G / (H + ridge) that moves the value by up to
+# How far may two models be apart, if all their splits are equal? The libraries
+# take gradients and Hessians in float32; let u = 2**-24.
+#
+# XGBoost computes in float32 as well. A probability is then within 8 u of the
+# exact one (exponent, exponential, sum, quotient: one or two units each). So
+# is the gradient p - 1 or p, and the Hessian 2 p (1 - p) moves by twice that.
+# Two such computations differ by up to e = 16 u and 2 e. LightGBM computes in
+# float64, so two results differ at most by a rounding to float32 that goes the
+# other way: e = 2 u. In a leaf with n samples and the value v = -rate G / (H +
+# ridge), these differences move the value by up to
 #
 # .. code-block:: text
 #
 #     n (e rate + 2 e abs(v)) / (H + ridge)
 #
-# and adding up the values of R rounds in float32 rounds the sum R times in each model. What one
-# round leaves, the next ones see in their scores and correct, the loss being convex. So the bound
-# for a score is the sum, over the trees, of what its leaves may be off.
+# Adding up the values of R rounds in float32 rounds the sum R times in each
+# model. The loss is convex, and each round sees the scores that the rounds
+# before have left. So later rounds correct the differences of earlier ones,
+# and the bound for a score is the sum over the trees of the bounds for its
+# leaves.
 
 
 def score_bound(model, leaf_of_sample, classes):
-    """Return how far each raw score, of shape (N, classes), may be from another model's."""
+    """Return how far each raw score may be from that of another model."""
     u = 2.0**-24
     e = 2 * u if isinstance(model, lgb.Booster) else 16 * u
     bound = np.zeros((len(leaf_of_sample), classes))
     size = np.zeros_like(bound)
     for tree, leaves in enumerate(take_apart(model)[1]):
         number, value, hessian = np.array(leaves).T
-        count = np.bincount(leaf_of_sample[:, tree], minlength=int(number.max()) + 1)
+        count = np.bincount(
+            leaf_of_sample[:, tree], minlength=int(number.max()) + 1
+        )
         table = np.zeros((2, len(count)))
         spread = count[number.astype(int)] * (e * RATE + 2 * e * abs(value))
         table[:, number.astype(int)] = spread / (hessian + RIDGE), abs(value)
@@ -218,31 +273,48 @@ def score_bound(model, leaf_of_sample, classes):
 
 
 def compare(name, builtin, custom, data, classes):
-    """Print how far two models are apart, and check that it is no more than the bound."""
-    options = {"raw_score": True} if isinstance(builtin, lgb.Booster) else {"output_margin": True}
-    ours, theirs = custom.predict(data, **options), builtin.predict(data, **options)
+    """Print how far two models are apart, and check it against the bound."""
+    options = (
+        {"raw_score": True}
+        if isinstance(builtin, lgb.Booster)
+        else {"output_margin": True}
+    )
+    ours, theirs = (
+        custom.predict(data, **options),
+        builtin.predict(data, **options),
+    )
     gap = abs(ours - theirs).reshape(len(ours), classes)
     leaf_of_sample = builtin.predict(data, pred_leaf=True).astype(int)
-    bound = score_bound(builtin, leaf_of_sample.reshape(len(ours), -1), classes)
-    splits = take_apart(builtin)[0]
-    print(
-        f"{name}: {len(splits)} splits, all equal: {take_apart(custom)[0] == splits}; scores up to "
-        f"{abs(theirs).max():.2f}, apart {gap.max():.1e}, at most {(gap / bound).max():.3f} of the "
-        f"bound, which is {bound.max():.0e} or less; the same bits: {(gap == 0).mean():.1%}"
+    bound = score_bound(
+        builtin, leaf_of_sample.reshape(len(ours), -1), classes
     )
-    assert take_apart(custom)[0] == splits
+    splits = take_apart(builtin)[0]
+    equal = take_apart(custom)[0] == splits
+    print(f"{name}: {len(splits)} splits, all equal: {equal}")
+    print(f"    largest score         {abs(theirs).max():.2f}")
+    print(f"    largest difference    {gap.max():.1e}")
+    print(f"    of its bound          {(gap / bound).max():.1%}")
+    print(f"    largest bound         {bound.max():.0e}")
+    print(f"    with the same bits    {(gap == 0).mean():.1%}")
+    assert equal
     assert (gap <= bound).all()
 
 
 # %%
 # Ten digits
 # ----------
-# XGBoost hands the objective float32 scores and computes in float32; LightGBM hands over float64,
-# and rounds to float32 afterwards what comes back.
+# XGBoost gives the objective float32 scores and computes in float32. LightGBM
+# gives it float64 scores, and then rounds the gradient and the Hessian to
+# float32.
 
 X, y = load_digits(return_X_y=True)
 held_out = np.arange(len(y)) % 4 == 0
-X_train, y_train, X_test, y_test = X[~held_out], y[~held_out], X[held_out], y[held_out]
+X_train, y_train, X_test, y_test = (
+    X[~held_out],
+    y[~held_out],
+    X[held_out],
+    y[held_out],
+)
 K = 10
 
 
@@ -253,17 +325,21 @@ def train_lightgbm(objective):
 
 
 def train_xgboost(objective):
-    """Train on the digits; the built-in objective is a name, a custom one a function."""
+    """Train on the digits; a custom objective is a function."""
     settings = XGBOOST | {"num_class": K, "base_score": 0.0}
     if isinstance(objective, str):
-        return xgb.train(settings | {"objective": objective}, train_data, ROUNDS)
+        return xgb.train(
+            settings | {"objective": objective}, train_data, ROUNDS
+        )
     return xgb.train(settings, train_data, ROUNDS, obj=objective)
 
 
 train_data, test_data = xgb.DMatrix(X_train, y_train), xgb.DMatrix(X_test)
 lightgbm_models = {
     "built-in": train_lightgbm("multiclass"),
-    "losses, factor K / (K - 1)": train_lightgbm(multiclass_objective(K / (K - 1))),
+    "losses, factor K / (K - 1)": train_lightgbm(
+        multiclass_objective(K / (K - 1))
+    ),
     "losses, factor 1": train_lightgbm(multiclass_objective(1.0)),
 }
 xgboost_models = {
@@ -275,26 +351,40 @@ compare("LightGBM", *list(lightgbm_models.values())[:2], X_train, K)
 compare("XGBoost ", *list(xgboost_models.values())[:2], train_data, K)
 
 # %%
-# With the factor 1, the true diagonal, steps are longer: another model, with its own curve. Here
-# are the losses of the held-out digits.
+# With the factor 1, which is the true diagonal, the steps are longer. The
+# model is another one, with a curve of its own. The plot shows the losses of
+# the held-out digits.
 
 
 def curve(model, data, rounds):
-    """Return the mean cross entropy of the held-out digits after each round."""
+    """Return the loss of the held-out digits after each round."""
     if isinstance(model, lgb.Booster):
-        scores = [model.predict(data, raw_score=True, num_iteration=r) for r in rounds]
+        scores = [
+            model.predict(data, raw_score=True, num_iteration=r)
+            for r in rounds
+        ]
     else:
         options = {"output_margin": True}
-        scores = [model.predict(data, iteration_range=(0, r), **options) for r in rounds]
+        scores = [
+            model.predict(data, iteration_range=(0, r), **options)
+            for r in rounds
+        ]
     return [losses.cross_entropy(score, y_test) for score in scores]
 
 
-fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(
+    1, 2, figsize=(7.2, 4), sharey=True, layout="constrained"
+)
 axes[0].set_ylabel("cross entropy of the held-out digits")
 rounds = range(1, ROUNDS + 1)
-panels = [("LightGBM", lightgbm_models, X_test), ("XGBoost", xgboost_models, test_data)]
+panels = [
+    ("LightGBM", lightgbm_models, X_test),
+    ("XGBoost", xgboost_models, test_data),
+]
 for ax, (name, models, data) in zip(axes, panels, strict=True):
-    for style, (label, model) in zip(("-", "o", "--"), models.items(), strict=True):
+    for style, (label, model) in zip(
+        ("-", "o", "--"), models.items(), strict=True
+    ):
         found = curve(model, data, rounds)
         ax.plot(rounds, found, style, markerfacecolor="none", label=label)
         print(f"{name}, {label}: held-out loss {found[-1]:.4f}")
@@ -306,7 +396,8 @@ for ax, (name, models, data) in zip(axes, panels, strict=True):
     ax.legend()
 
 # %%
-# That the comparison would find a wrong factor: with factor 1 the splits differ.
+# The comparison would find a wrong factor: with the factor 1 the splits
+# differ.
 
 for models in (lightgbm_models, xgboost_models):
     first, _, last = models.values()
@@ -315,15 +406,24 @@ for models in (lightgbm_models, xgboost_models):
 # %%
 # Two classes
 # -----------
-# The binary objectives have no factor. XGBoost's ``base_score`` is a probability to its built-in
-# objective, of which 0.5 is the score 0, and a score to a custom one.
+# The binary objectives have no factor. In XGBoost's built-in objective
+# ``base_score`` is a probability, and 0.5 means the score 0. In a custom
+# objective ``base_score`` is the score itself.
 
 X, y = load_breast_cancer(return_X_y=True)
-builtin = lgb.train(LIGHTGBM | {"objective": "binary"}, lgb.Dataset(X, y), ROUNDS)
-custom = lgb.train(LIGHTGBM | {"objective": binary_objective}, lgb.Dataset(X, y), ROUNDS)
+builtin = lgb.train(
+    LIGHTGBM | {"objective": "binary"}, lgb.Dataset(X, y), ROUNDS
+)
+custom = lgb.train(
+    LIGHTGBM | {"objective": binary_objective}, lgb.Dataset(X, y), ROUNDS
+)
 compare("LightGBM", builtin, custom, X, 1)
 
 data = xgb.DMatrix(X, y)
-builtin = xgb.train(XGBOOST | {"objective": "binary:logistic", "base_score": 0.5}, data, ROUNDS)
-custom = xgb.train(XGBOOST | {"base_score": 0.0}, data, ROUNDS, obj=binary_objective)
+builtin = xgb.train(
+    XGBOOST | {"objective": "binary:logistic", "base_score": 0.5}, data, ROUNDS
+)
+custom = xgb.train(
+    XGBOOST | {"base_score": 0.0}, data, ROUNDS, obj=binary_objective
+)
 compare("XGBoost ", builtin, custom, data, 1)

@@ -2,10 +2,11 @@
 A small network on digits, beside PyTorch
 =========================================
 
-A network with one hidden layer learns scikit-learn's 1,797 images of handwritten digits, with
-nothing but NumPy and ``losses``: the loss gives the gradient of the logits, and the chain rule does
-the rest in a few lines. PyTorch, from the same initial weights and on the same batches, must have
-the same losses at every step, to rounding.
+This example trains a network with NumPy and ``losses`` only. The network has
+one hidden layer and learns scikit-learn's 1,797 images of handwritten digits.
+The loss gives the gradient of the logits, and the chain rule takes a few lines
+more. PyTorch trains the same network, from the same initial weights and on the
+same batches. Its losses must be the same at every step, to rounding.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,8 @@ import losses
 # %%
 # Data and initial weights
 # ------------------------
-# 8 by 8 pixels between 0 and 1. A quarter of the images is held out.
+# The images have 8 by 8 pixels between 0 and 1. A quarter of the images is
+# held out.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -48,6 +50,7 @@ batches = [
 # %%
 # Training with NumPy
 # -------------------
+# Gradient descent with momentum, on one batch after the other.
 
 
 def logits_of(weights, inputs):
@@ -70,7 +73,7 @@ def loss_and_gradients(weights, inputs, target):
 
 
 def train_with_numpy(weights):
-    """Train by gradient descent with momentum; return each batch's loss, each epoch's held out."""
+    """Return the loss of each batch, and each epoch's on held-out digits."""
     velocity = [np.zeros_like(w) for w in weights]
     curve, held_out = [], []
     for step, batch in enumerate(batches, start=1):
@@ -81,14 +84,17 @@ def train_with_numpy(weights):
             v += gradient
             w -= RATE * v
         if step % (len(batches) // EPOCHS) == 0:
-            held_out.append(losses.cross_entropy(logits_of(weights, X[test])[1], y[test]))
+            held_out.append(
+                losses.cross_entropy(logits_of(weights, X[test])[1], y[test])
+            )
     return np.array(curve), np.array(held_out)
 
 
 weights = initial_weights()
 curve, held_out = train_with_numpy(weights)
 accuracy = np.mean(logits_of(weights, X[test])[1].argmax(axis=1) == y[test])
-print(f"first loss {curve[0]:.4f}, last {curve[-1]:.4f}; held out: {held_out[-1]:.4f}")
+print(f"first loss {curve[0]:.4f}, last {curve[-1]:.4f}")
+print(f"held out: {held_out[-1]:.4f}")
 print(f"accuracy on {len(test)} held-out digits: {accuracy:.3f}")
 
 # %%
@@ -97,7 +103,7 @@ print(f"accuracy on {len(test)} held-out digits: {accuracy:.3f}")
 
 
 def train_with_pytorch(weights):
-    """Train in the same way; return each batch's loss, each epoch's held out."""
+    """Return the loss of each batch, and each epoch's on held-out digits."""
     torch.set_num_threads(1)
     inputs, target = torch.from_numpy(X), torch.from_numpy(y)
     parameters = [torch.tensor(w, requires_grad=True) for w in weights]
@@ -131,30 +137,40 @@ else:
 # %%
 # How far may the curves be apart?
 # --------------------------------
-# Both compute the same formulas in float64, with their additions in another order. The inner
-# products of a step add up to 64 terms, four in a row (two layers forward, two back). Of n
-# roundings, as often up as down, about √n remain: a step is off by up to 4 √64 eps of the size of
-# the weights. What one step has moved, the later ones may enlarge or forget. By how much is
-# measured: a third training starts from weights that are off by 1e-8 of their size, each up or down
-# at random, which is far above rounding, and far below where the loss bends. What that makes of the
-# curve, per unit of the perturbation, is the growth. The loss of step k is rounded itself, and sees
-# k steps: the bound is (1 + k growth) 4 √64 eps.
+# Both programs compute the same formulas in float64, but add in another order.
+# The inner products of a step add up to 64 terms, and four of them follow one
+# another (two layers forward, two back). Of n roundings, as often up as down,
+# about √n remain. So one step is off by up to 4 √64 eps of the size of the
+# weights.
+#
+# Later steps may enlarge or shrink this difference. By how much is measured: a
+# third training starts from weights that are off by 1e-8 of their size, each
+# up or down at random. That is far above rounding, and so small that the loss
+# changes in proportion. The growth is the change of the curve divided by 1e-8.
+# The loss of step k is rounded itself and sees k steps before it. So the bound
+# is (1 + k growth) 4 √64 eps.
 
-perturbed = [w * (1 + 1e-8 * rng.choice([-1, 1], w.shape)) for w in initial_weights()]
+perturbed = [
+    w * (1 + 1e-8 * rng.choice([-1, 1], w.shape)) for w in initial_weights()
+]
 growth = abs(train_with_numpy(perturbed)[0] - curve).max() / 1e-8
 steps = np.arange(1, len(batches) + 1)
 bound = (1 + steps * growth) * 4 * np.sqrt(64) * np.finfo(float).eps
-print(f"growth of a perturbation: {growth:.2f}; bound at step {steps[-1]}: {bound[-1]:.1e}")
+print(f"growth of a perturbation: {growth:.2f}")
+print(f"bound at step {steps[-1]}: {bound[-1]:.1e}")
 if torch is not None:
     gap = abs(curve - torch_curve)
     held_out_gap = abs(held_out - torch_held_out)
-    print(f"curves apart: at most {gap.max():.1e} in training, {held_out_gap.max():.1e} held out")
+    print(f"curves apart: at most {gap.max():.1e} in training,", end=" ")
+    print(f"{held_out_gap.max():.1e} held out")
     assert (gap <= bound).all()
-    assert (held_out_gap <= bound[len(batches) // EPOCHS - 1 :: len(batches) // EPOCHS]).all()
+    per_epoch = len(batches) // EPOCHS
+    assert (held_out_gap <= bound[per_epoch - 1 :: per_epoch]).all()
 
 # %%
-# What it learned: a guess costs log 10 and finds a tenth of the digits. This network must cost a
-# tenth of that on digits that it has not seen, and find 95 % of them.
+# Has the network learned? A guess costs log 10 and finds a tenth of the
+# digits. On held-out digits the network must cost less than a tenth of log 10,
+# and find more than 95 % of the digits.
 
 assert held_out[-1] < np.log(10) / 10
 assert accuracy > 0.95
@@ -163,21 +179,32 @@ assert accuracy > 0.95
 # The learning curve
 # ------------------
 
-fig, (above, below) = plt.subplots(2, 1, figsize=(8, 7), sharex=True, layout="constrained")
-epoch = steps * EPOCHS / len(batches)
-above.plot(epoch, curve, color="0.75", label="training, each batch")
-above.plot(range(1, EPOCHS + 1), held_out, label="held out")
+fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+epochs = range(1, EPOCHS + 1)
+ax.plot(steps * EPOCHS / len(batches), curve, color="0.75", label="each batch")
+ax.plot(epochs, held_out, label="held out, losses")
 if torch is not None:
-    above.plot(range(1, EPOCHS + 1), torch_held_out, "o", markerfacecolor="none", label="PyTorch")
-above.set_yscale("log")
-above.set_ylabel("cross entropy")
-above.legend()
-below.plot(epoch, bound, "k--", label="bound")
+    label = "held out, PyTorch"
+    ax.plot(epochs, torch_held_out, "o", fillstyle="none", label=label)
+ax.set_yscale("log")
+ax.set_xlabel("epoch")
+ax.set_ylabel("cross entropy")
+ax.legend()
+ax.grid(alpha=0.3)
+
+# %%
+# The difference between the two
+# ------------------------------
+# On a logarithmic scale there is no 0: steps with the same loss are drawn at
+# 1e-17.
+
+fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
+ax.plot(steps, bound, "k--", label="bound")
 if torch is not None:
-    below.plot(epoch, np.maximum(gap, 1e-17), label="losses against PyTorch (0 is drawn at 1e-17)")
-below.set_yscale("log")
-below.set_xlabel("epoch")
-below.set_ylabel("difference of the losses")
-below.legend()
-for ax in (above, below):
-    ax.grid(alpha=0.3)
+    label = "losses against PyTorch"
+    ax.plot(steps, np.maximum(gap, 1e-17), ".", markersize=3, label=label)
+ax.set_yscale("log")
+ax.set_xlabel("step")
+ax.set_ylabel("difference of the losses")
+ax.legend()
+ax.grid(alpha=0.3)

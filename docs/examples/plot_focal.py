@@ -2,11 +2,13 @@ r"""
 A detector and the focal loss
 =============================
 
-A detector looks at many places and finds something at few. Under cross entropy the many easy
-negatives outweigh the rest: each costs little, together they have most of the gradient.
-``sigmoid_focal_loss`` multiplies each loss by :math:`(1 - p_t)^\gamma`, so that what is sure counts
-almost nothing. Here a model detects nines among digits where there are few of them, once under each
-loss.
+This example trains a detector with the focal loss, and with cross entropy for
+comparison. A detector looks at many places and finds something at few of them.
+Under cross entropy the many easy negatives outweigh the rest: each costs
+little, but together they make most of the gradient. ``sigmoid_focal_loss``
+multiplies each loss by :math:`(1 - p_t)^\gamma`, so that sure predictions
+count almost nothing. Here the model detects nines among digits, and nines are
+rare.
 """
 
 import matplotlib.pyplot as plt
@@ -18,12 +20,15 @@ from sklearn.metrics import average_precision_score
 import losses
 
 # %%
-# Half of the digits are for training, but only 20 nines. Pixels pass through a fixed layer of
-# random features, so that the detector need not be linear.
+# Half of the digits are for training, but only 20 of the nines. The pixels
+# pass through a fixed layer of random features, so the detector is not linear
+# in the pixels.
 
 X, digit = load_digits(return_X_y=True)
 rng = np.random.default_rng(0)
-features = np.maximum(X / 16 @ rng.standard_normal((64, 200)) / 4 + rng.standard_normal(200), 0)
+features = np.maximum(
+    X / 16 @ rng.standard_normal((64, 200)) / 4 + rng.standard_normal(200), 0
+)
 features = np.column_stack([features, np.ones(len(X))])
 y = (digit == 9).astype(float)
 order = rng.permutation(len(y))
@@ -35,7 +40,7 @@ print(f"{len(train)} digits to learn from, {y[train].sum():.0f} of them nines")
 # %%
 # Without gamma and alpha it is binary cross entropy
 # --------------------------------------------------
-# Both losses err by fewer than 24 roundings, whatever the logits.
+# Both losses err by fewer than 24 roundings, for any logits.
 
 logits = rng.normal(0, 30, len(train))
 focal, focal_gradient = losses.sigmoid_focal_loss_value_and_grad(
@@ -52,25 +57,35 @@ print("gamma 0 is cross entropy, to the last few bits")
 # %%
 # Two detectors
 # -------------
-# The same model and the same small penalty, under each loss. Focal losses are divided by the number
-# of positives, as detectors do: ``grad_output`` scales the gradient of a sum in the same pass.
+# Train the same model with the same small penalty, once with each loss. Focal
+# losses are divided by the number of positives, as is usual for detectors.
+# ``grad_output`` scales the gradient of a sum in the same pass.
 
 PENALTY = 1e-4
 POSITIVES = y[train].sum()
 
 
 def fit(name, scale, **options):
-    """Return the weights that minimise a penalised loss; the loss is a sum times the scale."""
+    """Minimise a sum of losses times the scale, with a penalty."""
     value_and_grad = getattr(losses, f"{name}_value_and_grad")
 
     def value_and_gradient(model):
         loss, grad = value_and_grad(
-            features[train] @ model, y[train], reduction="sum", grad_output=scale, **options
+            features[train] @ model,
+            y[train],
+            reduction="sum",
+            grad_output=scale,
+            **options,
         )
         value = scale * loss + PENALTY / 2 * model @ model
         return value, features[train].T @ grad + PENALTY * model
 
-    found = minimize(value_and_gradient, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B")
+    found = minimize(
+        value_and_gradient,
+        np.zeros(features.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+    )
     return found.x
 
 
@@ -81,18 +96,21 @@ models = {
 precision = {}
 for name, model in models.items():
     precision[name] = average_precision_score(y[test], features[test] @ model)
-    print(f"{name:13}: average precision {precision[name]:.3f} on {len(test)} held-out digits")
+    print(f"{name:13}: average precision {precision[name]:.3f}", end=" ")
+    print(f"on {len(test)} held-out digits")
     assert precision[name] > 0.8
 
 # %%
-# Here the two are about as good: with few digits and a penalty, cross entropy learns the nines too.
-# What differs is what each of them learns from.
+# Here the two detectors are about equally good. With few digits and a penalty,
+# cross entropy learns the nines too. But the two losses learn from different
+# samples.
 
 # %%
 # Where the gradient goes
 # -----------------------
-# Of one model's gradient, half way to the minimum, the share of negatives that are already right
-# with probability 0.9.
+# Take the model half way to the minimum of cross entropy. Which share of its
+# gradient comes from easy negatives, those that are already right with a
+# probability of 0.9?
 
 model = models["cross entropy"] / 2
 logits = features[train] @ model
@@ -105,20 +123,29 @@ for name, options in (
     ("sigmoid_focal_loss", {"gamma": 5.0}),
 ):
     backward = getattr(losses, f"{name}_backward")
-    slopes = np.abs(backward(1.0, logits, y[train], reduction="sum", **options))
+    slopes = np.abs(
+        backward(1.0, logits, y[train], reduction="sum", **options)
+    )
     label = f"gamma {options['gamma']:.0f}" if options else "cross entropy"
     share[label] = slopes[easy].sum() / slopes.sum()
-    print(f"{label:13}: {share[label]:6.1%} of the gradient is from {easy.sum()} easy negatives")
-assert share["gamma 5"] < share["gamma 2"] < share["gamma 1"] < share["cross entropy"]
+    print(f"{label:13}: {share[label]:6.1%} of the gradient", end=" ")
+    print(f"is from {easy.sum()} easy negatives")
+falling = list(share.values())
+assert falling == sorted(falling, reverse=True)
 
 # %%
-# What each loss asks of a positive, by its logit: the focal loss lets go of what is sure.
+# The plot shows the loss and the gradient of a positive at each logit. With a
+# larger gamma, sure predictions count less.
 
 x = np.linspace(-4, 6, 201)
-figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(7.2, 4), layout="constrained"
+)
 for gamma, color in ((0.0, "C7"), (1.0, "C0"), (2.0, "C2"), (5.0, "C3")):
     options = {"gamma": gamma, "alpha": None, "reduction": "none"}
-    loss, slope = losses.sigmoid_focal_loss_value_and_grad(x, np.ones_like(x), **options)
+    loss, slope = losses.sigmoid_focal_loss_value_and_grad(
+        x, np.ones_like(x), **options
+    )
     left.plot(x, loss, color=color, label=f"gamma {gamma:.0f}")
     right.plot(x, slope, color=color)
 left.set(xlabel="logit of a positive", ylabel="loss")

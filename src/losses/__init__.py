@@ -54,6 +54,7 @@ from ._cross_entropy.linear import (
 from ._cross_entropy.shard_state import ShardState, merge_shards
 from ._cross_entropy.shards import cross_entropy_shard, cross_entropy_shard_backward
 from ._cross_entropy.sums import Evaluator, cross_entropy_sums
+from ._cross_entropy.target_gradient import cross_entropy_target_backward
 from ._entrywise.absolute_error import l1_loss, l1_loss_backward, l1_loss_value_and_grad
 from ._entrywise.binary_cross_entropy import (
     binary_cross_entropy,
@@ -65,12 +66,18 @@ from ._entrywise.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits_backward,
     binary_cross_entropy_with_logits_hessian_diagonal,
     binary_cross_entropy_with_logits_hvp,
+    binary_cross_entropy_with_logits_target_backward,
     binary_cross_entropy_with_logits_value_and_grad,
 )
 from ._entrywise.gaussian_nll import (
     gaussian_nll_loss,
     gaussian_nll_loss_backward,
     gaussian_nll_loss_value_and_grad,
+)
+from ._entrywise.gaussian_nll_with_log_variance import (
+    gaussian_nll_loss_with_log_variance,
+    gaussian_nll_loss_with_log_variance_backward,
+    gaussian_nll_loss_with_log_variance_value_and_grad,
 )
 from ._entrywise.hinge import hinge_loss, hinge_loss_backward, hinge_loss_value_and_grad
 from ._entrywise.hinge_embedding import (
@@ -133,7 +140,14 @@ from ._entrywise.squared_hinge import (
     squared_hinge_loss_hessian_diagonal,
     squared_hinge_loss_value_and_grad,
 )
-from ._losses.grads import GaussianGrads, PairGrads, TripletGrads
+from ._entrywise.tweedie import tweedie_loss, tweedie_loss_backward, tweedie_loss_value_and_grad
+from ._entrywise.tweedie_with_log_mean import (
+    tweedie_loss_with_log_mean,
+    tweedie_loss_with_log_mean_backward,
+    tweedie_loss_with_log_mean_hessian_diagonal,
+    tweedie_loss_with_log_mean_value_and_grad,
+)
+from ._losses.grads import GaussianGrads, LogVarianceGrads, PairGrads, TripletGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
 __version__ = "0.1.0"
@@ -142,6 +156,7 @@ __all__ = [
     "Evaluator",
     "GaussianGrads",
     "LinearGrads",
+    "LogVarianceGrads",
     "LossSums",
     "PairGrads",
     "ShardState",
@@ -153,6 +168,7 @@ __all__ = [
     "binary_cross_entropy_with_logits_backward",
     "binary_cross_entropy_with_logits_hessian_diagonal",
     "binary_cross_entropy_with_logits_hvp",
+    "binary_cross_entropy_with_logits_target_backward",
     "binary_cross_entropy_with_logits_value_and_grad",
     "cosine_embedding_loss",
     "cosine_embedding_loss_backward",
@@ -164,10 +180,14 @@ __all__ = [
     "cross_entropy_shard",
     "cross_entropy_shard_backward",
     "cross_entropy_sums",
+    "cross_entropy_target_backward",
     "cross_entropy_value_and_grad",
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",
     "gaussian_nll_loss_value_and_grad",
+    "gaussian_nll_loss_with_log_variance",
+    "gaussian_nll_loss_with_log_variance_backward",
+    "gaussian_nll_loss_with_log_variance_value_and_grad",
     "hinge_embedding_loss",
     "hinge_embedding_loss_backward",
     "hinge_embedding_loss_value_and_grad",
@@ -253,4 +273,11 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_loss_backward",
     "triplet_margin_loss_value_and_grad",
+    "tweedie_loss",
+    "tweedie_loss_backward",
+    "tweedie_loss_value_and_grad",
+    "tweedie_loss_with_log_mean",
+    "tweedie_loss_with_log_mean_backward",
+    "tweedie_loss_with_log_mean_hessian_diagonal",
+    "tweedie_loss_with_log_mean_value_and_grad",
 ]

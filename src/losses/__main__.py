@@ -1,6 +1,7 @@
-"""The command line: ``python -m losses`` trains a model on real data and prints what it does.
+"""The command line: ``python -m losses`` trains a model on real data and checks the results.
 
-``python -m losses score`` computes the losses of logits in a file.
+``python -m losses score`` computes the losses of logits in a file;
+``python -m losses --version`` prints the version.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from . import __version__
 from ._demo import softmax_regression as demo
 
 DESCRIPTION = """\
-Train a softmax regression on Fisher's iris with NumPy and the functions of losses, and check two
-of these: that cross_entropy equals nll_loss of log_softmax, and that its gradient agrees with
-finite differences. The exit status is 0 if every check passes, and 1 if not."""
+Train a softmax regression on Fisher's iris with NumPy and losses. Then check three things: that
+cross_entropy equals nll_loss of log_softmax, that the gradient of cross_entropy agrees with finite
+differences, and that cross_entropy keeps its digits where the textbook's formula gives 0. The exit
+status is 0 if every check passes, and 1 if not."""
 
 SCORE = """\
-python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file, which
-may be larger than the memory; python -m losses score --help says more."""
+python -m losses score LOGITS.npy TARGET.npy computes the cross entropy of logits in a file. The
+file may be larger than the memory. python -m losses score --help explains the options."""
 
 INTRODUCTION = """\
 Softmax regression on Fisher's iris: from four measurements of a flower, which of
@@ -41,7 +44,18 @@ Gradient: cross_entropy_backward against (f(x + h) - f(x - h)) / 2h at the final
 logits, with f the cross_entropy and h = eps**(1/3), eps = 2.2e-16.
     largest relative difference    {r.gradient_gap:.1e}   must be at most {r.gradient_bound:.1e},
                                              the quotient's own error
+
+Tail: a model is right and almost certain, with logits (80, 0) and target 0. The loss
+is log(1 + exp(-80)); the textbook's formula is -log(exp(80) / (exp(80) + 1)).
+    losses.cross_entropy           {r.tail_loss:<7.2g}   must be right to 8 units in the last place
+    the textbook's formula         {r.textbook_loss:<7.2g}   since 1 + exp(-80) rounds to 1
 """
+
+NEXT = """
+Next:
+    python -c "import losses; help(losses.cross_entropy)"   what one function does
+    python -m losses score --help                           losses of logits in files
+    docs/quickstart.md, in the repository                   train and evaluate a model"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,10 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.main(given[1:])
     parser = argparse.ArgumentParser(
         prog="python -m losses",
-        usage="%(prog)s [-h] [score ...]",
+        usage="%(prog)s [-h] [--version] [score ...]",
         description=DESCRIPTION,
         epilog=SCORE,
     )
+    parser.add_argument("--version", action="version", version=f"losses {__version__}")
     parser.parse_args(given)
     return demonstrate()
 
@@ -69,7 +84,7 @@ def demonstrate() -> int:
         print(f"{epoch:5}  {loss:.4f}")
     print(CONCLUSION.format(r=result, required=demo.REQUIRED_ACCURACY))
     failures = result.failures()
-    print(f"FAILED: {', '.join(failures)}." if failures else "All checks passed.")
+    print(f"FAILED: {', '.join(failures)}." if failures else f"All checks passed.\n{NEXT}")
     return int(bool(failures))
 
 

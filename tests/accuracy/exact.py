@@ -550,6 +550,17 @@ def sigmoid_focal_loss_backward_size(x, target, *, alpha, gamma, weight=1):
 
 
 @exactly
+def binary_cross_entropy_with_logits_target_backward(x, *, weight, pos_weight):
+    return weight * (pos_weight * softplus(-x) - softplus(x))
+
+
+@exactly
+def binary_cross_entropy_with_logits_target_backward_size(x, *, weight, pos_weight):
+    """Return the sum of the sizes of the two terms."""
+    return weight * (pos_weight * softplus(-x) + softplus(x))
+
+
+@exactly
 def mse_loss_backward(predictions, target, *, weight=1):
     return 2 * weight * (predictions - target)
 
@@ -595,6 +606,36 @@ def gaussian_nll_loss_backward_size(predictions, target, variance, *, eps, weigh
     v = max(variance, eps)
     slope = (predictions - target) / v
     return weight * abs(slope), weight * (1 / v + slope**2) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance(predictions, target, log_variance, *, full=False, weight=1):
+    square = (predictions - target) ** 2 * (-log_variance).exp()
+    return weight * (log_variance + square + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_size(predictions, target, log_variance, *, full, weight=1):
+    """Return the sum of the sizes of the loss's terms."""
+    square = (predictions - target) ** 2 * (-log_variance).exp()
+    return weight * (abs(log_variance) + square + full * LOG_2_PI) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_backward(
+    predictions, target, log_variance, *, weight=1, **_
+):
+    r, inverse = predictions - target, (-log_variance).exp()
+    return weight * r * inverse, weight * (1 - r**2 * inverse) / 2
+
+
+@exactly
+def gaussian_nll_loss_with_log_variance_backward_size(
+    predictions, target, log_variance, *, weight=1, **_
+):
+    """Return the sums of the sizes of the terms of either gradient."""
+    r, inverse = predictions - target, (-log_variance).exp()
+    return weight * abs(r) * inverse, weight * (1 + r**2 * inverse) / 2
 
 
 @exactly
@@ -682,6 +723,103 @@ def poisson_nll_loss_backward_size(log_rate, target, *, weight=1, **_):
 @exactly
 def poisson_nll_loss_hessian_diagonal(log_rate, _target, *, weight=1, **_):
     return weight * log_rate.exp()
+
+
+def tweedie_parts(first, second, t, power, log_ratio):
+    """Return t^a, the two terms of half the deviance, and whether its series in d converges fast.
+
+    `first` is the mean^a, `second` t times it over the mean, and a = 2 - p.
+    """
+    a, k = 2 - power, power - 1
+    scale = t**a
+    one = (first - scale) / a if a else log_ratio
+    two = (scale - second) / k if k else t * log_ratio
+    return scale, one, two, max(1, abs(a), k) * abs(log_ratio) < 1
+
+
+def of_means(y, t, power):
+    if t == 0:
+        return Decimal(0), y ** (2 - power) / (2 - power), Decimal(0), False
+    if y == t:  # in which a power is rounded
+        return t ** (2 - power), Decimal(0), Decimal(0), True
+    return tweedie_parts(y ** (2 - power), t * y ** (1 - power), t, power, (y / t).ln())
+
+
+@exactly
+def tweedie_loss(y, target, *, power, weight=1):
+    if power == 0:
+        return weight * (y - target) ** 2 / 2
+    _, one, two, _ = of_means(y, target, power)
+    return weight * (one - two)
+
+
+@exactly
+def tweedie_loss_size(y, target, *, power, weight=1):
+    """Return the loss where it is a series, else the sum of the sizes of its terms."""
+    if power == 0:
+        return weight * (y - target) ** 2 / 2
+    _, one, two, near = of_means(y, target, power)
+    return weight * (one - two if near else abs(one) + abs(two))
+
+
+@exactly
+def tweedie_loss_backward(y, target, *, power, weight=1):
+    return weight * (y - target) / y**power if power else weight * (y - target)
+
+
+def of_log_means(x, t, power):
+    a, k = 2 - power, power - 1
+    if t == 0:
+        return Decimal(0), (a * x).exp() / a, Decimal(0), False
+    return tweedie_parts((a * x).exp(), t * (-k * x).exp(), t, power, x - t.ln())
+
+
+@exactly
+def tweedie_loss_with_log_mean(x, target, *, power, weight=1):
+    _, one, two, _ = of_log_means(x, target, power)
+    return weight * (one - two)
+
+
+@exactly
+def tweedie_loss_with_log_mean_size(x, target, *, power, weight=1):
+    """Return what an ulp of the mean, of the terms and of their exponents makes."""
+    scale, one, two, near = of_log_means(x, target, power)
+    d = abs(x - target.ln()) if target else 0
+    terms = (
+        one - two if near else (abs(one) + abs(two)) * (1 + abs(x) * max(abs(2 - power), power - 1))
+    )
+    return weight * (terms + 2 * scale * min(1, d))
+
+
+def log_mean_terms(x, target, power):
+    return ((2 - power) * x).exp(), target * ((1 - power) * x).exp()
+
+
+@exactly
+def tweedie_loss_with_log_mean_backward(x, target, *, power, weight=1):
+    one, two = log_mean_terms(x, target, power)
+    return weight * (one - two)
+
+
+@exactly
+def tweedie_loss_with_log_mean_backward_size(x, target, *, power, weight=1):
+    """Return the sum of the sizes of the terms, times 1 and what their exponents' ulp make."""
+    one, two = log_mean_terms(x, target, power)
+    return weight * (one + two) * (1 + abs(x) * max(abs(2 - power), power - 1))
+
+
+@exactly
+def tweedie_loss_with_log_mean_hessian_diagonal(x, target, *, power, weight=1):
+    one, two = log_mean_terms(x, target, power)
+    return weight * ((2 - power) * one + (power - 1) * two)
+
+
+@exactly
+def tweedie_loss_with_log_mean_hessian_diagonal_size(x, target, *, power, weight=1):
+    """Return the sum of the sizes of the terms, times 1 and what their exponents' ulp make."""
+    one, two = log_mean_terms(x, target, power)
+    size = abs(2 - power) * one + (power - 1) * two
+    return weight * size * (1 + abs(x) * max(abs(2 - power), power - 1))
 
 
 @exactly

@@ -11,11 +11,13 @@ from itertools import product
 import numpy as np
 import pytest
 from tests.accuracy import exact
-from tests.accuracy.budgets import additions, assert_within
+from tests.accuracy.budgets import EXP, LOG1P, additions, assert_within
 from tests.accuracy.parameters import in_both_precisions
-from tests.domains import UNIT_INTERVAL
+from tests.domains import UNIT_INTERVAL, both_signs
 from tests.rows import across, invoke
 from tests.table import ENTRYWISE, LABELS
+
+import losses
 
 CURVED = [row for row in ENTRYWISE if row.budget.curvature]
 
@@ -32,7 +34,10 @@ def problems(row, dtype):
     """Yield arrays from everywhere in the domains, with each choice of the options."""
     arrays = across(row, dtype)
     for values in product(*(option.values for option in row.options.values())):
-        yield arrays, dict(zip(row.options, values, strict=True))
+        options = dict(zip(row.options, values, strict=True))
+        inside = [domain.given(options).holds(arrays[name]) for name, domain in row.arrays.items()]
+        kept = np.logical_and.reduce(inside)
+        yield {name: array[kept] for name, array in arrays.items()}, options
 
 
 def decimals(row, name, arrays, options):
@@ -79,6 +84,23 @@ def test_a_loss_and_its_gradient_have_a_rounding_for_each_operation(row, dtype):
         scales = scale or exactly
         for gradient, *each in zip(found, budget, *map(columns, (exactly, scales)), strict=True):
             assert_within(each[0], gradient, *each[1:])
+
+
+@in_both_precisions
+def test_the_gradient_of_a_binary_target_has_a_rounding_for_each_operation(dtype):
+    """w [(w+ - 1) log1p(E) - (1 or w+) x]: w+ - 1, LOG1P, EXP, 2 products, a difference and w."""
+    logits = both_signs(dtype)
+    rng = np.random.default_rng(25)
+    weight, pos_weight = rng.uniform(0.5, 4, (2, logits.size)).astype(dtype)
+    name = "binary_cross_entropy_with_logits_target_backward"
+    arrays = {"weight": weight, "pos_weight": pos_weight}
+    found = losses.binary_cross_entropy_with_logits_target_backward(
+        np.ones_like(logits), logits, np.full_like(logits, 0.5), **arrays, reduction="none"
+    )
+    exactly, size = (
+        exact.each(getattr(exact, f"{name}{part}"), logits, **arrays) for part in ("", "_size")
+    )
+    assert_within(EXP[dtype] + LOG1P[dtype] + 5, found, exactly, size)
 
 
 @pytest.mark.parametrize("row", CURVED, ids=str)

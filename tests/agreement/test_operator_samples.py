@@ -3,8 +3,12 @@
 What is left out is counted by reason, so that a sample more or less on either side is noticed.
 """
 
+import pickle
+import subprocess
+import sys
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +18,13 @@ from tests.table import FUNCTIONS
 import losses
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("expecttest")  # which the samples import
-operators = pytest.importorskip("torch.testing._internal.common_methods_invocations")
-
-OPERATORS = {
-    operator.name.removeprefix("nn.functional."): operator
-    for operator in operators.op_db
-    if operator.name.startswith("nn.functional.")
-}
-OURS = sorted(OPERATORS.keys() & FUNCTIONS.keys() - {"linear_cross_entropy"})
+F = torch.nn.functional
+ROOT = Path(__file__).parents[2]
+OURS = sorted(
+    name
+    for name, (row, what) in FUNCTIONS.items()
+    if not what and hasattr(F, name) and row.kind != "activation" and name != "linear_cross_entropy"
+)
 
 # Some samples have targets without a meaning, which are brought to the domain.
 SIGNS = ["hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss", "cosine_embedding_loss"]
@@ -69,7 +71,7 @@ def of_theirs(name, arrays, options):
         options = {**options, "eps": 0.0}  # else it is added to each difference
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the mean of kl_div
-        loss = OPERATORS[name](x, *rest, **options)
+        loss = getattr(F, name)(x, *rest, **options)
     reduction, weight = options.get("reduction", "mean"), options.get("weight")
     samples = x.numel() // x.shape[-1] if x.ndim else 1
     if name == "kl_div":  # one loss for each sample, over which the mean is
@@ -93,16 +95,27 @@ def of_ours(name, arrays, options):
     return parts(getattr(losses, f"{name}_value_and_grad")(*given, **options))
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Return the samples of every operator, by name."""
+    path = tmp_path_factory.mktemp("samples") / "samples.pickle"
+    script = [sys.executable, "-W", "ignore", "-m", "tests.agreement.operator_samples"]
+    subprocess.run([*script, path, *OURS], cwd=ROOT, check=True)
+    return pickle.loads(path.read_bytes())
+
+
 @pytest.mark.parametrize("name", OURS)
-def test_the_samples_of_an_operator_are_answered_as_pytorch_answers_them(name):
-    torch.manual_seed(25)
+def test_the_samples_of_an_operator_are_answered_as_pytorch_answers_them(written, name):
     left_out, answered = Counter(), 0
-    for sample in OPERATORS[name].sample_inputs("cpu", torch.float64, requires_grad=False):
-        first, *rest = (a for a in (sample.input, *sample.args) if torch.is_tensor(a))
-        options = {key: value for key, value in sample.kwargs.items() if value is not None}
+    for sample in written[name]:
+        arrays = [torch.tensor(array) for array in sample["arrays"]]
+        options = {
+            key: torch.tensor(value) if isinstance(value, np.ndarray) else value
+            for key, value in sample["options"].items()
+            if value is not None
+        }
         if name in TO_DOMAIN:
-            rest[-1] = TO_DOMAIN[name](rest[-1])
-        arrays = [array.detach().clone() for array in (first, *rest)]
+            arrays[-1] = TO_DOMAIN[name](arrays[-1])
         if why := reason(name, arrays, options):
             left_out[name, why] += 1
             continue
@@ -114,7 +127,7 @@ def test_the_samples_of_an_operator_are_answered_as_pytorch_answers_them(name):
         theirs = [loss, *torch.autograd.grad(loss.sum(), points)]
         # Either side rounds each of a handful of steps, and the additions of a sum; the terms of a
         # sum of losses and of gradients are not larger than the largest numbers squared.
-        eps = np.finfo(float).eps * (64 + first.numel())
+        eps = np.finfo(float).eps * (64 + arrays[0].numel())
         terms = max(
             1, *(float(array.detach().abs().max()) ** 2 for array in arrays if array.numel())
         )

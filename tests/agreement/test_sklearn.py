@@ -55,6 +55,44 @@ def test_poisson_nll_loss_agrees():
     assert_close(losses.poisson_nll_loss_hessian_diagonal(log_rate, target, **options), hessian)
 
 
+HALVES = {
+    1.0: own.HalfPoissonLoss(),
+    2.0: own.HalfGammaLoss(),
+    **{power: own.HalfTweedieLoss(power=power) for power in (1.25, 1.5, 1.75, 3.0)},
+}
+
+
+@pytest.mark.parametrize("power", HALVES)
+def test_tweedie_loss_with_log_mean_agrees_but_for_a_constant(power):
+    log_mean, weight = np.random.default_rng(0).normal(0, 1, (2, 20))
+    target, weight, theirs = np.linspace(0.5, 5, 20), weight**2, HALVES[power]
+    given = {"raw_prediction": log_mean, "sample_weight": weight}
+    options = {"power": power, "weight": weight, "reduction": "none"}
+    found = losses.tweedie_loss_with_log_mean(log_mean, target, **options)
+    constant = theirs.constant_to_optimal_zero(target, sample_weight=weight)
+    # The terms of each are less than 1024 here, for power 3 and log_mean -2.5.
+    precision = ROUNDINGS * np.spacing(1024.0)
+    np.testing.assert_allclose(found, theirs.loss(target, **given) + constant, 0, precision)
+    options["reduction"] = "sum"
+    backward = losses.tweedie_loss_with_log_mean_backward(1.0, log_mean, target, **options)
+    diagonal = losses.tweedie_loss_with_log_mean_hessian_diagonal(log_mean, target, **options)
+    gradient, hessian = theirs.gradient_hessian(target, **given)
+    np.testing.assert_allclose(backward, gradient, 0, precision)
+    np.testing.assert_allclose(diagonal, hessian, 0, precision)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0])
+def test_twice_the_mean_tweedie_loss_is_the_mean_tweedie_deviance(power):
+    predictions, target, weight = np.random.default_rng(0).uniform(0.25, 4, (3, 20))
+    if power < 2:
+        target[::3] = 0
+    found = 2 * losses.tweedie_loss(predictions, target, power=power, weight=weight)
+    options = {"sample_weight": weight, "power": power}
+    wanted = metrics.mean_tweedie_deviance(target, predictions, **options)
+    # The terms are less than 64 each, for power 3 and a prediction of 1 / 4.
+    assert abs(found - wanted) <= ROUNDINGS * np.spacing(64.0)
+
+
 def test_poisson_nll_loss_with_log_factorials_differs_by_a_constant_from_half_the_deviance():
     log_rate, _ = normal()
     target = np.arange(1.0, 21.0)

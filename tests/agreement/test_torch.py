@@ -316,6 +316,38 @@ def test_losses_of_margins_agree(name, shape, reduction, dtype):
     assert_agreement(name, normal("logits", shape, dtype, 3), target, reduction=reduction)
 
 
+@product(shape=class_shapes, reduction=reductions, weighted=[False, True], dtype=dtypes)
+def test_the_gradient_of_class_probabilities_agrees(shape, reduction, weighted, dtype):
+    logits, target = normal("logits", shape, dtype, 3), uniform("target", shape, dtype)
+    options = {"reduction": reduction, "label_smoothing": 0.1}
+    options |= class_options(shape, dtype, weighted)
+    q = tensor(target).requires_grad_()
+    expected = F.cross_entropy(tensor(logits), q, **{k: tensor(v) for k, v in options.items()})
+    grad_output = uniform("grad_output", tuple(expected.shape), dtype, -1, 1)
+    (wanted,) = torch.autograd.grad(expected, q, tensor(grad_output))
+    found = losses.cross_entropy_target_backward(grad_output, logits, target, **options)
+    precision = (ROUNDINGS + logits.size) * np.finfo(dtype).eps
+    assert_close(found, wanted, precision, 2 * size(logits))
+
+
+@product(shape=entry_shapes, reduction=reductions, weighted=[False, True], dtype=dtypes)
+def test_the_gradient_of_binary_targets_agrees(shape, reduction, weighted, dtype):
+    logits, target = normal("logits", shape, dtype, 3), uniform("target", shape, dtype)
+    options = {"reduction": reduction}
+    if weighted:
+        options |= {name: weights(shape, dtype, name) for name in ("weight", "pos_weight")}
+    t = tensor(target).requires_grad_()
+    expected = F.binary_cross_entropy_with_logits(
+        tensor(logits), t, **{k: tensor(v) for k, v in options.items()}
+    )
+    grad_output = uniform("grad_output", tuple(expected.shape), dtype, -1, 1)
+    (wanted,) = torch.autograd.grad(expected, t, tensor(grad_output))
+    backward = losses.binary_cross_entropy_with_logits_target_backward
+    found = backward(grad_output, logits, target, **options)
+    # Of a weight of at most 2 and a positive one of at most 2.
+    assert_close(found, wanted, ROUNDINGS * np.finfo(dtype).eps, 4 * size(logits))
+
+
 # None, or a shape that broadcasts to the target's (2, 3, 4).
 narrow_shapes = [None, (), (4,), (3, 1), (2, 1, 4), (2, 3, 4)]
 
@@ -503,6 +535,24 @@ def test_gaussian_nll_loss_agrees(shape, kept, full, eps, reduction, dtype):
     arrays.append(uniform("variance", own, dtype, 0.5, 2))
     options = {"full": full, "eps": eps, "reduction": reduction}
     assert_each_gradient_agrees("gaussian_nll_loss", arrays, (0, 2), **options)
+
+
+@product(shape=entry_shapes, full=[False, True], reduction=reductions, dtype=dtypes)
+def test_a_gaussian_of_log_variances_agrees_with_that_of_their_exponentials(
+    shape, full, reduction, dtype
+):
+    arrays = [normal(name, shape, dtype) for name in ("predictions", "target", "log_variance")]
+    y, t, s = map(tensor, arrays)
+    y.requires_grad_(), s.requires_grad_()
+    options = {"full": full, "reduction": reduction}
+    expected = F.gaussian_nll_loss(y, t, s.exp(), eps=1e-12, **options)
+    value, grads = losses.gaussian_nll_loss_with_log_variance_value_and_grad(*arrays, **options)
+    # A square, of differences, and an exponential.
+    terms = size(arrays[0]) ** 2 * size(arrays[1]) ** 2 * np.exp(size(arrays[2])) * arrays[0].size
+    precision = (ROUNDINGS + arrays[0].size) * np.finfo(dtype).eps
+    assert_close(value, expected, precision, terms)
+    for ours, theirs in zip(grads, torch.autograd.grad(expected.sum(), [y, s]), strict=True):
+        assert_close(ours, theirs, precision, terms)
 
 
 @product(shape=entry_shapes, margin=[0.0, 0.5, -0.25], reduction=reductions, dtype=dtypes)

@@ -24,6 +24,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 runpy.run_path(sys.argv[1])
 """
+WIDTH = 79  # of a line: the site shows it whole on a screen of 1280 pixels
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # by the name of a package, where they differ
 
 
@@ -62,6 +63,7 @@ def test_an_example_runs_and_its_checks_pass(example, tmp_path):
     done = run(str(example), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= WIDTH
     assert not list(tmp_path.iterdir())
 
 
@@ -91,3 +93,19 @@ def test_the_extra_brings_what_the_examples_need():
     names = {re.match(r"[\w-]+", requirement)[0].removesuffix("-cpu") for requirement in extra}
     imported = set().union(*map(needed, EXAMPLES))
     assert names == {DISTRIBUTIONS.get(name, name) for name in imported}
+
+
+def test_the_extra_of_the_site_brings_what_the_examples_need_and_pytorch():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    of_losses = next(name for name in extras["docs"] if name.startswith("losses["))
+    assert "examples" in of_losses.removeprefix("losses[").removesuffix("]").split(",")
+    pytorch = [name for name in extras["agreement"] if name.startswith("torch")]
+    assert pytorch
+    assert {*pytorch} <= {*extras["docs"]}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=named)
+def test_a_line_of_an_example_is_no_longer_than_the_site_shows(example):
+    lines = example.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > WIDTH] == []

@@ -117,7 +117,7 @@ def test_second_derivatives_take_a_few_blocks_beside_their_results(shape):
         assert extra - result.nbytes < 5 * MIB
 
 
-LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
+LAYERS = {  # (N, D, C), and d1 of several heads; dtypes of inputs and weight; the kind of target
     "many classes": ((700, 16, 50_257), "ff", "labels"),
     "ignored samples": ((700, 16, 50_257), "ff", "ignored"),
     "classes in shards": ((40, 4, 700_000), "ff", "ignored"),
@@ -131,28 +131,34 @@ LAYERS = {  # (N, D, C), the dtypes of inputs and weight, the kind of target
     "many features": ((3, 1_500_000, 3), "ee", "labels"),
     "many features of many samples": ((2_100, 20_000, 20), "ff", "ignored"),
     "a large weight of another byte order": ((20, 1_024, 20_000), ">f>f", "labels"),
+    "heads of many classes": ((700, 16, 50_257, 2), "ff", "ignored"),
+    "float16 of several heads": ((300, 64, 20_000, 3), "ee", "ignored"),
+    "many features of several heads": ((40, 400_000, 3, 2), "ee", "labels"),
+    "heads of probabilities": ((40, 4, 300_000, 2), "ff", "probabilities"),
+    "heads of probabilities of images": ((40, 4, 40_000, 2), "ff", "images"),
 }
 
 
 @pytest.mark.parametrize(("shape", "dtypes", "kind"), LAYERS.values(), ids=LAYERS)
 def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtypes, kind):
     """One array of all the logits, or a sum of a narrow gradient, would take more than that."""
-    samples, features, classes = shape
+    samples, features, classes, *heads = shape
     first, second = dtypes[: len(dtypes) // 2], dtypes[len(dtypes) // 2 :]
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((samples, features), np.float32).astype(first)
-    linear_weight = rng.standard_normal((classes, features), np.float32).astype(second)
-    target = rng.integers(0, classes, samples)
+    outputs = (classes, *heads)
+    linear_weight = rng.standard_normal((*outputs, features), np.float32).astype(second)
+    target = rng.integers(0, classes, (samples, *heads))
     if kind == "ignored":
         target[::2] = -100
     if "labels" not in kind and kind != "ignored":
         dtype = np.float64 if "wide" in kind else np.float32
-        target = rng.random((samples, classes), dtype)
+        target = rng.random((samples, *outputs), dtype)
     if "images" in kind:  # samples along two axes that are not one
         inputs = inputs.reshape(2, -1, features).swapaxes(0, 1)
-        target = target.reshape(2, -1, classes).swapaxes(0, 1)
+        target = target.reshape(2, -1, *outputs).swapaxes(0, 1)
     options = {
-        "linear_bias": np.zeros(classes, first),
+        "linear_bias": np.zeros(outputs, first),
         "weight": np.ones(classes),
         "label_smoothing": 0.1,
     }

@@ -17,6 +17,10 @@ from losses.extra import dask as lazy
 SOURCE = Path(losses.__file__).parent
 FUNCTIONS = [f for name in losses.__all__ if inspect.isfunction(f := getattr(losses, name))]
 DERIVATIVES = [name for name, (_, what) in table.FUNCTIONS.items() if what]
+OF_TARGETS = [  # gradients of targets that may come from a model
+    "binary_cross_entropy_with_logits_target_backward",
+    "cross_entropy_target_backward",
+]
 MERGING = [  # partial results of cross_entropy, which merge, and their types
     "Evaluator",
     "LossSums",
@@ -33,7 +37,7 @@ DEFAULTS = {  # of options that have another default elsewhere
     "margin_ranking_loss": {"margin": 0.0},
     "triplet_margin_loss": {"p": 2.0},
 }
-GRADIENTS = ["LinearGrads", "GaussianGrads", "PairGrads", "TripletGrads"]
+GRADIENTS = ["LinearGrads", "GaussianGrads", "LogVarianceGrads", "PairGrads", "TripletGrads"]
 MAY_IMPORT = {
     "_core": {"_core"},
     "_activations": {"_core", "_activations"},
@@ -61,7 +65,7 @@ def options(function):
 
 
 def test_the_public_names_are_those_of_the_table_and_what_merges():
-    expected = [*table.FUNCTIONS, *MERGING, *GRADIENTS, "set_workers"]
+    expected = [*table.FUNCTIONS, *MERGING, *OF_TARGETS, *GRADIENTS, "set_workers"]
     assert losses.__all__ == sorted(expected)
 
 

@@ -114,6 +114,17 @@ def test_every_public_function_that_takes_arrays_has_a_small_call():
     assert found == {name for name in losses.__all__ if name[0].islower()} - states
 
 
+def test_the_picture_of_the_front_page_is_drawn_for_light_and_for_dark(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    for name in ("accuracy.json", "speed.json"):
+        (tmp_path / name).write_bytes((kept.FOLDER / name).read_bytes())
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
+    assert command.main(["plot", "--name", "front"]) == 0
+    light, dark = (tmp_path / f"front_{mode}.svg" for mode in ("light", "dark"))
+    assert light.read_bytes() != dark.read_bytes()
+    assert all(path.stat().st_size > 10_000 for path in (light, dark))
+
+
 def test_nine_in_ten_samples_are_confident_and_one_in_five_is_ignored():
     usual = arrays(Problem(FUSED, (50, 7)))
     sure = arrays(Problem(FUSED, (50, 7), variant="confident"))

@@ -1,14 +1,19 @@
 """python -m losses: what it prints, and an exit status that a failing check changes."""
 
+import re
 import runpy
+import shlex
 import subprocess
 import sys
+from decimal import Decimal, localcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import losses
 from losses import __main__ as command_line
-from losses._demo import iris, softmax_regression
+from losses._demo import iris, softmax_regression, tail
 
 
 def test_the_data_are_fishers():
@@ -57,6 +62,25 @@ def test_a_gradient_that_is_slightly_wrong_is_found(monkeypatch):
     assert softmax_regression.run().failures() == ["gradient"]
 
 
+def test_the_loss_of_the_tail_keeps_its_digits_and_the_textbooks_is_0():
+    result = softmax_regression.run()
+    with localcontext(prec=60):
+        exact = (1 + Decimal(-80).exp()).ln()
+        assert abs(Decimal(result.tail_loss) - exact) <= exact * Decimal(tail.BOUND)
+    assert f"{result.tail_loss:.1e}" == "1.8e-35"
+    assert str(result.textbook_loss) == "0.0"  # and not -0.0, which would be printed as -0
+
+
+def test_a_tail_loss_that_is_slightly_wrong_is_found(monkeypatch):
+    right = tail.cross_entropy
+
+    def wrong(*args):
+        return right(*args) * (1 + 2.0**-48)  # 16 eps, and 8 are allowed
+
+    monkeypatch.setattr(tail, "cross_entropy", wrong)
+    assert softmax_regression.run().failures() == ["tail"]
+
+
 def test_every_number_is_printed(capsys):
     result = softmax_regression.run()
     assert command_line.main([]) == 0
@@ -69,9 +93,31 @@ def test_every_number_is_printed(capsys):
         f"{result.gradient_gap:.1e}",
         f"{result.gradient_bound:.1e}",
         "0         must be exactly 0",
+        f"{result.tail_loss:.1e}   must be right to 8 units in the last place",
+        "0         since 1 + exp(-80) rounds to 1",
     ):
         assert f" {number}" in printed
-    assert printed.endswith("\nAll checks passed.\n")
+    assert printed.endswith(f"\nAll checks passed.\n{command_line.NEXT}\n")
+
+
+def test_what_comes_next_works():
+    commands = [
+        line.strip().split("   ")[0] for line in command_line.NEXT.splitlines() if "python" in line
+    ]
+    assert len(commands) == 2
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "python"
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+    (document,) = re.findall(r"\S+\.md", command_line.NEXT)
+    assert (Path(__file__).parents[2] / document).is_file()
+
+
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"losses {losses.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +127,8 @@ def test_every_number_is_printed(capsys):
         ({"identity_gap": 2.0**-52}, "identity"),
         ({"gradient_gap": 1.0}, "gradient"),
         ({"gradient_gap": np.nan, "identity_gap": np.nan}, "identity, gradient"),
+        ({"tail_loss": 0.0}, "tail"),
+        ({"tail_loss": np.nan}, "tail"),
     ],
 )
 def test_a_check_that_fails_is_named_and_the_status_is_1(monkeypatch, capsys, wrong, named):
@@ -113,5 +161,5 @@ def test_the_module_runs_as_a_script(monkeypatch, capsys):
 def test_python_m_losses_needs_no_argument_and_ends_with_status_0():
     command = [sys.executable, "-W", "error", "-m", "losses"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
-    assert done.stdout.endswith("All checks passed.\n")
+    assert "\nAll checks passed.\n" in done.stdout
     assert not done.stderr

@@ -1,4 +1,4 @@
-"""gaussian_nll_loss: variances at the ends of their range, and of several entries."""
+"""gaussian_nll_loss, and of log-variances: the ends of their range, and of several entries."""
 
 import numpy as np
 import pytest
@@ -122,3 +122,69 @@ def test_each_gradient_has_the_dtype_of_its_own_array_and_the_loss_the_widest():
         y, variance = Y.astype(first), np.ones((2, 1), second)
         loss, grads = losses.gaussian_nll_loss_value_and_grad(y, T.astype("e"), variance)
         assert [part.dtype.char for part in (loss, *grads)] == [widest, first, second]
+
+
+# Of log-variances
+
+
+def of_logs(r, s, dtype=float, **options):
+    """Return the losses of residuals and their gradients."""
+    r, s = np.broadcast_arrays(np.asarray(r, dtype), np.asarray(s, dtype))
+    function = losses.gaussian_nll_loss_with_log_variance_value_and_grad
+    loss, grads = function(r, np.zeros_like(r), s, **{"reduction": "none", **options})
+    return loss, *grads
+
+
+def test_a_log_variance_has_the_loss_of_its_variance_and_the_chain_rules_gradient():
+    r, s = Y - T, np.array([[0.0, 1.0, -2.0]])
+    for full in (False, True):
+        loss, slope, of_log = of_logs(r, s, full=full)
+        variance = np.broadcast_to(np.exp(s), r.shape)
+        expected, grads = losses.gaussian_nll_loss_value_and_grad(
+            r, T, variance, full=full, reduction="none"
+        )
+        # Each side has fewer than 16 roundings of terms of at most 9 e^2 < 67.
+        for ours, theirs in zip(
+            (loss, slope, of_log), (expected, grads[0], grads[1] * variance), strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=32 * np.spacing(67.0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_log_variance_whose_exponential_no_number_holds_has_a_loss_if_it_is_one(dtype):
+    """r exp(-s / 2) is 1 or so, and its square has no more than 34 roundings."""
+    size, eps = {np.float32: 160.0, np.float64: 1400.0}[dtype], np.finfo(dtype).eps
+    for s in (size, -size):
+        r = np.exp(dtype(s / 2))
+        square = (np.float64(r) * np.exp(-s / 2)) ** 2
+        loss, slope, of_log = of_logs(r, s, dtype)
+        assert abs(loss - (s + square) / 2) <= 34 * eps + np.spacing(dtype(size))
+        assert abs(of_log - (1 - square) / 2) <= 34 * eps
+        np.testing.assert_allclose(slope, square / np.float64(r), rtol=34 * eps, atol=0)
+
+
+def test_a_variance_of_0_costs_inf_but_at_its_mean():
+    r, s = [0.0, 1.0, -1e-300, 0.0, 0.0, 1.0], [-INF, -INF, -INF, -1e4, INF, INF]
+    loss, slope, of_log = of_logs(r, s)
+    np.testing.assert_array_equal(loss, [-INF, INF, INF, -5e3, INF, INF])
+    np.testing.assert_array_equal(slope, [0, INF, -INF, 0, 0, 0])
+    np.testing.assert_array_equal(of_log, [0.5, -INF, -INF, 0.5, 0.5, 0.5])
+
+
+def test_infinite_residuals_cost_inf_and_nan_is_nan_alone():
+    r, s = [INF, -INF, INF, NAN, 1.0, NAN], [0.0, 2.0, INF, 0.0, NAN, -INF]
+    loss, slope, of_log = of_logs(r, s)
+    np.testing.assert_array_equal(loss, [INF, INF, NAN, NAN, NAN, NAN])
+    np.testing.assert_array_equal(slope, [INF, -INF, NAN, NAN, NAN, NAN])
+    np.testing.assert_array_equal(of_log, [-INF, -INF, NAN, NAN, NAN, NAN])
+
+
+def test_one_entry_far_away_changes_no_bit_of_the_others():
+    r, s = np.linspace(-3, 3, 7), np.linspace(-2, 2, 7)
+    alone, beside = of_logs(r, s), of_logs([*r, 1.0], [*s, -1e3])
+    assert_same(alone, tuple(part[:-1] for part in beside))
+
+
+def test_a_loss_of_log_variances_refuses_a_shape_that_does_not_spread():
+    with pytest.raises(ValueError, match=r"^log_variance: expected a scalar, or the shape of"):
+        losses.gaussian_nll_loss_with_log_variance(Y, T, np.zeros(2))

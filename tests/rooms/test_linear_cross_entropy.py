@@ -283,6 +283,199 @@ def test_the_workers_make_none_of_the_products(monkeypatch):
     assert makers == {threading.main_thread()}
 
 
+HEADS = {  # the shapes of the samples and of the heads
+    "labels": ((7,), (3,)),
+    "ignored": ((7,), (2, 2)),
+    "probabilities": ((7,), (2,)),
+    "one sample": ((), (3,)),
+    "images": ((2, 3), (2, 1)),
+}
+
+
+def layer_with_heads(kind, classes=5, dtype=np.float64):
+    """Return the arrays of a layer of several heads, and a target."""
+    rng = np.random.default_rng(1)
+    samples, heads = HEADS[kind]
+    shapes = ((*samples, 6), (classes, *heads, 6), (classes, *heads))
+    layer = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    target = rng.integers(0, classes, (*samples, *heads))
+    if kind == "ignored":
+        target[rng.random(target.shape) < 0.4] = -100
+        target[0], target[1, 0] = -100, -100
+    if kind == "probabilities":
+        target = rng.random((*samples, classes, *heads)).astype(dtype)
+    return layer, target
+
+
+@ways
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_every_option_of_several_heads_is_that_of_cross_entropy(way, kind, dtype):
+    classes = CLASSES if way in ("as it is", "chunks") else 9
+    layer, target = layer_with_heads(kind, classes, dtype)
+    layer[2] = None if kind == "images" else layer[2]
+    wide = [None if array is None else array.astype(np.float32) for array in layer]
+    same = target if target.dtype.kind == "i" else target.astype(np.float32)
+    for options in OPTIONS:
+        if "weight" in options:
+            options = {**options, "weight": WEIGHT[:classes]}
+        with going(way):
+            found = fused(layer, target, options)
+        expected = composed(wide, same, options)
+        assert_close(found, expected, bounds(wide, same, options), dtype)
+
+
+@ways
+@pytest.mark.parametrize("kind", HEADS)
+def test_each_head_is_a_layer_of_its_own_bit_for_bit(way, kind):
+    """Losses and gradients of weight and bias; the gradient of the inputs is a sum."""
+    (inputs, linear_weight, linear_bias), target = layer_with_heads(kind)
+    samples, heads = HEADS[kind]
+    grad_output = np.random.default_rng(2).standard_normal((*samples, *heads))
+    options = {"reduction": "none", "label_smoothing": 0.1}
+    alone = []
+    with going(way):
+        loss, grad, grad_weight, grad_bias = both(
+            inputs,
+            linear_weight,
+            target,
+            linear_bias=linear_bias,
+            grad_output=grad_output,
+            **options,
+        )
+        for index in np.ndindex(heads):
+            here = (..., *index)
+            at = (slice(None), *index)
+            alone.append(
+                both(
+                    inputs,
+                    linear_weight[at],
+                    target[here],
+                    linear_bias=linear_bias[at],
+                    grad_output=grad_output[here],
+                    **options,
+                )
+            )
+            assert_same(loss[here], alone[-1][0])
+            assert_same((grad_weight[at], grad_bias[at]), alone[-1][2:])
+    each = np.array([its_grad for _, its_grad, *_ in alone])
+    # Each addition of a head errs by half an eps of the sum so far.
+    allowed = len(each) * np.finfo(float).eps * np.abs(each).sum(0)
+    assert (np.abs(grad - each.sum(0)) <= allowed).all()
+
+
+@ways
+@pytest.mark.parametrize("kind", ["labels", "ignored", "probabilities"])
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_one_head_along_an_axis_of_its_own_has_the_bits_of_a_layer_without(
+    way, kind, reduction, dtype
+):
+    (inputs, linear_weight, linear_bias), target = layer_with_heads(kind, dtype=dtype)
+    index = (0,) * len(HEADS[kind][1])
+    weight, bias, labels = linear_weight[:, *index], linear_bias[:, *index], target[..., *index]
+    options = {"reduction": reduction, "weight": np.linspace(0.25, 2, 5)}
+    with going(way):
+        expected = both(inputs, weight.copy(), labels.copy(), linear_bias=bias, **options)
+        loss, *grads = both(
+            inputs,
+            weight[:, np.newaxis],
+            labels[..., np.newaxis],
+            linear_bias=bias[:, np.newaxis],
+            **options,
+        )
+    assert_same(loss, expected[0][:, np.newaxis] if reduction == "none" else expected[0])
+    assert_same(grads[0], expected[1])
+    assert_same(grads[1][:, 0], expected[2])
+    assert_same(grads[2][:, 0], expected[3])
+
+
+@ways
+def test_the_mean_over_heads_divides_by_all_the_weights_that_count(way):
+    logits = np.array([[10.0, 3.0, 1.0], [-1.0, 0.0, -4.0]])
+    target, weight = np.array([[1, 0], [-100, 2]]), np.array([1.0, 2.0, 4.0])
+    linear_weight = np.stack([EYE, 2 * EYE], axis=1)
+    each = [
+        losses.cross_entropy(factor * logits, labels, weight=weight, reduction="sum")
+        for factor, labels in zip((1, 2), target.T, strict=True)
+    ]
+    with going(way):
+        mean = losses.linear_cross_entropy(logits, linear_weight, target, weight=weight)
+    np.testing.assert_allclose(mean, sum(each) / (2 + 1 + 4), rtol=1e-15)
+
+
+@pytest.mark.parametrize("way", ["as it is", "shards", "wide sums"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32(way, dtype):
+    """In float16, 2048 + 1 is 2048."""
+    slopes = np.array([2048, 1, -2048], dtype)[:, np.newaxis]
+    linear_weight = np.stack([-slopes, slopes])  # of two classes, each with half of the mass
+    inputs, target = np.zeros((5, 1), np.float16), np.zeros((5, 3), int)
+    target[3] = -100
+    with going(way):
+        _, grad, *_ = both(inputs, linear_weight, target, reduction="sum")
+    assert_same(grad, np.array([[1], [1], [1], [0], [1]], np.float16))
+
+
+def test_samples_of_a_span_that_lie_apart_have_the_gradients_of_their_places(monkeypatch):
+    """Spans of eight samples, of which every head ignores some between others."""
+    monkeypatch.setattr(linear_chunks, "SUM_BYTES", 8 * 4)
+    inputs, linear_weight = np.zeros((20, 1), np.float16), np.ones((2, 2, 1), np.float16)
+    linear_weight[0] = -1
+    target = np.where(np.arange(20) % 3 == 1, -100, 0)
+    _, grad, *_ = both(inputs, linear_weight, np.stack([target, target], axis=1), reduction="sum")
+    assert_same(grad[:, 0], np.where(target == 0, 2, 0).astype(np.float16))
+
+
+@ways
+@pytest.mark.parametrize("kind", ["labels", "probabilities", "images"])
+def test_a_layout_of_heads_changes_no_more_than_the_rounding_of_the_products(way, kind):
+    layer, target = layer_with_heads(kind)
+    samples, heads = HEADS[kind]
+    grad_output = np.random.default_rng(2).standard_normal((*samples, *heads))
+    arrays = [*layer, target, grad_output]
+    allowed = bounds(layer, target, {"reduction": "none"})
+
+    def evaluate(inputs, linear_weight, linear_bias, target, grad_output):
+        options = {"linear_bias": linear_bias, "grad_output": grad_output, "reduction": "none"}
+        return both(inputs, linear_weight, target, **options)
+
+    with going(way):
+        expected = evaluate(*arrays)
+        found = evaluate(*map(np.asfortranarray, arrays))
+    scale = max(1, np.abs(grad_output).max())  # of the gradients, beside those of ones
+    assert_close(found, expected, [scale * bound for bound in allowed], np.float64)
+
+
+@ways
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize(("samples", "heads"), [(0, 2), (4, 0), (0, 0)])
+def test_without_samples_or_heads_the_mean_is_nan_and_the_gradients_are_0(
+    way, samples, heads, reduction
+):
+    arrays = np.ones((samples, 3)), np.ones((5, heads, 3)), np.zeros((samples, heads), int)
+    with going(way):
+        loss, *grads = both(*arrays, linear_bias=np.ones((5, heads)), reduction=reduction)
+    expected = {"none": np.zeros((samples, heads)), "mean": np.float64(NAN), "sum": np.float64(0)}
+    assert_same(loss, expected[reduction])
+    assert_same(
+        tuple(grads), (np.zeros((samples, 3)), np.zeros((5, heads, 3)), np.zeros((5, heads)))
+    )
+
+
+@ways
+def test_a_sample_that_one_head_ignores_is_counted_by_the_others(way):
+    inputs, linear_weight = np.array([[1.0, 2, 3], [3, 2, 1]]), np.stack([EYE, EYE], axis=1)
+    with going(way):
+        loss, grad, grad_weight, _ = both(
+            inputs, linear_weight, [[0, -100], [-100, 1]], reduction="none"
+        )
+        alone = [both(inputs, EYE, labels, reduction="none") for labels in ([0, -100], [-100, 1])]
+    assert_same(loss, np.stack([one[0] for one in alone], axis=1))
+    assert_same(grad, alone[0][1] + alone[1][1])
+    assert_same(grad_weight, np.stack([one[2] for one in alone], axis=1))
+
+
 FITTING = {
     "inputs": np.ones((4, 3)),
     "linear_weight": np.ones((5, 3)),
@@ -320,6 +513,68 @@ def test_shapes_that_do_not_fit_are_an_error_with_every_array_and_its_shape(argu
         backward(1.0, inputs, linear_weight, target, linear_bias=linear_bias)
     for name, array in arrays.items():
         assert f"{name} {np.shape(array)}" in str(error.value)
+
+
+WITH_HEADS = {
+    "inputs": np.ones((4, 3)),
+    "linear_weight": np.ones((5, 2, 3)),
+    "target": np.zeros((4, 2), int),
+    "linear_bias": np.ones((5, 2)),
+}
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong"),
+    [
+        ("inputs", np.ones((4, 2))),
+        ("inputs", np.ones(3)),
+        ("linear_weight", np.ones((5, 3, 3))),
+        ("linear_weight", np.ones((2, 5, 3))),
+        ("linear_weight", np.ones((5, 2, 2))),
+        ("target", np.zeros(4, int)),
+        ("target", np.zeros((4, 5))),
+        ("target", np.zeros((4, 2, 5))),
+        ("target", np.zeros((2, 4), int)),
+        ("linear_bias", np.ones(5)),
+        ("linear_bias", np.ones((2, 5))),
+        ("linear_bias", np.ones((5, 1))),
+    ],
+)
+def test_shapes_of_heads_that_do_not_fit_are_an_error_that_says_where_heads_belong(argument, wrong):
+    arrays = {**WITH_HEADS, argument: wrong}
+    inputs, linear_weight, target, linear_bias = arrays.values()
+    with pytest.raises(ValueError, match="expected inputs") as error:
+        losses.linear_cross_entropy(inputs, linear_weight, target, linear_bias=linear_bias)
+    for shape in ("(C, d1, ..., D)", "(C, d1, ...)", "(..., d1, ...)", "(..., C, d1, ...)"):
+        assert shape in str(error.value)
+    for name, array in arrays.items():
+        assert f"{name} {np.shape(array)}" in str(error.value)
+
+
+def test_a_target_of_size_1_is_no_label_of_two_heads():
+    with pytest.raises(ValueError, match=r"target \(1,\)"):
+        losses.linear_cross_entropy(np.ones(3), np.ones((5, 2, 3)), [1])
+    one = losses.linear_cross_entropy(np.ones(3), np.ones((5, 1, 3)), [1], reduction="none")
+    assert one.shape == (1,)
+
+
+def test_labels_of_heads_with_an_axis_too_many_are_told_how_to_lose_it():
+    with pytest.raises(ValueError, match=r"target \(4, 2, 1\); pass target\[\.\.\., 0\]$"):
+        losses.linear_cross_entropy(np.ones((4, 3)), np.ones((5, 2, 3)), np.zeros((4, 2, 1), int))
+
+
+def test_grad_output_has_the_shape_of_the_losses_of_all_heads():
+    layer = np.ones((4, 3)), np.ones((5, 2, 3)), np.zeros((4, 2), int)
+    with pytest.raises(ValueError, match=r"grad_output: .*\(4, 2\), got \(4,\)"):
+        losses.linear_cross_entropy_backward(np.ones(4), *layer, reduction="none")
+
+
+@pytest.mark.parametrize("label", [5, -1])
+def test_a_label_outside_the_classes_of_a_head_is_an_error_with_its_position(label):
+    target = np.zeros((4, 2), int)
+    target[3, 1] = label
+    with pytest.raises(IndexError, match=rf"target: 1 of 8 .*\(3, 1\): {label}"):
+        losses.linear_cross_entropy(np.ones((4, 3)), np.ones((5, 2, 3)), target)
 
 
 def test_a_bias_that_was_not_given_is_not_named():

@@ -73,6 +73,7 @@ def test_a_row_with_nan_is_nan_and_no_other_row():
     np.testing.assert_array_equal(loss, [NAN, NAN, 0])
     assert np.isnan(gradient[:2]).any(1).all()
     np.testing.assert_array_equal(gradient[2], [0, 0, 0])
+    assert np.isnan(losses.multi_margin_loss([NAN], 0))  # whose one class has no other beside it
 
 
 def test_an_ignored_sample_is_not_read_and_the_mean_divides_by_the_class_weights():

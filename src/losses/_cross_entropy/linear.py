@@ -23,9 +23,9 @@ class LinearGrads(NamedTuple):
     ----------
     inputs : ndarray, shape (D,), (N, D) or (..., D)
         With respect to the inputs of the layer.
-    linear_weight : ndarray, shape (C, D)
+    linear_weight : ndarray, shape (C, D) or (C, d1, ..., D)
         With respect to its weight.
-    linear_bias : ndarray of shape (C,), or None
+    linear_bias : ndarray of shape (C,) or (C, d1, ...), or None
         With respect to its bias, if it has one.
     """
 
@@ -57,27 +57,32 @@ def linear_cross_entropy(
     are made, used and forgotten a chunk at a time: whatever N, D and C are, the memory beside the
     arguments and the results is at most 64 MiB (and 3 MiB for each worker after the first).
 
+    A weight (C, d1, ..., D) is that of several heads, as of a model that predicts several tokens.
+    All of them have the same inputs, and the logits (..., C, d1, ...).
+
     Parameters
     ----------
     inputs : array_like, shape (D,), (N, D) or (..., D)
         What the layer is given: D features of each sample. float16, and bfloat16 and float8 of
         ml_dtypes, are computed in float32; integers are copied to float64.
-    linear_weight : array_like, shape (C, D)
-        The weight W of the layer: D numbers for each class.
+    linear_weight : array_like, shape (C, D) or (C, d1, ..., D)
+        The weight W of the layer: D numbers for each class, or for each class of each head.
     target : array_like
         Class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]`` (for 1-D
         `inputs` also shape (1,)); or class probabilities, of a floating dtype, in the shape
         ``(*inputs.shape[:-1], C)``. Probabilities are finite and not negative, and need not sum to
-        one.
-    linear_bias : array_like, shape (C,), optional
+        one. With several heads d1, ... follow: the shapes are ``(*inputs.shape[:-1], d1, ...)`` and
+        ``(*inputs.shape[:-1], C, d1, ...)``.
+    linear_bias : array_like, shape (C,) or (C, d1, ...), optional
         The bias b of the layer.
     weight : array_like, shape (C,), optional
         Weight of each class in the loss.
     ignore_index : int, default -100
         Samples with this class index are not counted, and their inputs never read; it may lie
-        outside [0, C). With class probabilities it must be negative.
+        outside [0, C). With several heads each ignores samples of its own. With class probabilities
+        it must be negative.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        As in `cross_entropy`.
+        As in `cross_entropy`. The mean and the sum are over all samples and heads.
     label_smoothing : float, default 0.0
         The share in [0, 1] of each target that is spread evenly over the classes.
     workers : int, optional
@@ -87,7 +92,7 @@ def linear_cross_entropy(
 
     Returns
     -------
-    NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
+    NumPy scalar, or ndarray of one loss per sample (and head) for ``reduction='none'``
         In the widest dtype of the three arrays of the layer, in which integers count as float64,
         and float32 if none of theirs holds the others, as of bfloat16 and float16.
         With no sample that counts the mean is nan and the sum 0.
@@ -117,7 +122,8 @@ def linear_cross_entropy(
 
     A chunk is some samples with all their classes. Where fewer than about a hundred would fit it
     is some classes instead: the maximum and the sum of exponentials of these are merged, and for
-    the gradient the logits are made a second time.
+    the gradient the logits are made a second time. Heads follow one another, each with chunks and
+    products of its own: heads of few classes are faster by `cross_entropy`, if their logits fit.
 
     References
     ----------
@@ -135,6 +141,16 @@ def linear_cross_entropy(
     np.float64(0.5514)
     >>> losses.cross_entropy(inputs @ linear_weight.T, [1, 0]).round(4)
     np.float64(0.5514)
+
+    Two heads, of which the second has a weight of its own and ignores the second sample:
+
+    >>> heads = np.stack([linear_weight, 2 * linear_weight], axis=1)
+    >>> heads.shape
+    (3, 2, 2)
+    >>> target = [[1, 1], [0, -100]]
+    >>> losses.linear_cross_entropy(inputs, heads, target, reduction="none").round(4)
+    array([[0.5514, 0.2395],
+           [0.5514, 0.    ]])
     """
     options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
     problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
@@ -166,10 +182,12 @@ def linear_cross_entropy_backward(
         \frac{\partial}{\partial W} = G^{\mathsf T} \, \text{inputs}, \qquad
         \frac{\partial}{\partial b_c} = \sum_i G_{i,c}.
 
+    Each head has its weight and bias; the gradient of the inputs is the sum over the heads.
+
     Parameters
     ----------
     grad_output : array_like, the shape of what `linear_cross_entropy` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
     inputs, linear_weight, target : array_like
         What `linear_cross_entropy` was given.
     linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
@@ -271,7 +289,8 @@ def linear_cross_entropy_value_and_grad(
     The error bounds are those of the two functions. It costs little more than the three matrix
     products, of 2 N D C operations each; ignored samples take no part in them. Where a chunk
     holds some of the classes the logits are made twice, and where a gradient of many classes is
-    summed in a wider dtype than its own, as that of float16 is, three times.
+    summed in a wider dtype than its own, as that of float16 is, three times. Where the inputs of
+    several heads have such a gradient, it takes a pass of its own.
 
     Examples
     --------
@@ -295,9 +314,8 @@ def linear_cross_entropy_value_and_grad(
 def _evaluate(problem: LayerProblem, to: Gradients | None = None) -> Floating:
     """Return the loss; given arrays for the gradients, write the gradients."""
     reduction = problem.options.reduction
-    losses = losses_for(reduction, problem.samples, problem.dtype)
-    flat = None if losses is None else losses.reshape(-1)
-    sums = evaluate(problem, flat, to)
+    losses = losses_for(reduction, problem.shape, problem.dtype)
+    sums = evaluate(problem, losses, to)
     return reduce(losses, sums, reduction, problem.divisor, problem.dtype)
 
 
@@ -311,5 +329,5 @@ def _loss_grads(problem: LayerProblem, grad_output: ArrayLike) -> Array:
     """Return the gradient with respect to each loss; for 'none' each chunk casts its own."""
     reduction, dtype = problem.options.reduction, problem.layer.dtype
     if reduction == "none":
-        return check_grad_output(grad_output, problem.samples)
-    return reduce_backward(grad_output, reduction, problem.divisor, problem.samples, dtype)
+        return check_grad_output(grad_output, problem.shape)
+    return reduce_backward(grad_output, reduction, problem.divisor, problem.shape, dtype)

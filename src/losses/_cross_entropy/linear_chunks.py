@@ -4,12 +4,16 @@ A chunk holds some samples with all their classes, if enough samples fit, and be
 gradient. If they do not, a chunk holds some samples and a shard of the classes. Then a first pass
 merges the states of the shards, and a second pass makes the same logits again, which the state of
 all the classes turns into the gradient.
+
+The heads of a layer follow one another. A gradient of the inputs that is narrower than the
+computation is summed over the heads in another pass, some samples at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,13 +49,45 @@ KEPT_SAMPLES = 1 << 17  # up to here states are kept for a third pass; more are 
 
 def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
     """Write the losses and the gradients, where there are arrays; else return sums of losses."""
-    if not (problem.size and problem.classes):  # the zeros in all these arrays are the results
-        return []
+    if not (problem.size and problem.classes and prod(problem.heads)):
+        return []  # the zeros in all these arrays are the results
     with np.errstate(all="ignore"):  # infinities and nan are answers here
-        size = _rows(problem)
-        if size:
-            return _by_rows(problem, size, losses, grads)
-        return _by_shards(problem, losses, grads)
+        if grads is None or not problem.summed_apart:
+            return _by_heads(problem, losses, grads)
+        sums = _by_heads(problem, losses, grads._replace(inputs=None))
+        _sum_over_heads(problem, grads)
+        return sums
+
+
+def _sum_over_heads(problem: LayerProblem, grads: Gradients) -> None:
+    """Sum a narrow gradient of the inputs in a wide dtype, over all heads, some samples each."""
+    assert grads.inputs is not None
+    dtype = problem.layer.dtype
+    size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
+    for span in slices(0, problem.size, size):
+        wide = np.zeros((sample_count(span), problem.features), dtype)
+        to = grads._replace(inputs=wide, layer=None)
+        _by_heads(problem._replace(span=span), None, to)
+        grads.inputs[span] = wide
+
+
+def _by_heads(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+    """Evaluate one head after the other."""
+    sums: list[Any] = []
+    each = None if losses is None else losses.reshape(problem.size, -1).T
+    for place, (index, head) in enumerate(problem.each_head()):
+        losses_here = None if each is None else each[place]
+        grads_here = None if grads is None else grads.head(index, fresh=not place)
+        sums += _of_one(head, losses_here, grads_here)
+    return sums
+
+
+def _of_one(problem: LayerProblem, losses: Array | None, grads: Gradients | None) -> list[Any]:
+    """Evaluate one head, of which a chunk has all the classes or some."""
+    size = _rows(problem)
+    if size:
+        return _by_rows(problem, size, losses, grads)
+    return _by_shards(problem, losses, grads)
 
 
 def _rows(problem: LayerProblem) -> int:
@@ -71,16 +107,20 @@ def _by_rows(
     """Evaluate chunks of `size` samples with all their classes."""
     layer, classes = problem.layer, slice(0, problem.classes)
     memory = np.empty(size * problem.classes, layer.dtype)
-    wide = None if grads is None else grads.layer.wide(layer.dtype)
+    to = None if grads is None else grads.inputs
+    of_layer = None if grads is None else grads.layer
+    wide = None if of_layer is None else of_layer.wide(layer.dtype)
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.target.counted(size)):
+    for turn, samples in enumerate(problem.counted(size)):
         logits = problem.logits(samples, classes, memory)
         sums += _losses_of_rows(problem, samples, logits, losses, grads)
-        if grads and wide:
-            layer.backward_inputs(logits, samples, classes, grads.inputs, fresh=True)
+        if grads and to is not None:
+            where = problem.in_span(samples)
+            layer.backward_inputs(logits, where, classes, to, fresh=grads.fresh)
+        if wide:
             _add(layer, logits, samples, wide, fresh=not turn)
-    if grads and wide:
-        grads.layer.take(wide)
+    if of_layer and wide:
+        of_layer.take(wide)
     return sums
 
 
@@ -142,9 +182,10 @@ def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | N
     size = max(1, problem.room // max(count, FEW_SAMPLES))
     shards = list(slices(0, problem.classes, size))
     memory = np.empty(count * min(size, problem.classes), dtype)
+    again = None if grads is None or not problem.narrow else grads.layer
     states: list[State] = []
     sums: list[Any] = []
-    for turn, samples in enumerate(problem.target.counted(count)):
+    for turn, samples in enumerate(problem.counted(count)):
         state = _state(problem, samples, shards, memory)
         each = loss_of(state)
         if losses is None:
@@ -154,10 +195,10 @@ def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | N
         if grads is None:
             continue
         _add_gradients(problem, samples, state, shards, grads, memory, fresh=not turn)
-        if problem.narrow and problem.size <= KEPT_SAMPLES:
+        if again and problem.size <= KEPT_SAMPLES:
             states.append(state)
-    if problem.narrow and grads is not None:
-        _by_shards_wide(problem, count, shards, states, grads, memory)
+    if grads and again:
+        _by_shards_wide(problem, count, shards, states, grads.losses, again, memory)
     return sums
 
 
@@ -173,16 +214,21 @@ def _add_gradients(
 ) -> None:
     """Write the gradient of some inputs; add to those of the layer, unless these are narrow."""
     layer, dtype = problem.layer, problem.layer.dtype
-    to, where = grads.inputs, samples
-    if to.dtype != dtype and len(shards) > 1:  # the sum over the shards is rounded once
-        count = sample_count(samples)
+    to, where = grads.inputs, problem.in_span(samples)
+    of_layer = None if problem.narrow else grads.layer
+    if to is None and of_layer is None:  # other passes make both
+        return
+    if to is not None and to.dtype != dtype and len(shards) > 1:
+        count = sample_count(samples)  # the sum over the shards is rounded once
         to, where = np.empty((count, problem.features), dtype), slice(0, count)
     for classes in shards:
         grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
-        layer.backward_inputs(grad_logits, where, classes, to, fresh=not classes.start)
-        if not problem.narrow:
-            _add(layer, grad_logits, samples, grads.layer.of(classes), fresh=fresh)
-    if to is not grads.inputs:
+        if to is not None:
+            first = grads.fresh and not classes.start
+            layer.backward_inputs(grad_logits, where, classes, to, fresh=first)
+        if of_layer:
+            _add(layer, grad_logits, samples, of_layer.of(classes), fresh=fresh)
+    if grads.inputs is not None and to is not grads.inputs:
         grads.inputs[samples] = to
 
 
@@ -191,18 +237,19 @@ def _by_shards_wide(
     count: int,
     shards: Sequence[slice],
     states: Sequence[State],
-    grads: Gradients,
+    grads: Array,
+    of_layer: LayerGrads,
     memory: Array,
 ) -> None:
     """Sum narrow gradients of the layer in a wide dtype, over all samples, a few classes each."""
     layer, dtype = problem.layer, problem.layer.dtype
     size = SUM_BYTES // (dtype.itemsize * max(1, problem.features))
     for classes in slices(0, problem.classes, min(shards[0].stop, size)):
-        narrow = grads.layer.of(classes)
+        narrow = of_layer.of(classes)
         wide = narrow.wide(dtype)
-        for turn, samples in enumerate(problem.target.counted(count)):
+        for turn, samples in enumerate(problem.counted(count)):
             state = states[turn] if states else _state(problem, samples, shards, memory)
-            grad_logits = _gradient(problem, samples, state, grads.losses, classes, memory)
+            grad_logits = _gradient(problem, samples, state, grads, classes, memory)
             _add(layer, grad_logits, samples, wide, fresh=not turn)
         narrow.take(wide)
 

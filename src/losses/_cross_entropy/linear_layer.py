@@ -1,7 +1,13 @@
-"""The problem of a linear layer: its arguments, checked, and its logits, a chunk at a time."""
+"""The problem of a linear layer: its arguments, checked, and its logits, a chunk at a time.
+
+A weight (C, d1, ..., D) is that of several heads: each index of d1, ... has a weight (C, D), and
+labels or class probabilities of its own. All heads share the inputs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -53,25 +59,40 @@ class LayerGrads(NamedTuple):
         """Return the gradients of some classes."""
         return LayerGrads(self.weight[classes], None if self.bias is None else self.bias[classes])
 
+    def head(self, index: tuple[Any, ...]) -> LayerGrads:
+        """Return the gradients of one head."""
+        at = (slice(None), *index)
+        return LayerGrads(self.weight[at], None if self.bias is None else self.bias[at])
+
 
 class Gradients(NamedTuple):
     """Upstream gradient, of each loss or one for all, and zeroed output arrays."""
 
     losses: Array
-    inputs: Array  # (N, D)
-    layer: LayerGrads
+    inputs: Array | None  # (N, D), or of a span of the samples; None if another pass makes it
+    layer: LayerGrads | None  # None if another pass has made it
+    fresh: bool = True  # whether the gradient of the inputs is written, not added
+
+    def head(self, index: tuple[Any, ...], *, fresh: bool) -> Gradients:
+        """Return the gradients of one head: those of the inputs are a sum over the heads."""
+        if not index:
+            return self
+        losses = self.losses[(..., *index)] if self.losses.ndim else self.losses
+        layer = None if self.layer is None else self.layer.head(index)
+        return Gradients(losses, self.inputs, layer, fresh)
 
 
 class LayerProblem(NamedTuple):
-    """The arguments of linear_cross_entropy, checked."""
+    """The arguments of linear_cross_entropy, checked: of all the heads, or of one."""
 
     layer: LinearMap
     bias: Array | None
     target: Target
     options: Options
     divisor: Any  # of the mean
-    samples: tuple[int, ...]  # the shape of the samples
+    samples: tuple[int, ...]  # the shape of the samples, each of which has all the heads
     dtype: np.dtype[Any]  # of the loss
+    span: slice  # the positions of the samples that are evaluated
 
     @property
     def size(self) -> int:
@@ -84,15 +105,30 @@ class LayerProblem(NamedTuple):
         return len(self.layer.weight)
 
     @property
+    def heads(self) -> tuple[int, ...]:
+        """The shape of the heads."""
+        return self.layer.weight.shape[1:-1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the losses."""
+        return self.samples + self.heads
+
+    @property
     def features(self) -> int:
         """The number of features."""
-        return int(self.layer.weight.shape[1])
+        return int(self.layer.weight.shape[-1])
 
     @property
     def narrow(self) -> bool:
         """Whether the gradient of the weight or bias is too narrow for sums over the samples."""
         arrays = (self.layer.weight, self.bias)
         return any(a is not None and a.dtype != self.layer.dtype for a in arrays)
+
+    @property
+    def summed_apart(self) -> bool:
+        """Whether the gradient of the inputs is too narrow for its sum over several heads."""
+        return prod(self.heads) > 1 and result_dtype(self.layer.inputs) != self.layer.dtype
 
     @property
     def room(self) -> int:
@@ -103,6 +139,29 @@ class LayerProblem(NamedTuple):
         entry = self.layer.dtype.itemsize + self.target.copied_bytes
         copies = self.target.any_ignored or self.narrow or not self.layer.in_place
         return (MEMORY_BYTES - (COPIES_BYTES if copies else 0)) // entry
+
+    def each_head(self) -> Iterator[tuple[tuple[Any, ...], LayerProblem]]:
+        """Yield the index of each head, and its problem: views of the arrays of all the heads."""
+        if not self.heads:
+            yield (), self
+            return
+        for index in product(*map(range, self.heads)):
+            at: tuple[Any, ...] = (slice(None), *index)
+            layer = self.layer._replace(weight=self.layer.weight[at])
+            bias = None if self.bias is None else self.bias[at]
+            target = self.target.head(index).flat()
+            yield index, self._replace(layer=layer, bias=bias, target=target)
+
+    def counted(self, size: int) -> Iterator[Samples]:
+        """Yield the positions of the samples of the span that count, at most `size` at a time."""
+        return self.target.counted(size, self.span)
+
+    def in_span(self, samples: Samples) -> Samples:
+        """Return the positions of samples, counted from the start of the span."""
+        start = self.span.start
+        if isinstance(samples, slice):
+            return slice(samples.start - start, samples.stop - start)
+        return samples - start if start else samples
 
     def logits(self, samples: Samples, classes: slice, memory: Array) -> Array:
         """Return the logits of some samples and classes, without the bias."""
@@ -140,34 +199,41 @@ def layer_problem_for(
     target = real(target=target)
     bias = None if linear_bias is None else floating(linear_bias=linear_bias)
     _check_shapes(inputs, linear_weight, bias, target)
-    classes, samples = len(linear_weight), inputs.shape[:-1]
+    samples, (classes, *heads, _) = inputs.shape[:-1], linear_weight.shape
     dtype = widest_dtype(*(a for a in (inputs, linear_weight, bias) if a is not None))
-    logits = stand_in((*samples, classes), dtype)
-    found = target_for(logits, len(samples), target, options, "inputs @ linear_weight.T")
-    divisor = found.divisor(blocks(samples, 1, 1) if classes else [], options.reduction)
+    logits = stand_in((*samples, classes, *heads), dtype)
+    name = "the logits of linear_weight" if heads else "inputs @ linear_weight.T"
+    found = target_for(logits, len(samples), target, options, name)
+    each = blocks((*samples, *heads), 1, 1)
+    divisor = found.divisor(each if classes else [], options.reduction)
     layer = LinearMap(one_axis(inputs, 1), linear_weight, computation_dtype(logits))
-    return LayerProblem(layer, bias, found.flat(), options, divisor, samples, dtype)
+    found = found if heads else found.flat()
+    span = slice(0, prod(samples))
+    return LayerProblem(layer, bias, found, options, divisor, samples, dtype, span)
 
 
 def _check_shapes(inputs: Array, linear_weight: Array, bias: Array | None, target: Array) -> None:
     """Raise ValueError, which tells all the shapes, unless the shapes fit one another."""
-    samples, classes = inputs.shape[:-1], linear_weight.shape[:1]
+    samples, classes, heads = inputs.shape[:-1], linear_weight.shape[:1], linear_weight.shape[1:-1]
+    labels = samples + heads
     if (
         inputs.ndim == 0
-        or linear_weight.ndim != 2
-        or inputs.shape[-1] != linear_weight.shape[1]
-        or (bias is not None and bias.shape != classes)
+        or linear_weight.ndim < 2
+        or inputs.shape[-1] != linear_weight.shape[-1]
+        or (bias is not None and bias.shape != classes + heads)
         or (
-            target.shape not in (samples, samples + classes)
-            and not (inputs.ndim == 1 and target.shape == (1,) and not is_floating(target.dtype))
+            target.shape not in (labels, samples + classes + heads)
+            and not (labels == () and target.shape == (1,) and not is_floating(target.dtype))
         )
     ):
         added = "" if bias is None else f", linear_bias {bias.shape}"
-        column = "; pass target[..., 0]" if target.shape == (*samples, 1) else ""
+        column = "; pass target[..., 0]" if target.shape == (*labels, 1) else ""
+        d = ", d1, ..." if heads else ""
         raise ValueError(
-            f"expected inputs (..., D), linear_weight (C, D), linear_bias (C,) and target (...) of "
-            f"class indices or (..., C) of class probabilities, got inputs {inputs.shape}, "
-            f"linear_weight {linear_weight.shape}{added}, target {target.shape}{column}"
+            f"expected inputs (..., D), linear_weight (C{d}, D), linear_bias (C{d or ','}) and "
+            f"target (...{d}) of class indices or (..., C{d}) of class probabilities, got inputs "
+            f"{inputs.shape}, linear_weight {linear_weight.shape}{added}, target "
+            f"{target.shape}{column}"
         )
 
 

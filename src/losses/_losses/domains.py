@@ -47,6 +47,23 @@ def class_probabilities(weight: Array | None = None, /, **argument: Array) -> No
         raise ValueError(f"{error}; logits want a softmax first") from None
 
 
+def positive(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is not above 0, infinite or nan."""
+    (array,) = argument.values()
+    if not array.size:
+        return
+    low, high = extremes(array)
+    if not (low > 0 and high < np.inf):
+        _refuse(lambda x: (x > 0) & (x < np.inf), weight, "outside (0, inf)", **argument)
+
+
+def above_0(weight: Array | None = None, /, **argument: Array) -> None:
+    """Raise ValueError where an entry of the one named array is not above 0; nan and inf pass."""
+    (array,) = argument.values()
+    if array.size and not extremes(array)[0] > 0:
+        _refuse(lambda x: ~(x <= 0), weight, "not above 0", **argument)
+
+
 def not_below_0(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is below 0; nan and inf pass."""
     (array,) = argument.values()

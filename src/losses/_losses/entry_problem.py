@@ -43,6 +43,8 @@ class Entrywise(NamedTuple):
     domains: Mapping[str, Callable[..., None]] = MappingProxyType({})
     # check(name=value) of each option, in order: it returns what the formulas take.
     options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+    # The domains as a function of the options, where they depend on these.
+    domains_under: Callable[..., Mapping[str, Callable[..., None]]] | None = None
     produced: int = 1  # how many of the arrays a model produces: the first ones
     broadcast: tuple[str, ...] = ()  # those of them, but the first, that broadcast to the first
     # Whether weights broadcast, and the mean divides by the number of entries: of the binary cross
@@ -128,6 +130,8 @@ def check_entries(
         check(**{name: value})
         for (name, check), value in zip(loss.options.items(), options, strict=True)
     ]
+    if loss.domains_under:
+        loss = loss._replace(domains=loss.domains_under(*chosen))
     checked = _check_arrays(loss, arrays)
     target = checked[loss.arrays.index("target")]
     if weight is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
-from .._core.checks import real, vector_for
+from .._core.checks import floating, real, vector_for
 from .._core.dtypes import (
     Array,
     Floating,
@@ -64,7 +64,28 @@ def backward_of_each(
     *options: Any,
 ) -> list[Floating]:
     """Return the gradients with respect to the arrays that a model produces."""
-    problem = check_entries(loss, arrays, weight, reduction, options)
+    return _backward(check_entries(loss, arrays, weight, reduction, options), grad_output)
+
+
+def target_backward(
+    loss: Entrywise,
+    slope: Callable[..., Array],
+    grad_output: ArrayLike,
+    arrays: Sequence[Any],
+    weight: ArrayLike | None,
+    reduction: str,
+) -> Floating:
+    """Return the gradient with respect to the target, whose derivative `slope` is."""
+    place = loss.arrays.index("target")
+    target = floating(target=arrays[place])
+    arrays = [*arrays[:place], target, *arrays[place + 1 :]]
+    problem = check_entries(loss, arrays, weight, reduction, ())
+    problem = problem._replace(of=loss._replace(slope=slope), produced=[target])
+    return _backward(problem, grad_output)[0]
+
+
+def _backward(problem: Problem, grad_output: ArrayLike) -> list[Floating]:
+    """Return the gradients with respect to the arrays of a problem that are produced."""
     grads = _grads(problem, real(grad_output=grad_output))  # None is no gradient here
     results = [_gradient(problem, array) for array in problem.produced]
 

@@ -22,6 +22,21 @@ class GaussianGrads(NamedTuple):
     variance: Floating
 
 
+class LogVarianceGrads(NamedTuple):
+    """The gradients of a Gaussian likelihood of log-variances, each of the shape of its array.
+
+    Attributes
+    ----------
+    predictions : ndarray or NumPy scalar
+        With respect to the means.
+    log_variance : ndarray or NumPy scalar
+        With respect to the logarithms of the variances.
+    """
+
+    predictions: Floating
+    log_variance: Floating
+
+
 class PairGrads(NamedTuple):
     """The gradients of a loss of pairs, each of the shape and dtype of its array.
 

@@ -2,8 +2,9 @@
 
 Both have the arrays whose panels a kernel needs beside the logits (`inputs`), the masses of a
 block (`mass`), what a mean divides by (`divisor`), the sums of a block's losses (`sums`), the
-samples that count (`counted`), and what a loop over chunks needs: one axis of samples (`flat`),
-some samples and classes (`chunk`), and the bytes that the copy of an entry takes (`copied_bytes`).
+samples that count (`counted`), and what a loop over chunks needs: one head of several (`head`),
+one axis of samples (`flat`), some samples and classes (`chunk`), and the bytes that the copy of an
+entry takes (`copied_bytes`).
 """
 
 from __future__ import annotations
@@ -99,19 +100,23 @@ class Labels(NamedTuple):
         labels, ignored, weight = self.of(block)
         return sums_at_labels(losses, counts(labels, ignored, weight), labels == top, ignored)
 
-    def counted(self, size: int) -> Iterator[Samples]:
-        """Yield the positions of the samples that are not ignored, at most `size` at a time."""
+    def counted(self, size: int, span: slice) -> Iterator[Samples]:
+        """Yield the positions of a span that are not ignored, at most `size` at a time."""
         if not self.any_ignored:
-            yield from slices(0, self.target.size, size)
+            yield from slices(span.start, span.stop, size)
             return
         waiting = np.empty(0, np.intp)
-        for chunk in slices(0, self.target.size, CHUNK):
+        for chunk in slices(span.start, span.stop, CHUNK):
             found = np.flatnonzero(self.target.flat[chunk] != self.ignore_index)
             waiting = np.concatenate([waiting, found + chunk.start])
-            while waiting.size >= size or (waiting.size and chunk.stop == self.target.size):
+            while waiting.size >= size or (waiting.size and chunk.stop == span.stop):
                 some, waiting = waiting[:size], waiting[size:]
                 together = some[-1] - some[0] == some.size - 1
                 yield slice(int(some[0]), int(some[-1]) + 1) if together else some
+
+    def head(self, index: tuple[Any, ...]) -> Labels:
+        """Return the labels of one head, whose index comes last."""
+        return self._replace(target=self.target[(..., *index)])
 
     def flat(self) -> Labels:
         """Return the labels with one axis of samples, unless that would be a copy."""
@@ -171,9 +176,14 @@ class Probabilities(NamedTuple):
         """Return the sums of one block's losses."""
         return loss_sums(losses)
 
-    def counted(self, size: int) -> Iterator[Samples]:
-        """Yield the positions of the samples, at most `size` at a time."""
-        return slices(0, self.size, size)
+    def counted(self, size: int, span: slice) -> Iterator[Samples]:
+        """Yield the positions of a span, at most `size` at a time."""
+        return slices(span.start, span.stop, size)
+
+    def head(self, index: tuple[Any, ...]) -> Probabilities:
+        """Return the probabilities of one head, whose index comes last, after the classes."""
+        target = self.target[(..., *index)]
+        return self._replace(target=target, size=prod(target.shape[:-1]))
 
     def flat(self) -> Probabilities:
         """Return the probabilities with one axis of samples, unless that would be a copy."""

@@ -23,22 +23,28 @@ from .task import Task, prepare
 PROGRAM = "python -m losses score"
 
 DESCRIPTION = """\
-Score logits in a file: print their cross entropy, its perplexity, how many samples count and how
-many are ignored, the top-1 accuracy and the throughput. The files are read chunk by chunk, so they
-may be larger than the memory. Logits are read fastest if the class axis is the last of an array in
-C order."""
+Score the logits in a file. The command prints their cross entropy, the perplexity, the number of
+samples that count and of those that are ignored, the top-1 accuracy and the throughput. It reads
+the files chunk by chunk, so they may be larger than the memory. It is fastest if the array is in C
+order and the class axis is the last one."""
 
 FORMATS = """\
-LOGITS.npy holds real numbers (float16, float32, float64, longdouble or integers) of shape (C,),
-(N, C), (N, C, d1, ...) or, with --axis, any other. TARGET.npy holds class indices, integers in the
-shape of the logits without the class axis, or class probabilities, floats in the shape of the
-logits. All files are those of numpy.save; pickled objects are refused. A progress bar is drawn on
-a terminal if tqdm is installed, as by the extra losses[cli].
+files:
+  LOGITS.npy  real numbers (float16, float32, float64, longdouble or integers) of shape (C,),
+              (N, C) or (N, C, d1, ...); with --axis, of any shape
+  TARGET.npy  class indices: integers, in the shape of the logits without the class axis;
+              or class probabilities: floats, in the shape of the logits
+  Write all files with numpy.save. Pickled objects are refused.
 
-exit status: 0 if the files were scored; 2, with one line on standard error, if a file or an
-argument is wrong, a file is changed while it is read or a sample that counts holds NaN; 130 if
-interrupted. An error leaves no file behind and changes none. LOSSES.npy keeps the permissions of a
-file that it replaces."""
+exit status:
+  0    the files were scored
+  2    a file or an argument is wrong, a file changed while it was read, or a sample that counts
+       holds NaN; one line on standard error says which
+  130  the command was interrupted
+  An error leaves no new file behind and changes no file. If LOSSES.npy exists, the new file
+  keeps its permissions.
+
+On a terminal there is a progress bar if tqdm is installed, as with the extra losses[cli]."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,10 +65,10 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     add = found.add_argument
-    add("logits", metavar="LOGITS.npy", help="unnormalised log-probabilities")
+    add("logits", metavar="LOGITS.npy", help="the logits: scores of a model before softmax")
     add("target", metavar="TARGET.npy", help="class indices or class probabilities")
     add("--axis", type=int, help="the class axis (default: 1, or 0 for 1-D logits)")
-    add("--weight", metavar="W.npy", help="a weight for each class, shape (C,)")
+    add("--weight", metavar="W.npy", help="one weight for each class, of shape (C,)")
     add(
         "--ignore-index",
         type=int,
@@ -73,21 +79,21 @@ def parser() -> Parser:
         "--label-smoothing",
         type=float,
         default=0.0,
-        help="the share in [0, 1] of each target that is spread over the classes (default: 0)",
+        help="spread this share of each target, from 0 to 1, over all classes (default: 0)",
     )
     add(
         "--reduction",
         choices=REDUCTIONS,
         default="mean",
-        help="the loss that is printed; none, which needs --out, prints none (default: mean)",
+        help="which loss to print; none prints no loss and needs --out (default: mean)",
     )
-    add("--workers", type=int, help="how many threads; -1 is one for each core (default: 1)")
+    add("--workers", type=int, help="the number of threads; -1: one for each core (default: 1)")
     add(
         "--out",
         metavar="LOSSES.npy",
-        help="write one loss per sample, in the dtype of the logits; it appears when complete",
+        help="write one loss per sample, in the dtype of the logits; the file appears at the end",
     )
-    add("--json", action="store_true", help="print one JSON object, with null for nan and inf")
+    add("--json", action="store_true", help="print one JSON object; nan and inf are null there")
     return found
 
 

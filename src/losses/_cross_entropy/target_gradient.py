@@ -1,0 +1,104 @@
+"""The gradient of cross entropy with respect to class probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._activations.exponentials import log_probabilities
+from .._core.blocks import Block
+from .._core.dtypes import Array, result_dtype
+from .._core.entries import times
+from .._core.panel import Panel
+from .._core.public import public
+from .._losses.options import Reduction, class_options
+from .._losses.reduction import part, reduce_backward
+from .._losses.targets import Labels
+from .problem import problem_for
+
+
+@public
+def cross_entropy_target_backward(
+    grad_output: ArrayLike,
+    logits: ArrayLike,
+    target: ArrayLike,
+    /,
+    *,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    axis: int | None = None,
+    workers: int | None = None,
+) -> Array:
+    r"""Gradient of `cross_entropy` with respect to class probabilities.
+
+    .. math::
+        \frac{\partial}{\partial q_{i,c}} = - g_i \, (1 - \varepsilon) \, w_c \, \mathrm{lp}_{i,c},
+        \qquad \mathrm{lp} = \operatorname{log\,softmax}(\text{logits}),
+
+    with :math:`g_i` divided by the number of samples for the mean. It is for probabilities that a
+    model produces, such as a teacher's; class indices have no gradient.
+
+    Parameters
+    ----------
+    grad_output : array_like, the shape of what `cross_entropy` returned
+        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+    logits, target : array_like
+        What `cross_entropy` was given: the target holds class probabilities.
+    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    ndarray, the shape and dtype of `target`
+        Computed in the dtype of `logits`. Whatever the probabilities, it is the same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `cross_entropy`, if `grad_output` has another shape than stated, and if `target` holds
+        class indices.
+
+    See Also
+    --------
+    cross_entropy, cross_entropy_backward, log_softmax
+
+    Notes
+    -----
+    It is that of the probabilities as numbers of their own, which need not sum to one: of those
+    that a softmax makes, `softmax_backward` has the gradient of what they are made of. The error is
+    that of `log_softmax` and three roundings. At a logit of -inf it is inf; a factor of 0 makes it
+    0 there too.
+
+    Examples
+    --------
+    >>> import losses
+    >>> losses.cross_entropy_target_backward(1.0, [80.0, 0.0], [0.5, 0.5])
+    array([1.80485139e-35, 8.00000000e+01])
+    """
+    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    problem = problem_for(logits, target, options)
+    plan, probs = problem.plan, problem.target
+    if isinstance(probs, Labels):
+        raise TypeError(
+            "target: expected class probabilities, of the shape of logits, got class indices, "
+            "which have no gradient"
+        )
+    grads = reduce_backward(grad_output, reduction, problem.divisor(), plan.samples, plan.dtype)
+    factor = np.asarray(-1 if probs.share is None else -probs.share, plan.dtype)
+    if probs.weight is not None:
+        factor = factor * probs.weight
+    result = np.empty_like(probs.target, result_dtype(probs.target))
+
+    def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
+        (panel,) = panels
+        log_probabilities(panel, spare, out)
+        values = times(out.across_classes(factor), out.values)
+        # 0, not -0, at a class that is certain.
+        np.add(times(out.across(part(grads, block)), values), 0, out=out.values)
+
+    plan.run(compute, [problem.logits], result, options.workers)
+    return result
