@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import accuracy, bar, family, linear, parts, scale, summary, values
+from . import accuracy, bar, ctc, family, linear, parts, scale, summary, values
 from .contenders import CONTENDERS
 from .problems import PROBLEMS
 from .processes import run_pinned
@@ -91,6 +91,12 @@ def of_family(options: argparse.Namespace) -> Path:
     return family.report(*chosen, options.rounds, options.name)
 
 
+def of_ctc(options: argparse.Namespace) -> Path:
+    """Time value and gradient of CTC beside PyTorch."""
+    chosen = options.problems, options.whole, options.threads
+    return ctc.report(*chosen, options.rounds, options.name)
+
+
 def of_values(options: argparse.Namespace) -> Path:
     """Time zeros, infinities, nan and others beside standard normal values."""
     return values.report(options.problems, options.whole, options.rounds, options.name)
@@ -159,6 +165,9 @@ BENCHMARKS = {  # by the beginning of their results' names
         family.problems,
         Results.load,
         family.lines,
+    ),
+    "ctc": Benchmark(
+        of_ctc, ("problems", "threads", "rounds", "name"), ctc.problems, Results.load, ctc.lines
     ),
     "values": Benchmark(
         of_values, ("problems", "rounds", "name"), values.problems, values.load, values.lines

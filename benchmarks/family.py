@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -43,30 +43,49 @@ def report(
     name: str | None,
 ) -> Path:
     """Measure the chosen problems; print and save the times of each."""
-    missing = {name: absent for name in TAKE_PART if (absent := CONTENDERS[name].missing)}
+    few = [problem for problem in problems() if problem in chosen]
+    shown = lines if whole else lambda results: table_of(results, _function)
+    return run("family", TAKE_PART, few, whole, threads, rounds, name, shown)
+
+
+def run(
+    kind: str,
+    contenders: Sequence[str],
+    chosen: Sequence[str],
+    whole: bool,
+    threads: Sequence[int],
+    rounds: int | None,
+    name: str | None,
+    lines: Callable[[Results], list[str]],
+) -> Path:
+    """Run the module of a kind in a process for each number of threads; print and save it all."""
+    missing = {name: absent for name in contenders if (absent := CONTENDERS[name].missing)}
     for contender, absent in missing.items():
         print(f"{contender} does not take part: no {absent}")
     task = {
-        "contenders": [contender for contender in TAKE_PART if contender not in missing],
-        "problems": [problem for problem in problems() if problem in chosen],
+        "contenders": [contender for contender in contenders if contender not in missing],
+        "problems": chosen,
         "rounds": rounds or ROUNDS,
     }
     results = Results(about(), [])
-    with saving("family", name) as path:
+    with saving(kind, name) as path:
         for count in threads:
-            for found in run_pinned("benchmarks.family", task, count):
+            for found in run_pinned(f"benchmarks.{kind}", task, count):
                 results.cells.append(Cell.from_json(found))
                 results.save(path)
                 print("\n".join([*table(results.cells[-1]), ""]), flush=True)
-        if len(results.cells) < len(task["problems"]) * len(threads):
+        if len(results.cells) < len(chosen) * len(threads):
             raise IncompleteError
-        print("\n".join(lines(results) if whole else _table(results)))
-    return publish(path, "family") if whole and not missing else path
+        print("\n".join(lines(results)))
+    return publish(path, kind) if whole and not missing else path
 
 
 def tables(results: Results) -> dict[str, list[str]]:
     """The lines of a Markdown table, and those of the promises."""
-    return {"value and gradient": list(_table(results)), "promises": list(_promises(results))}
+    return {
+        "value and gradient": table_of(results, _function),
+        "promises": list(_promises(results)),
+    }
 
 
 def lines(results: Results) -> list[str]:
@@ -74,16 +93,23 @@ def lines(results: Results) -> list[str]:
     return [line for found in tables(results).values() for line in [*found, ""]]
 
 
-def _table(results: Results) -> Iterator[str]:
-    """A row for each loss: on each number of threads its time, and PyTorch's as a multiple."""
+def _function(cell: Cell) -> str:
+    return cell.problem.function
+
+
+def table_of(results: Results, title: Callable[[Cell], str]) -> list[str]:
+    """A row for each problem: on each number of threads its time, and PyTorch's as a multiple."""
     counts = sorted({cell.threads for cell in results.cells})
     heads = [f"losses, {count} | PyTorch, {count}" for count in counts]
-    yield f"| value and gradient, threads | {' | '.join(heads)} |"
-    yield "|---" * (1 + 2 * len(counts)) + "|"
-    cells = {(cell.problem.function, cell.threads): cell for cell in results.cells}
-    for function in dict.fromkeys(function for function, _ in cells):
-        found = [cells.get((function, count)) for count in counts]
-        yield f"| `{function}` | {' | '.join(map(_figures, found))} |"
+    found = [
+        f"| value and gradient, threads | {' | '.join(heads)} |",
+        "|---" * (1 + 2 * len(counts)) + "|",
+    ]
+    cells = {(title(cell), cell.threads): cell for cell in results.cells}
+    for name in dict.fromkeys(name for name, _ in cells):
+        row = [cells.get((name, count)) for count in counts]
+        found.append(f"| `{name}` | {' | '.join(map(_figures, row))} |")
+    return found
 
 
 def _figures(cell: Cell | None) -> str:

@@ -93,7 +93,8 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     rng = np.random.default_rng(0)
     logits = rng.standard_normal(SMALL, np.float32)
     target, out = rng.integers(0, SMALL[1], SMALL[0]), np.empty_like(logits)
-    problem = problem_for(logits, target, class_options(reduction="mean"))
+    options = class_options(reduction="mean")
+    problem = problem_for(logits, target, options)
     plan, divisor = problem.plan, problem.divisor()
     grads = reduction.unit_backward("mean", divisor, plan.dtype)
     (block,) = plan.blocks
@@ -104,8 +105,7 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     fused = losses.cross_entropy_value_and_grad
 
     def checks() -> None:
-        options = class_options(None, -100, 0.0, None, None, "mean")
-        problem_for(logits, target, options)
+        problem_for(logits, target, class_options(None, -100, 0.0, None, None, "mean"))
 
     def reduce() -> None:
         reduction.unit_backward("mean", divisor, plan.dtype)
@@ -118,7 +118,7 @@ def small_call(rounds: int) -> Iterator[tuple[str, float]]:
     with np.errstate(all="ignore"):
         yield (
             "its kernel, on its panel",
-            seconds(lambda: loss_kernel(panel, mass, grads, result, spare), rounds),
+            seconds(lambda: loss_kernel(panel, mass, options, grads, result, spare), rounds),
         )
         yield (
             "of the kernel: the exponentials",

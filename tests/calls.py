@@ -108,6 +108,9 @@ def targets_of(draw: st.DrawFn, shape: tuple[int, ...], axis: int, smoothed: boo
     if smoothed:
         smoothing = [0.0, 0.0, 0, 0.1, np.float32(0.25), 1, 1.0, 1e-300]
         arguments["label_smoothing"] = draw(st.sampled_from(smoothing))
+        caps = [None, None, None, 30.0, 2, np.float32(0.5), 1e-30, 1e30]
+        arguments["softcap"] = draw(st.sampled_from(caps))
+        arguments["z_loss"] = draw(st.sampled_from([0.0, 0.0, 0, 0.125, np.float32(-0.5), 1e-3]))
         arguments["workers"] = draw(st.sampled_from([None, None, 1, 2, -1, np.int8(2)]))
     return arguments
 

@@ -124,6 +124,9 @@ COMMANDS: dict[str, str | Absent] = {
     "python -m benchmarks family": (
         "python -m benchmarks family --problems mse_loss gaussian --rounds 2 --threads 1"
     ),
+    "python -m benchmarks ctc": (
+        "python -m benchmarks ctc --problems 20x2x8x4 --rounds 2 --threads 1"
+    ),
     "python -m benchmarks values": VALUES,
     "python -m benchmarks parts": (
         "python -m benchmarks parts --problems operations/10 small --rounds 2"

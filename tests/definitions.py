@@ -125,10 +125,11 @@ def back(rows: Interval, axis: int, shape: tuple[int, ...]) -> Interval:
 class Softmax:
     """Of rows: x - m, with the maximum m; the log of the sum, less m; p; 1 - p of the largest.
 
-    `broken` are the rows that hold nan or +inf, or only -inf.
+    `broken` are the rows that hold nan or +inf, or only -inf. With a cap c the numbers are
+    y = c tanh(x / c), of which -inf stays; `slope` is dy/dx.
     """
 
-    def __init__(self, x: np.ndarray, dtype: np.dtype) -> None:
+    def __init__(self, x: np.ndarray, dtype: np.dtype, cap: float | None = None) -> None:
         classes = x.shape[-1]
         self.maximum = x.max(-1, initial=-np.inf)
         self.broken = ~np.isfinite(self.maximum) & (classes > 0)
@@ -137,16 +138,31 @@ class Softmax:
         self.largest = np.zeros(x.shape, bool)
         if classes:
             self.largest = np.arange(classes) == x.argmax(-1)[..., None]
-        self.shifted = exactly(x, dtype) - maximum
+        self.shifted, self.slope, top = exactly(x, dtype) - maximum, 1, exactly(self.maximum, dtype)
+        if cap is not None:
+            y, self.slope = capped(x, cap, dtype)
+            top = select(self.largest, y, 0).sum(-1)
+            self.shifted = select(self.largest, 0, y - top[..., None])
         exps = self.shifted.increasing(np.exp)
         others = select(self.largest, 0, exps).sum(-1)
         self.log_sum = others.increasing(np.log1p)
+        self.whole_log_sum = self.log_sum + top
         self.probs = exps / (others + 1)[..., None]
         self.others_share = others / (others + 1)
 
     def unless_broken(self, rows: Interval) -> Interval:
         """Return rows, nan where x has no softmax."""
         return select(self.broken[..., None], np.nan, rows)
+
+
+def capped(x: np.ndarray, cap: float, dtype: np.dtype) -> tuple[Interval, Interval]:
+    """Return c tanh(x / c), of which -inf stays, and its slope."""
+    c = np.clip(float(cap), float(end(dtype, "smallest_normal")), float(end(dtype, "max")))
+    scale = rounded(c, dtype)
+    ratio = exactly(x, dtype) / scale
+    small = (-2 * abs(ratio)).increasing(np.exp)
+    y = select(np.isinf(x), x, ratio.increasing(np.tanh) * scale)
+    return y, 4 * small / ((1 + small) * (1 + small))
 
 
 def softmax(x, axis):
@@ -298,11 +314,11 @@ def nll_loss_backward(grad_output, log_probs, target, weight, ignore_index, redu
     return back(gradient, axis, log_probs.shape)
 
 
-def entropy(logits, target, weight, ignore_index, label_smoothing, axis):
+def entropy(logits, target, weight, ignore_index, label_smoothing, softcap, axis):
     """Return the softmax, the mass of each class, which samples count and the mean's divisor."""
     x, dtype = last(numbers(logits), axis), computation_dtype(logits)
     samples, classes = x.shape[:-1], x.shape[-1]
-    row, w = Softmax(x, dtype), class_weight(weight, classes, dtype)
+    row, w = Softmax(x, dtype, softcap), class_weight(weight, classes, dtype)
     epsilon = exactly(float(label_smoothing), dtype)
     if is_floating(target.dtype) and target.ndim == logits.ndim:
         counts, divisor = np.ones(samples, bool), count(int(np.prod(samples)), dtype)
@@ -320,32 +336,54 @@ def entropy(logits, target, weight, ignore_index, label_smoothing, axis):
     return row, mass, counts, divisor
 
 
-def cross_entropy(logits, target, weight, ignore_index, reduction, label_smoothing, axis):
-    """-sum v lp, with the mass v of each class; 0 for an ignored sample."""
+def cross_entropy(
+    logits, target, weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis
+):
+    """-sum v lp + z V lse**2, with the mass v of each class; 0 for an ignored sample."""
     axis = class_axis(axis, logits.ndim)
     row, mass, counts, divisor = entropy(
-        logits, target, weight, ignore_index, label_smoothing, axis
+        logits, target, weight, ignore_index, label_smoothing, softcap, axis
     )
     loss = times(mass.sum(-1), row.log_sum) - times(mass, row.shifted).sum(-1)
+    if z_loss:
+        penalty = float(z_loss) * row.whole_log_sum * row.whole_log_sum
+        loss = loss + times(mass.sum(-1), penalty)
     return reduced(select(counts, select(row.broken, np.nan, loss), 0), divisor, reduction)
 
 
 def cross_entropy_backward(
-    grad_output, logits, target, weight, ignore_index, reduction, label_smoothing, axis
+    grad_output,
+    logits,
+    target,
+    weight,
+    ignore_index,
+    reduction,
+    label_smoothing,
+    softcap,
+    z_loss,
+    axis,
 ):
-    """p V - v, times g; of the most probable class (V - v) - (1 - p) V, times g."""
+    """p V' - v, times g; of the most probable class (V' - v) - (1 - p) V', times g.
+
+    V' is V + 2 z V lse. A cap multiplies by its slope.
+    """
     axis = class_axis(axis, logits.ndim)
     row, mass, counts, divisor = entropy(
-        logits, target, weight, ignore_index, label_smoothing, axis
+        logits, target, weight, ignore_index, label_smoothing, softcap, axis
     )
     grad = upstream(grad_output, divisor, reduction, mass.dtype)[..., None]
     whole = mass.sum(-1)[..., None] * grad
     others = select(row.largest, 0, mass).sum(-1)[..., None] * grad
+    if z_loss:
+        more = times(whole, (2 * float(z_loss) * row.whole_log_sum)[..., None])
+        whole, others = whole + more, others + more
     gradient = select(
         row.largest,
         others - row.others_share[..., None] * whole,
         row.probs * whole - mass * grad,
     )
+    if softcap is not None:
+        gradient = gradient * row.slope
     gradient = select(counts[..., None], row.unless_broken(gradient), 0)
     return back(gradient, axis, logits.shape)
 

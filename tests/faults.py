@@ -179,6 +179,8 @@ def spreads(shape: Shape, target: Shape) -> bool:
 
 REDUCTIONS = ["avg", "MEAN", "mean ", "", b"mean", None, 0, True, ["mean"], np.array("mean")]
 SMOOTHINGS = [-0.1, 1.5, np.nan, np.inf, -1e-300, 2, np.float32(-1), -(2**70)]
+CAPS = [0, 0.0, -1.0, np.nan, np.inf, -np.inf, 10**400, np.float32(-2)]
+PENALTIES = [np.nan, np.inf, -np.inf, 10**400]
 NO_NUMBER = [True, "0.1", [0.1], 0.1j, np.zeros(1), Decimal("0.1"), b"1", {}]
 NO_INTEGER = [1.5, 1.0, np.float64(1), np.True_, *NO_NUMBER]
 
@@ -194,6 +196,8 @@ def of_options(row: Any, arguments: Arguments) -> Iterator[Fault]:
     options = {
         "reduction": (REDUCTIONS, []),
         "label_smoothing": (SMOOTHINGS, [None, np.True_, *NO_NUMBER]),
+        "softcap": (CAPS, [np.True_, *NO_NUMBER]),
+        "z_loss": (PENALTIES, [None, np.True_, *NO_NUMBER]),
         "ignore_index": ([], [None, *NO_INTEGER]),
         "workers": ([0, -2, -(2**70), np.int64(0)], NO_INTEGER),
     }

@@ -10,6 +10,7 @@ SECTIONS = {  # by the beginning of a module's name, the longest that fits
     "losses._activations": "Activations",
     "losses._classwise": "Losses over classes",
     "losses._cross_entropy": "Losses over classes",
+    "losses._ctc": "Losses of sequences",
     "losses._entrywise": "Losses entry by entry",
     "losses._cross_entropy.sums": "Partial results that merge",
     "losses._cross_entropy.shard": "Partial results that merge",

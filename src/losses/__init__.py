@@ -55,6 +55,12 @@ from ._cross_entropy.shard_state import ShardState, merge_shards
 from ._cross_entropy.shards import cross_entropy_shard, cross_entropy_shard_backward
 from ._cross_entropy.sums import Evaluator, cross_entropy_sums
 from ._cross_entropy.target_gradient import cross_entropy_target_backward
+from ._ctc.ctc import ctc_loss, ctc_loss_backward, ctc_loss_value_and_grad
+from ._ctc.ctc_with_logits import (
+    ctc_loss_with_logits,
+    ctc_loss_with_logits_backward,
+    ctc_loss_with_logits_value_and_grad,
+)
 from ._entrywise.absolute_error import l1_loss, l1_loss_backward, l1_loss_value_and_grad
 from ._entrywise.binary_cross_entropy import (
     binary_cross_entropy,
@@ -182,6 +188,12 @@ __all__ = [
     "cross_entropy_sums",
     "cross_entropy_target_backward",
     "cross_entropy_value_and_grad",
+    "ctc_loss",
+    "ctc_loss_backward",
+    "ctc_loss_value_and_grad",
+    "ctc_loss_with_logits",
+    "ctc_loss_with_logits_backward",
+    "ctc_loss_with_logits_value_and_grad",
     "gaussian_nll_loss",
     "gaussian_nll_loss_backward",
     "gaussian_nll_loss_value_and_grad",

@@ -164,16 +164,38 @@ def mass(classes, target, *, weight=None, label_smoothing=Decimal(0)):
     return smoothed if weight is None else list(map(times, weight, smoothed))
 
 
-@exactly
-def cross_entropy(x, target, **options):
-    return -dot(mass(len(x), target, **options), log_softmax(x))
+def ratios(x, cap):
+    """Return E = exp(-2 |x| / c) of each logit."""
+    return [(-2 * abs(entry) / cap).exp() for entry in x]
 
 
 @exactly
-def cross_entropy_backward(x, target, **options):
-    v = mass(len(x), target, **options)
-    whole = sum(v)
-    return [p * whole - v_c for p, v_c in zip(softmax(x), v, strict=True)]
+def capped(x, cap):
+    """Return c tanh(x / c), of which -inf stays."""
+    if cap is None:
+        return x
+    tanh = [(1 - e) / (1 + e) for e in ratios(x, cap)]
+    pairs = zip(x, tanh, strict=True)
+    return [cap * t.copy_sign(entry) if entry.is_finite() else entry for entry, t in pairs]
+
+
+@exactly
+def slopes(x, cap):
+    return [1 if cap is None else 4 * e / (1 + e) ** 2 for e in ratios(x, cap or 1)]
+
+
+@exactly
+def cross_entropy(x, target, *, softcap=None, z_loss=0, **options):
+    v, y = mass(len(x), target, **options), capped(x, softcap)
+    return -dot(v, log_softmax(y)) + times(z_loss * sum(v), logsumexp(y) ** 2)
+
+
+@exactly
+def cross_entropy_backward(x, target, *, softcap=None, z_loss=0, **options):
+    v, y = mass(len(x), target, **options), capped(x, softcap)
+    whole = sum(v) * (1 + 2 * z_loss * logsumexp(y))
+    of_capped = [p * whole - v_c for p, v_c in zip(softmax(y), v, strict=True)]
+    return [g * s for g, s in zip(of_capped, slopes(x, softcap), strict=True)]
 
 
 @exactly
@@ -877,6 +899,83 @@ def margin_ranking_loss_size(first, second, _, *, margin, weight=1):
 def margin_ranking_loss_backward(first, second, target, *, margin, weight=1):
     slope = weight * target * (margin - target * (first - second) >= 0)
     return -slope, slope
+
+
+def steps(target, blank):
+    """Return the classes of the states of a CTC target, and where each state may come from."""
+    symbols = [blank]
+    for label in target:
+        symbols += [label, blank]
+    sources = []
+    for s, symbol in enumerate(symbols):
+        skips = s > 1 and symbol not in (blank, symbols[s - 2])
+        sources.append([s - k for k in range(3 if skips else 2) if s >= k])
+    return symbols, sources
+
+
+def alignments(probs, target, blank):
+    """Return the probability of a target, and the posteriors of the classes of each frame."""
+    symbols, sources = steps(target, blank)
+    count, zero = len(symbols), Decimal(0)
+    forth = [[Decimal(s == 0) for s in range(count)]]
+    for row in probs:
+        last = forth[-1]
+        forth.append([sum(last[r] for r in sources[s]) * row[symbols[s]] for s in range(count)])
+    back = [[Decimal(s >= count - 2) for s in range(count)]]
+    for row in probs[:0:-1]:
+        found = [zero] * count
+        for s in range(count):
+            for r in sources[s]:
+                found[r] += back[0][s] * row[symbols[s]]
+        back.insert(0, found)
+    total = sum(forth[-1][-2:]) if probs else Decimal(count == 1)
+    posteriors = []
+    for t, row in enumerate(probs):
+        found = [zero] * len(row)
+        for s in range(count):
+            found[symbols[s]] += forth[t + 1][s] * back[t][s] / (total or 1)
+        posteriors.append(found)
+    return total, posteriors
+
+
+def with_digits_for(rows):
+    """Return a context with digits after all that 1 - P may cancel for logits in rows."""
+    lost = min(sum(spread(row) for row in rows), WIDEST)
+    return localcontext(prec=DIGITS + int(lost / 2), Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+def exponential(x):
+    return Decimal(0) if x.is_infinite() else x.exp()
+
+
+def ctc_loss(log_probs, target, blank=0):
+    rows = decimals(log_probs)
+    with with_digits_for(rows):
+        total, _ = alignments([[exponential(x) for x in row] for row in rows], target, blank)
+        return -total.ln() if total else Decimal("inf")
+
+
+def ctc_loss_backward(log_probs, target, blank=0):
+    rows = decimals(log_probs)
+    with with_digits_for(rows):
+        _, found = alignments([[exponential(x) for x in row] for row in rows], target, blank)
+        return [[-x for x in row] for row in found]
+
+
+def ctc_loss_with_logits(logits, target, blank=0):
+    rows = decimals(logits)
+    with with_digits_for(rows):
+        total, _ = alignments([softmax(row) for row in rows], target, blank)
+        return -total.ln() if total else Decimal("inf")
+
+
+def ctc_loss_with_logits_backward(logits, target, blank=0):
+    rows = decimals(logits)
+    with with_digits_for(rows):
+        probs = [softmax(row) for row in rows]
+        total, found = alignments(probs, target, blank)
+        pairs = [list(zip(*each, strict=True)) for each in zip(probs, found, strict=True)]
+        return [[(p - q) if total else Decimal(0) for p, q in row] for row in pairs]
 
 
 @exactly

@@ -221,6 +221,39 @@ def test_cross_entropy_agrees_with_class_probabilities(
     )
 
 
+@product(
+    softcap=[None, 2.0],
+    z_loss=[0.0, 0.125],
+    kind=["labels", "probabilities"],
+    label_smoothing=[0.0, 0.1],
+    weighted=[False, True],
+    dtype=dtypes,
+)
+def test_a_cap_and_a_penalty_agree_with_what_they_are_written_as(
+    softcap, z_loss, kind, label_smoothing, weighted, dtype
+):
+    """c tanh(x / c) before, z V lse**2 after; V is 1, or the weights, where labels are smoothed."""
+    shape = (6, 5)
+    logits = normal("logits", shape, dtype, 3)
+    target = labels(shape) if kind == "labels" else uniform("target", shape, dtype)
+    options = {"label_smoothing": label_smoothing, **class_options(shape, dtype, weighted)}
+    weight = options.get("weight", np.ones(5, dtype))
+    q = np.eye(5)[target] if kind == "labels" else target
+    mass = (weight * ((1 - label_smoothing) * q + label_smoothing / 5)).sum(1).astype(dtype)
+    x = torch.from_numpy(logits.copy()).requires_grad_()
+    capped = x if softcap is None else softcap * torch.tanh(x / softcap)
+    theirs = {name: tensor(value) for name, value in options.items()}
+    each = F.cross_entropy(capped, tensor(target), reduction="none", **theirs)
+    each = each + z_loss * tensor(mass) * torch.logsumexp(capped, 1) ** 2
+    each.sum().backward()
+    loss, grad = losses.cross_entropy_value_and_grad(
+        logits, target, softcap=softcap, z_loss=z_loss, reduction="none", **options
+    )
+    precision = ROUNDINGS * np.finfo(dtype).eps
+    assert_close(loss, each, precision, size(loss))
+    assert_close(grad, x.grad, precision, size(grad))
+
+
 both_losses_of_labels = pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
 
 

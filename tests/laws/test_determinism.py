@@ -83,7 +83,8 @@ def problem(classes, dtype):
 def all_options(classes):
     """Return the options that lead through different formulas."""
     weight = np.linspace(0, 2, classes)
-    return [{}, {"weight": weight}, {"weight": weight, "label_smoothing": 0.1}]
+    options = [{}, {"weight": weight}, {"weight": weight, "label_smoothing": 0.1}]
+    return [*options, {"softcap": 30.0, "z_loss": 0.125}, {**options[-1], "z_loss": -0.125}]
 
 
 def one_hot(labels, classes, axis=-1):

@@ -7,6 +7,7 @@ import pytest
 from tests.layouts import same_bits
 
 import losses
+from losses._ctc import kernel
 
 MIB = 1 << 20
 SHAPES = {
@@ -108,7 +109,8 @@ def test_second_derivatives_take_a_few_blocks_beside_their_results(shape):
     target, above = rng.integers(0, shape[1], (shape[0], *shape[2:])), logits > 0
     for function in (
         lambda: losses.cross_entropy_hvp(vector, logits, target, label_smoothing=0.1),
-        lambda: losses.cross_entropy_hessian_diagonal(logits, target),
+        lambda: losses.cross_entropy_hessian_diagonal(logits, target, softcap=5.0, z_loss=0.1),
+        lambda: losses.cross_entropy_hvp(vector, logits, target, softcap=5.0),
         lambda: losses.binary_cross_entropy_with_logits_hvp(vector, logits, above),
         lambda: losses.mse_loss_hvp(vector, logits, logits),
     ):
@@ -161,7 +163,23 @@ def test_a_layer_takes_64_mib_beside_its_arrays_and_their_gradients(shape, dtype
         "linear_bias": np.zeros(outputs, first),
         "weight": np.ones(classes),
         "label_smoothing": 0.1,
+        "softcap": 5.0,
+        "z_loss": 0.125,
     }
     both = losses.linear_cross_entropy_value_and_grad
     (_, grads), extra = extra_memory(lambda: both(inputs, linear_weight, target, **options))
     assert extra - sum(grad.nbytes for grad in grads) < 64 * MIB
+
+
+@pytest.mark.parametrize("samples", [64, 512])
+def test_ctc_takes_the_memory_of_the_states_of_a_block(samples):
+    """In each frame 8 bytes for each state, and as many for what they emit, a few times over."""
+    rng = np.random.default_rng(0)
+    frames, classes, labels = 100, 8, 20
+    scores = rng.standard_normal((frames, samples, classes), np.float32)
+    target = rng.integers(1, classes, (samples, labels))
+    lengths = np.full(samples, frames), np.full(samples, labels)
+    for function in (losses.ctc_loss_value_and_grad, losses.ctc_loss_with_logits_value_and_grad):
+        function(scores[:2, :1], target[:1], [2], [1])
+        _, extra = extra_memory(lambda f=function: f(scores, target, *lengths, out=scores.copy()))
+        assert extra - scores.nbytes < 3 * 8 * frames * kernel.STATES

@@ -21,6 +21,9 @@ OF_TARGETS = [  # gradients of targets that may come from a model
     "binary_cross_entropy_with_logits_target_backward",
     "cross_entropy_target_backward",
 ]
+# Losses of sequences are no rows of the table: rooms/test_ctc.py has their laws.
+SEQUENCES = ["ctc_loss", "ctc_loss_with_logits"]
+OF_SEQUENCES = [f"{name}{what}" for name in SEQUENCES for what in ("_backward", "_value_and_grad")]
 MERGING = [  # partial results of cross_entropy, which merge, and their types
     "Evaluator",
     "LossSums",
@@ -45,6 +48,7 @@ MAY_IMPORT = {
     "_entrywise": {"_core", "_activations", "_losses", "_entrywise"},
     "_classwise": {"_core", "_activations", "_losses", "_entrywise", "_classwise"},
     "_cross_entropy": {"_core", "_activations", "_losses", "_cross_entropy"},
+    "_ctc": {"_core", "_activations", "_losses", "_ctc"},
     "_score": {"_core", "_losses", "_cross_entropy", "_score"},
 }
 TYPES = [losses.Evaluator, losses.LossSums, losses.ShardState, losses.set_workers]
@@ -65,7 +69,15 @@ def options(function):
 
 
 def test_the_public_names_are_those_of_the_table_and_what_merges():
-    expected = [*table.FUNCTIONS, *MERGING, *OF_TARGETS, *GRADIENTS, "set_workers"]
+    expected = [
+        *table.FUNCTIONS,
+        *MERGING,
+        *OF_TARGETS,
+        *SEQUENCES,
+        *OF_SEQUENCES,
+        *GRADIENTS,
+        "set_workers",
+    ]
     assert losses.__all__ == sorted(expected)
 
 
@@ -102,6 +114,18 @@ def test_each_derivative_lives_with_its_forward_and_has_its_options(name):
         out = {"out": None} if len(row.differentiated) == 1 else {}
         more = {"grad_output": None, **out}
     assert options(derivative) == {**options(forward), **more}
+
+
+@pytest.mark.parametrize("name", OF_SEQUENCES)
+def test_a_derivative_of_a_loss_of_sequences_is_like_any_other(name):
+    base = next(base for base in reversed(SEQUENCES) if name.startswith(base))
+    forward, derivative = getattr(losses, base), getattr(losses, name)
+    assert inspect.getmodule(derivative) is inspect.getmodule(forward)
+    fused = name.endswith("value_and_grad")
+    more = {"grad_output": None, "out": None} if fused else {}
+    assert options(derivative) == {**options(forward), **more}
+    leading = [] if fused else ["grad_output"]
+    assert rows.before_slash(name) == [*leading, *rows.before_slash(base)]
 
 
 @pytest.mark.parametrize("name", table.FUNCTIONS)

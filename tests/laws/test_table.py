@@ -42,7 +42,8 @@ def test_a_kind_is_the_folder_of_the_function(row):
 
 @every_row
 def test_the_arguments_of_a_function_are_those_of_its_row(row):
-    shared = {"reduction", "ignore_index", "axis", "label_smoothing", "workers", "keepdims"}
+    shared = {"reduction", "ignore_index", "axis", "label_smoothing", "softcap", "z_loss"}
+    shared |= {"workers", "keepdims"}
     columns = {*row.arrays, *row.array_options, *row.options}
     assert set(inspect.signature(getattr(losses, row.name)).parameters) - shared == columns
 

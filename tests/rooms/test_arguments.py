@@ -278,7 +278,7 @@ def test_what_torch_names_dim_is_an_axis(name):
         (
             lambda: losses.Evaluator(SCORES),
             "Evaluator: expected () by position, got 1; its options are weight, ignore_index, "
-            "label_smoothing, axis, workers, by name",
+            "label_smoothing, softcap, z_loss, axis, workers, by name",
         ),
         (
             lambda: losses.Evaluator().update(SCORES),

@@ -46,6 +46,9 @@ OPTIONS = [
     {"reduction": "sum", "label_smoothing": 0.1},
     {"reduction": "mean", "weight": WEIGHT, "label_smoothing": 0.1},
     {"reduction": "none", "weight": WEIGHT, "label_smoothing": 1.0},
+    {"reduction": "mean", "weight": WEIGHT, "softcap": 2.0},
+    {"reduction": "none", "z_loss": -0.125},
+    {"reduction": "sum", "label_smoothing": 0.1, "softcap": 3.0, "z_loss": 0.125},
 ]
 
 

@@ -159,6 +159,16 @@ def test_every_option_is_that_of_cross_entropy(capsys, smoothing, ignore, worker
     agrees(capsys, logits, labels, arguments, ignore_index=ignore, **options)
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("cap", [None, 2.0])
+@pytest.mark.parametrize("factor", [0.0, -0.125])
+def test_a_cap_and_a_penalty_are_those_of_cross_entropy(capsys, cap, factor):
+    logits, labels, probabilities = data((6, 5, 4), ignored=True)
+    arguments = ["--z-loss", factor, *(["--softcap", cap] if cap else [])]
+    for target in (labels, probabilities):
+        agrees(capsys, logits, target, arguments, softcap=cap, z_loss=factor)
+
+
 def test_one_sample_may_have_its_label_in_an_array(capsys):
     agrees(capsys, rng.standard_normal(5), np.array([3]))
 
@@ -312,6 +322,8 @@ def test_labels_out_of_range_are_counted_over_the_whole_file(capsys):
         (None, None, ["--axis", 2], "--axis: axis 2 is out of bounds"),
         (None, None, ["--workers", 0], "--workers: expected a positive count, or -1 for"),
         (None, None, ["--label-smoothing", "nan"], "--label-smoothing: expected a number in"),
+        (None, None, ["--softcap", "0"], "--softcap: expected a number in (0, inf), got 0.0"),
+        (None, None, ["--z-loss", "inf"], "--z-loss: expected a number in (-inf, inf), got inf"),
         (np.zeros((2, 3)), np.zeros((2, 3)), ["--ignore-index", 1], "--ignore-index: expected a"),
         (None, None, ["--weight", "logits.npy"], "logits.npy: expected one entry for each of"),
         (

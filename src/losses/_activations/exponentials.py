@@ -212,6 +212,25 @@ def majority(e: Panel, samples: Array, places: Array) -> Majority:
     return Majority(samples, places, others, 0 - np.log1p(others / own))
 
 
+def log_sums(x: Panel, e: Panel, sums: Sums) -> Array:
+    """Return log sum(exp(x)) of each sample, given the exponentials and their sums."""
+    high, low = logs(sums)
+    found = high + low
+    if sums.shift is not None:
+        # Where the maximum is infinite, +inf or that of nothing but -inf, it is the result.
+        found = np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)
+    # Near 0, log S has lost digits. The sum of the others has them if one class has more than half.
+    near = np.flatnonzero((found > -0.7) & (found < 0.7))
+    if near.size:
+        some = e.some(near)
+        classes = some.largest()
+        most = majority(some, np.arange(near.size), some.at(classes))
+        more = most.log_probs > HALF[found.dtype.char]
+        near, classes = near[more], classes[more]
+        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]
+    return found
+
+
 def multiply_by_share(e: Panel, total: Array, grads: Array) -> None:
     """Multiply the exponentials by g / S in place."""
     limits = RANGES[total.dtype.char]

@@ -15,7 +15,7 @@ from .._core.panel import Panel
 from .._core.panels import panels
 from .._core.public import public
 from .._core.schedule import worker_count
-from .exponentials import HALF, Sums, exponentials, logs, majority, multiply_by_share
+from .exponentials import Sums, exponentials, log_sums, multiply_by_share
 
 
 @public
@@ -77,7 +77,8 @@ def logsumexp(
     plan = panels(merged, _place(axes))
 
     def compute(_: Block, inputs: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
-        return (_log_sums(inputs[0], out, spare),)
+        (panel,) = inputs
+        return (log_sums(panel, out, exponentials(panel, out, spare)),)
 
     result = np.full(_summed(x, axes, keepdims), -np.inf, result_dtype(x))
     if merged.size:
@@ -85,26 +86,6 @@ def logsumexp(
         with np.errstate(all="ignore"):  # a float16 is inf from 65520 on, and 0 below 3e-8
             result.reshape(-1)[:] = np.concatenate([sums for (sums,) in found])
     return scalar_or_array(result)
-
-
-def _log_sums(x: Panel, e: Panel, spare: Panel) -> Array:
-    """Return log sum(exp(x)) of each sample; e and spare are memory to work in."""
-    sums = exponentials(x, e, spare)
-    high, low = logs(sums)
-    found = high + low
-    if sums.shift is not None:
-        # Where the maximum is infinite, +inf or that of nothing but -inf, it is the result.
-        found = np.where(np.isinf(sums.shift), sums.shift, sums.shift + high + low)
-    # Near 0, log S has lost digits. The sum of the others has them if one class has more than half.
-    near = np.flatnonzero((found > -0.7) & (found < 0.7))
-    if near.size:
-        some = e.some(near)
-        classes = some.largest()
-        most = majority(some, np.arange(near.size), some.at(classes))
-        more = most.log_probs > HALF[found.dtype.char]
-        near, classes = near[more], classes[more]
-        found[near] = x.memory[x.places(near, classes)] - most.log_probs[more]
-    return found
 
 
 @public

@@ -64,6 +64,12 @@ def cast(array: Array, dtype: np.dtype[Any]) -> Array:
         return array.astype(dtype)
 
 
+def within(number: float, dtype: np.dtype[Any]) -> Any:
+    """Return a finite number in a dtype: one out of the range of the dtype becomes an end of it."""
+    limits = np.finfo(dtype)
+    return dtype.type(max(limits.min, min(number, limits.max)))
+
+
 def stand_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return an array of a shape and dtype that takes no memory, for checks that read no entry."""
     return np.broadcast_to(np.zeros((), dtype), shape)

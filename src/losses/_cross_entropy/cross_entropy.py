@@ -25,6 +25,8 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Floating:
@@ -45,6 +47,9 @@ def cross_entropy(
         \ell_i = -\sum_c w_c \, q'_{i,c} \, \mathrm{lp}_{i, c}, \qquad
         \text{mean} = \frac{1}{N} \sum_i \ell_i.
 
+    Two options keep logits small: a cap, :math:`x \to c \tanh(x / c)`, and a penalty,
+    :math:`z V_i \operatorname{logsumexp}(x_i)^2` in addition to :math:`\ell_i`.
+
     Parameters
     ----------
     logits : array_like, shape (C,), (N, C) or (N, C, d1, ..., dk)
@@ -63,6 +68,11 @@ def cross_entropy(
         The mean as above, the sum, or one loss per sample.
     label_smoothing : float, default 0.0
         The share in [0, 1] of each target that is spread evenly over the classes.
+    softcap : float, optional
+        A cap c > 0: logits x become c tanh(x / c) before all else. One of -inf stays -inf.
+    z_loss : float, default 0.0
+        A factor z, of any sign: each loss has z V lse**2 more, with the `logsumexp` of the (capped)
+        logits and the sum V of the masses of the sample: its label's weight, without smoothing.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `logits`. Use -1 for (N, T, C).
     workers : int, optional
@@ -101,6 +111,16 @@ def cross_entropy(
     errs by about the smallest subnormal number, and the loss by a few of these times the weight. So
     do the smoothed shares of a `label_smoothing` so small that they are below the normal numbers.
 
+    A capped logit has 5 ulp of its own size at most (4 in float32), as if the logits had been
+    rounded: it changes a loss by at most :math:`2 V \delta`, with the largest such error
+    :math:`\delta`. The penalty adds ``z V`` times that of the square of `logsumexp`.
+
+    References
+    ----------
+    Gemma Team, "Gemma 2: improving open language models at a practical size", arXiv:2408.00118
+    (2024): the cap. A. Chowdhery et al., "PaLM: scaling language modeling with pathways",
+    arXiv:2204.02311 (2022): the penalty.
+
     Examples
     --------
     >>> import losses
@@ -109,8 +129,12 @@ def cross_entropy(
     np.float64(5.6638)
     >>> losses.cross_entropy([[80.0, 0.0]], [0], reduction="none")
     array([1.80485139e-35])
+    >>> losses.cross_entropy([1.0, 2.0, 0.5], 1, softcap=30, z_loss=0.01).round(4)
+    np.float64(0.5257)
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     return evaluate(problem, problem.divisor())
 
@@ -126,6 +150,8 @@ def cross_entropy_backward(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
@@ -139,7 +165,9 @@ def cross_entropy_backward(
         g_i \, m_i \Big( p_{i,c} \sum_k v_{i,k} - v_{i,c} \Big),
 
     with :math:`g_i` divided by what the mean divides by. For class indices without smoothing
-    that is :math:`g_i m_i w_{t_i} (p_{i,c} - [c = t_i])`.
+    that is :math:`g_i m_i w_{t_i} (p_{i,c} - [c = t_i])`. `z_loss` makes V (1 + 2 z lse) of the
+    factor V of p, the sum of the masses. `softcap` multiplies the gradient by :math:`1 -
+    \tanh^2(x_{i,c} / c)`.
 
     Parameters
     ----------
@@ -147,7 +175,7 @@ def cross_entropy_backward(
         The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `cross_entropy` was given.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
 
     Returns
@@ -176,13 +204,20 @@ def cross_entropy_backward(
     numbers an exponential errs by about the smallest subnormal number, and an entry by a few of
     these times the weight and `grad_output`.
 
+    With a penalty the gradient is a difference as well, of p V (1 + 2 z lse) and v, and a digit of
+    lse that is lost is lost in 2 z V lse p. With a cap c the factor is made of
+    :math:`e^{-2 |x| / c}`: it adds 2 abs(x) / c half ulp and a few more, however small it is. The
+    error of the capped logits adds to it, see `cross_entropy`.
+
     Examples
     --------
     >>> import losses
     >>> losses.cross_entropy_backward(1.0, [80.0, 0.0], 0)
     array([-1.80485139e-35,  1.80485139e-35])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     plan, divisor = problem.plan, problem.divisor()
     grads = reduce_backward(grad_output, reduction, divisor, plan.samples, plan.dtype)
@@ -201,6 +236,8 @@ def cross_entropy_value_and_grad(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
     grad_output: ArrayLike | None = None,
@@ -216,7 +253,7 @@ def cross_entropy_value_and_grad(
     ----------
     logits, target : array_like
         As in `cross_entropy`.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
     grad_output : array_like, the shape of the loss, optional
         The gradient :math:`g` with respect to the loss, as in `cross_entropy_backward`; by default
@@ -269,7 +306,9 @@ def cross_entropy_value_and_grad(
     (np.float64(0.62), array([[ 0.17, -0.28,  0.11],
            [-0.17,  0.08,  0.08]]))
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     divisor = problem.divisor()
     grads = problem.loss_grads(divisor, grad_output)
@@ -296,6 +335,8 @@ def cross_entropy_hvp(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
@@ -311,13 +352,17 @@ def cross_entropy_hvp(
     divided by what the mean divides by. The Hessian has a block for each sample, so this is all
     of it: the cost is that of the gradient.
 
+    With :math:`\bar u = \sum_k p_{i,k} u_{i,k}` and V the sum over v, `z_loss` adds :math:`2 z V
+    p_{i,c} (\mathrm{lse} \, (u_{i,c} - \bar u) + \bar u)`. Through a cap with the slopes s the
+    product is :math:`s \, H (s u) + g s' u`, with the gradient g of the capped logits.
+
     Parameters
     ----------
     vector : array_like, the shape of `logits`
         What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
     logits, target : array_like
         As in `cross_entropy`.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
         has.
 
@@ -340,13 +385,14 @@ def cross_entropy_hvp(
     Through a linear layer, logits X W, the Hessian with respect to W times V is
     ``X.T @ cross_entropy_hvp(X @ V, X @ W, target)``.
 
-    The Hessian is positive semi-definite for weights from 0 up, and does not depend on which class
-    is the target, only on its mass. The vector is shifted to 0 at the most probable class, which
-    changes nothing, so that where that probability rounds to 1 its own entry is a sum over the
-    others. The error is at most about 12 ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d`
-    being the shifted vector, and that of the sums, see `softmax`; where p is below the normal
-    numbers, what is left of its digits. The difference of any two entries of a sample's vector
-    must be in the range of the dtype.
+    The Hessian is positive semi-definite for weights from 0 up, without a cap and for `z_loss` 0,
+    and does not depend on which class is the target, only on its mass; with a cap it does. The
+    vector is shifted to 0 at the most probable class, which changes nothing, so that where that
+    probability rounds to 1 its own entry is a sum over the others. The error is at most about 12
+    ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of
+    the sums, see `softmax`; where p is below the normal numbers, what is left of its digits. With
+    a cap or a penalty it is relative to the terms above. The difference of any two entries of a
+    sample's vector must be in the range of the dtype.
 
     Examples
     --------
@@ -354,7 +400,9 @@ def cross_entropy_hvp(
     >>> losses.cross_entropy_hvp([[1.0, 0.0, 0.0]], [[1.0, 2.0, 0.5]], [1]).round(3)
     array([[ 0.178, -0.145, -0.032]])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     return curvature(problem, curvature_along, [vector_for(vector, logits=problem.logits)])
 
@@ -369,6 +417,8 @@ def cross_entropy_hessian_diagonal(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
@@ -379,13 +429,14 @@ def cross_entropy_hessian_diagonal(
     .. math::
         H_{(i,c),(i,c)} = m_i \Big( \sum_k v_{i,k} \Big) \, p_{i,c} (1 - p_{i,c}),
 
-    divided by what the mean divides by.
+    divided by what the mean divides by; `softcap` and `z_loss` change it as they change the
+    product.
 
     Parameters
     ----------
     logits, target : array_like
         As in `cross_entropy`.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
         has, which gradient boosting asks for.
 
@@ -416,6 +467,8 @@ def cross_entropy_hessian_diagonal(
     array([[8.88797034e-02, 1.16739799e-01, 6.02879481e-02],
            [1.80485139e-35, 9.02425694e-36, 9.02425694e-36]])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     return curvature(problem, curvature_diagonal)

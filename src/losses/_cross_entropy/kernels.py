@@ -3,7 +3,9 @@
 With e = exp(x) and S = sum(e), shifted or scaled where that is needed (see exponentials.py), the
 log-probability of a class is x - log S and its probability is e / S. For a class with more than
 half, both are made from the sum R of the other exponentials. The exponentials become the gradient
-in place: (p V - v) g, with the mass v of a class, V of all classes, and g of the sample.
+in place: (p V - v) g, with the mass v of a class, V of all classes, and g of the sample. A penalty
+on log S makes another V of the factor of p (see z_loss.py); a cap goes before all of that, and its
+slope comes after (see softcap.py).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from .._activations.exponentials import (
     Majority,
     above_half,
     exponentials,
+    log_sums,
     logs,
     majority,
     multiply_by_share,
@@ -26,19 +29,29 @@ from .._core.dtypes import Array
 from .._core.entries import times
 from .._core.panel import Panel, inner
 from .._losses.mass import Mass, ProbabilityMass, SmoothingMass, chosen
+from .._losses.options import Options
+from .softcap import capped, multiply_by_slope
+from .z_loss import Penalty, penalty
 
 
-def loss_kernel(logits: Panel, mass: Mass, grads: Array | None, out: Panel, spare: Panel) -> Array:
+def loss_kernel(
+    logits: Panel, mass: Mass, options: Options, grads: Array | None, out: Panel, spare: Panel
+) -> Array:
     """Return the loss of each sample of a panel.
 
     Given the gradients with respect to the losses, write the gradient of the logits to `out`.
     `spare`, and `out` without such gradients, are memory to work in.
     """
+    given, cap, z_loss = logits, options.softcap, options.z_loss
+    if cap is not None:
+        logits = capped(given, cap, spare)
     if mass.spread is not None:
-        loss = _under_mass(logits, mass, mass.spread, grads, out, spare)
+        loss = _under_mass(logits, mass, mass.spread, z_loss, grads, out, spare)
     else:
         assert mass.labels is not None
-        loss = _at_labels(logits, mass.labels, mass.at_label, grads, out, spare)
+        loss = _at_labels(logits, mass.labels, mass.at_label, z_loss, grads, out, spare)
+    if cap is not None and grads is not None:
+        multiply_by_slope(out, given, cap, spare, logits)
     if mass.ignored is not None:
         loss[mass.ignored] = 0
         if grads is not None:
@@ -50,12 +63,14 @@ def _at_labels(
     logits: Panel,
     labels: Array,
     weight: Array | None,
+    z_loss: float,
     grads: Array | None,
     out: Panel,
     spare: Panel,
 ) -> Array:
     """Return each sample's loss at its label; write w (p - [label]) g."""
     sums = exponentials(logits, out, spare)
+    extra = penalty(z_loss, log_sums(logits, out, sums)) if z_loss else None
     at = out.at(labels)
     log_probs = logits.memory[at if logits.step == out.step else logits.at(labels)]
     if sums.shift is not None:
@@ -66,12 +81,21 @@ def _at_labels(
     if sure.size:
         most = majority(out, sure, at[sure])
         log_probs[sure] = most.log_probs
+    if extra is not None:
+        log_probs -= extra.cost
     if grads is not None:
+        mass_grads = grads if weight is None else grads * weight
         rest = out.memory[at]
-        rest -= sums.total
+        if extra is None:
+            rest -= sums.total
         if sure.size:
             rest[sure] = 0 - most.others
-        gradient_at_labels(out, sums.total, at, rest, grads if weight is None else grads * weight)
+        if extra is None:
+            gradient_at_labels(out, sums.total, at, rest, mass_grads)
+        else:
+            out.memory[at] = rest
+            label = Entries(at, mass_grads)
+            _gradient_with_penalty(out, sums.total, label, sure, extra, spare)
     # 0 - x, not -x: a certain prediction costs 0, not -0.
     return times(weight, 0 - log_probs)
 
@@ -88,6 +112,7 @@ class Costs(NamedTuple):
     total: Array
     most: Majority
     classes: Array  # that have more than half
+    extra: Penalty | None
 
     def under(self, mass: Array, whole: Array, most_mass: Array) -> Array:
         """Return the sum of v (-log p) of each sample under a mass v.
@@ -104,29 +129,35 @@ class Costs(NamedTuple):
         return loss
 
 
-def _costs(logits: Panel, e: Panel, out: Panel) -> Costs:
+def _costs(logits: Panel, e: Panel, out: Panel, z_loss: float) -> Costs:
     """Write the exponentials to `e`; return the log-probabilities, whose panel is `out`."""
     sums = exponentials(logits, e, out)
+    extra = penalty(z_loss, log_sums(logits, e, sums)) if z_loss else None
     high, low = logs(sums)
     subtract_log(logits, sums, high, out)
     samples, classes = above_half(out)
     if samples.size:
         out.memory[out.places(samples, classes)] = 0
     most = majority(e, samples, e.places(samples, classes))
-    return Costs(out, low, sums.total, most, classes)
+    return Costs(out, low, sums.total, most, classes, extra)
 
 
 def _under_mass(
     logits: Panel,
     mass: Mass,
     spread: SmoothingMass | ProbabilityMass,
+    z_loss: float,
     grads: Array | None,
     out: Panel,
     spare: Panel,
 ) -> Array:
     """Return each sample's loss, the sum of v (-log p) under its masses v; write (p V - v) g."""
-    costs = _costs(logits, out, spare)
+    costs = _costs(logits, out, spare, z_loss)
     loss, whole, beside = _loss_under_mass(costs, mass, spread)
+    if costs.extra is not None:
+        loss += times(whole, costs.extra.cost)
+        whole, more = costs.extra.on(whole)
+        beside = beside + more[costs.most.samples]
     if grads is not None:
         most, label = costs.most, None
         if mass.labels is not None and mass.at_label is not None:
@@ -178,7 +209,7 @@ def gradient_under_mass(
     e: Panel,
     total: Array,
     mass_grads: Array,
-    each: Array,
+    each: Array | None,
     label: Entries | None,
     top: Entries,
     grads: Array,
@@ -186,16 +217,30 @@ def gradient_under_mass(
 ) -> None:
     """Turn exponentials into the gradient (p V - v) g, in place.
 
-    `mass_grads` is V g, `each` the mass that is spread over the classes, and `label` has v g of the
-    mass at the labels. For the classes at `top`, p V - v is (V - v) - (1 - p) V, two sums over the
-    other classes: `top` has (V - v) g, and `e` holds e - S there, minus the other exponentials.
+    `mass_grads` is V g, `each` the mass that is spread over the classes, if any is, and `label` has
+    v g of the mass at the labels. For the classes at `top`, p V - v is (V - v) - (1 - p) V, two
+    sums over the other classes: `top` has (V - v) g, and `e` holds e - S there, minus the other
+    exponentials. With a penalty V is V' = V (1 + 2 z lse).
     """
     multiply_by_share(e, total, mass_grads)
     top_share = e.memory[top.places]
-    _subtract_mass(e, each, grads, spare)
+    if each is not None:
+        _subtract_mass(e, each, grads, spare)
     if label is not None:
         e.memory[label.places] -= label.numbers
     e.memory[top.places] = top.numbers + top_share
+
+
+def _gradient_with_penalty(
+    e: Panel, total: Array, label: Entries, sure: Array, extra: Penalty, spare: Panel
+) -> None:
+    """Turn exponentials into the gradient (p V' - v) g of labels, of which some are `sure`.
+
+    A sure label has more than half, and e - S in the place of e.
+    """
+    whole, more = extra.on(label.numbers)
+    top = Entries(label.places[sure], more[sure])
+    gradient_under_mass(e, total, whole, None, label, top, label.numbers, spare)
 
 
 def _subtract_mass(out: Panel, mass: Array, grads: Array, spare: Panel) -> None:

@@ -46,6 +46,8 @@ def linear_cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     workers: int | None = None,
 ) -> Floating:
     r"""Cross entropy of a linear layer's outputs, which are never held all at once.
@@ -55,7 +57,8 @@ def linear_cross_entropy(
 
     With many classes the outputs, the logits, are the largest array of a computation. Here they
     are made, used and forgotten a chunk at a time: whatever N, D and C are, the memory beside the
-    arguments and the results is at most 64 MiB (and 3 MiB for each worker after the first).
+    arguments and the results is at most 64 MiB (and 3 MiB for each worker after the first). What
+    is done to logits, as by `softcap` and `z_loss`, has to be done here.
 
     A weight (C, d1, ..., D) is that of several heads, as of a model that predicts several tokens.
     All of them have the same inputs, and the logits (..., C, d1, ...).
@@ -85,6 +88,11 @@ def linear_cross_entropy(
         As in `cross_entropy`. The mean and the sum are over all samples and heads.
     label_smoothing : float, default 0.0
         The share in [0, 1] of each target that is spread evenly over the classes.
+    softcap : float, optional
+        A cap c > 0: logits x become c tanh(x / c) before all else. One of -inf stays -inf.
+    z_loss : float, default 0.0
+        A factor z, of any sign: each loss has z V lse**2 more, with the `logsumexp` of the (capped)
+        logits and the sum V of the masses of the sample: its label's weight, without smoothing.
     workers : int, optional
         How many threads share the work beside the matrix products; -1 is one for each core. By
         default that of `set_workers`, else 1. The result has the same bits for every number. The
@@ -152,7 +160,9 @@ def linear_cross_entropy(
     array([[0.5514, 0.2395],
            [0.5514, 0.    ]])
     """
-    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, None, workers, reduction, softcap, z_loss
+    )
     problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
     return _evaluate(problem)
 
@@ -170,6 +180,8 @@ def linear_cross_entropy_backward(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     workers: int | None = None,
 ) -> LinearGrads:
     r"""Gradients of `linear_cross_entropy` with respect to the three arrays of the layer.
@@ -190,8 +202,10 @@ def linear_cross_entropy_backward(
         The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
     inputs, linear_weight, target : array_like
         What `linear_cross_entropy` was given.
-    linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
+    linear_bias, weight, ignore_index, reduction, label_smoothing : optional
         As in `linear_cross_entropy`.
+    softcap, z_loss, workers : optional
+        As there.
 
     Returns
     -------
@@ -228,7 +242,9 @@ def linear_cross_entropy_backward(
     array([[ 0.27,  0.54],
            [-0.27, -0.54]])
     """
-    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, None, workers, reduction, softcap, z_loss
+    )
     problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
     found, to = _gradients(problem, _loss_grads(problem, grad_output))
     _evaluate(problem, to)
@@ -247,6 +263,8 @@ def linear_cross_entropy_value_and_grad(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     workers: int | None = None,
     grad_output: ArrayLike | None = None,
 ) -> tuple[Floating, LinearGrads]:
@@ -261,8 +279,10 @@ def linear_cross_entropy_value_and_grad(
     ----------
     inputs, linear_weight, target : array_like
         As in `linear_cross_entropy`.
-    linear_bias, weight, ignore_index, reduction, label_smoothing, workers : optional
+    linear_bias, weight, ignore_index, reduction, label_smoothing : optional
         As in `linear_cross_entropy`.
+    softcap, z_loss, workers : optional
+        As there.
     grad_output : array_like, the shape of the loss, optional
         The gradient :math:`g` with respect to the loss, as in `linear_cross_entropy_backward`; by
         default 1. It multiplies the gradients and not the loss.
@@ -301,7 +321,9 @@ def linear_cross_entropy_value_and_grad(
     >>> loss.round(4), grads.inputs.round(2)
     (np.float64(0.3133), array([[ 0.27, -0.27]]))
     """
-    options = class_options(weight, ignore_index, label_smoothing, None, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, None, workers, reduction, softcap, z_loss
+    )
     problem = layer_problem_for(inputs, linear_weight, target, linear_bias, options)
     if grad_output is None:
         grads = unit_backward(reduction, problem.divisor, problem.layer.dtype)

@@ -138,7 +138,7 @@ def _losses_of_rows(
 
     def work(block: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> tuple[Array]:
         grad = None if of_losses is None else part(of_losses, block)
-        return (loss_kernel(panel, mass, grad, out, spare),)
+        return (loss_kernel(panel, mass, problem.options, grad, out, spare),)
 
     in_place, finish = grads is not None, partial(store_or_sum, each)
     classes = slice(0, problem.classes)
@@ -187,7 +187,7 @@ def _by_shards(problem: LayerProblem, losses: Array | None, grads: Gradients | N
     sums: list[Any] = []
     for turn, samples in enumerate(problem.counted(count)):
         state = _state(problem, samples, shards, memory)
-        each = loss_of(state)
+        each = loss_of(state, problem.options.z_loss)
         if losses is None:
             sums.append(total(each))
         else:
@@ -261,7 +261,7 @@ def _state(
 
     def of(classes: slice) -> State:
         def work(_: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> State:
-            return state_of(panel, mass, classes.start, out, spare)
+            return state_of(panel, mass, classes.start, out, spare, problem.options.softcap)
 
         logits = problem.logits(samples, classes, memory)
         found = _over_panels(problem, samples, classes, logits, work, in_place=False)
@@ -284,7 +284,8 @@ def _gradient(
 
     def work(block: Block, panel: Panel, mass: Mass, out: Panel, spare: Panel) -> None:
         here = state.of(block)
-        gradient_of(panel, mass, classes.start, here, part(grads, block), out, spare)
+        grad, options = part(grads, block), problem.options
+        gradient_of(panel, mass, classes.start, here, options, grad, out, spare)
 
     _over_panels(problem, samples, classes, logits, work, in_place=True)
     return logits

@@ -61,7 +61,7 @@ def evaluate(
     def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> tuple[Array]:
         panel, *given = panels
         grad = None if grads is None else part(grads, block)
-        return (loss_kernel(panel, target.mass(block, given), grad, out, spare),)
+        return (loss_kernel(panel, target.mass(block, given), options, grad, out, spare),)
 
     finish = partial(store_or_sum, losses)
     sums = plan.run(compute, [logits, *target.inputs], grad_logits, options.workers, finish)

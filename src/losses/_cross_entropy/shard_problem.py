@@ -60,9 +60,18 @@ class ShardProblem(NamedTuple):
         label = weight = None
         if isinstance(self.target, ShardLabels):
             label, weight = self.target.label, self.target.weight
-        weighted = self.options.weight is not None
-        smoothing = self.options.label_smoothing
-        return ShardState(self.classes, held, smoothing, weighted, label, weight, state)
+        options = self.options
+        return ShardState(
+            self.classes,
+            held,
+            options.label_smoothing,
+            options.weight is not None,
+            label,
+            weight,
+            state,
+            options.softcap,
+            options.z_loss,
+        )
 
 
 def shard_for(
@@ -132,7 +141,7 @@ def shard_state(shard: ShardProblem) -> ShardState:
     def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
         panel, *given = panels
         mass = shard.target.mass(block, given)
-        found.put(block, state_of(panel, mass, shard.first, out, spare))
+        found.put(block, state_of(panel, mass, shard.first, out, spare, shard.options.softcap))
 
     inputs = [shard.logits, *shard.target.inputs]
     shard.plan.run(compute, inputs, None, shard.options.workers)
@@ -153,7 +162,8 @@ def shard_gradient(shard: ShardProblem, state: ShardState, grads: Array) -> Arra
     def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
         panel, *given = panels
         mass, here = shard.target.mass(block, given), state.state.of(block)
-        gradient_of(panel, mass, shard.first, here, part(grads, block), out, spare)
+        grad, options = part(grads, block), shard.options
+        gradient_of(panel, mass, shard.first, here, options, grad, out, spare)
         if mass.ignored is not None:
             out.clear(mass.ignored)
 

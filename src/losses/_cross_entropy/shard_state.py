@@ -41,7 +41,11 @@ class ShardState:
     state : State
         The running maximum and its class, the sum of the other classes' exponentials relative to
         it, and what the target needs: the label's logit and weight, the mass of probabilities or
-        smoothing, and the sum of mass times logit.
+        smoothing, and the sum of mass times logit. The logits are the capped ones.
+    softcap : float or None
+        The cap of the logits.
+    z_loss : float
+        What multiplies the penalty on the logarithm of the sum of exponentials.
 
     See Also
     --------
@@ -62,6 +66,8 @@ class ShardState:
     label: Array | None
     weight: Array | None
     state: State
+    softcap: float | None = None
+    z_loss: float = 0.0
 
     __array_ufunc__ = None  # array + state is an error, and not an array of objects
 
@@ -90,7 +96,7 @@ class ShardState:
         """The loss of each sample, once every class is held; ValueError before."""
         self.check_whole()
         with np.errstate(all="ignore"):
-            each = loss_of(State(*map(np.atleast_1d, self.state)))
+            each = loss_of(State(*map(np.atleast_1d, self.state)), self.z_loss)
         return scalar_or_array(each.reshape(self.state.maximum.shape))
 
     @property
@@ -139,7 +145,7 @@ def merge_shards(*states: ShardState) -> ShardState:
         If an argument is no ShardState.
     ValueError
         If there is none, if two hold the same class, or if their samples, numbers of classes,
-        kinds of target, `label_smoothing` or having weights differ.
+        kinds of target, `label_smoothing`, `softcap`, `z_loss` or having weights differ.
 
     See Also
     --------
@@ -177,6 +183,8 @@ def check_same(a: ShardState, b: ShardState) -> None:
         ("samples of one shape", [one.state.maximum.shape for one in (a, b)]),
         ("one number of classes", [one.classes for one in (a, b)]),
         ("one label_smoothing", [one.label_smoothing for one in (a, b)]),
+        ("one softcap", [one.softcap for one in (a, b)]),
+        ("one z_loss", [one.z_loss for one in (a, b)]),
         ("weights of all classes or of none", [one.weighted for one in (a, b)]),
         ("one kind of target", ["labels" if one.label is not None else "mass" for one in (a, b)]),
     ):

@@ -27,6 +27,8 @@ def cross_entropy_shard(
     weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> ShardState:
@@ -54,7 +56,7 @@ def cross_entropy_shard(
         The number C of all classes.
     weight : array_like, shape (C',), optional
         Weight of each of the shard's classes. All shards have weights, or none has.
-    ignore_index, label_smoothing, axis, workers : optional
+    ignore_index, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`, and the same for every shard. What smoothing spreads, it spreads
         over all C classes.
 
@@ -97,7 +99,9 @@ def cross_entropy_shard(
     >>> losses.merge_shards(left, right).losses.round(2)
     array([0.46])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, softcap=softcap, z_loss=z_loss
+    )
     return shard_state(shard_for(logits, target, first_class, classes, options))
 
 
@@ -114,6 +118,8 @@ def cross_entropy_shard_backward(
     weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
@@ -133,8 +139,10 @@ def cross_entropy_shard_backward(
         The state of all the classes, merged.
     logits, target : array_like
         What `cross_entropy_shard` was given for this shard.
-    first_class, classes, weight, ignore_index, label_smoothing, axis, workers : optional
+    first_class, classes, weight, ignore_index, label_smoothing : optional
         As `cross_entropy_shard` had them.
+    softcap, z_loss, axis, workers : optional
+        As it had them.
 
     Returns
     -------
@@ -170,7 +178,9 @@ def cross_entropy_shard_backward(
     array([[ 0.23, -0.37]])
     array([[0.14]])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, softcap=softcap, z_loss=z_loss
+    )
     shard = shard_for(logits, target, first_class, classes, options)
     check_type(state)
     check_same(shard.as_state(nothing(shard.plan.samples, shard.first, shard.plan.dtype)), state)

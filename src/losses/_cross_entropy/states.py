@@ -17,7 +17,10 @@ from .._core.dtypes import Array
 from .._core.entries import times
 from .._core.panel import Panel, inner
 from .._losses.mass import Mass, chosen
+from .._losses.options import Options
 from .kernels import Entries, gradient_at_labels, gradient_under_mass
+from .softcap import capped, multiply_by_slope
+from .z_loss import Penalty, penalty
 
 
 class State(NamedTuple):
@@ -52,11 +55,15 @@ def nothing(samples: tuple[int, ...], first: int, dtype: np.dtype[Any]) -> State
     return State(**arrays)
 
 
-def state_of(logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel) -> State:
+def state_of(
+    logits: Panel, mass: Mass, first: int, out: Panel, spare: Panel, cap: float | None = None
+) -> State:
     """Return the state of a panel, whose classes begin at `first`.
 
     A label in another shard has no mass here. `out` and `spare` are memory to work in.
     """
+    if cap is not None:
+        logits = capped(logits, cap, spare)
     label_logit = np.full(logits.samples, -np.inf, logits.values.dtype)
     label_mass = np.zeros_like(label_logit)
     if mass.labels is not None:
@@ -107,18 +114,51 @@ def merge(a: State, b: State) -> State:
     )
 
 
-def loss_of(state: State) -> Array:
+def loss_of(state: State, z_loss: float) -> Array:
     """Return each sample's loss from the state of all the classes."""
     log_sum = np.log1p(state.others)
     spread = state.mass * log_sum - state.cost
     loss: Array = times(state.label_mass, log_sum - (state.label_logit - state.maximum)) + spread
+    if z_loss:
+        loss += times(state.mass + state.label_mass, penalty_of(state, z_loss).cost)
     return loss
 
 
+def penalty_of(state: State, z_loss: float) -> Penalty:
+    """Return the penalty of each sample, from the state of all the classes."""
+    return penalty(z_loss, state.maximum + np.log1p(state.others))
+
+
 def gradient_of(
-    logits: Panel, mass: Mass, first: int, state: State, grads: Array, out: Panel, spare: Panel
+    logits: Panel,
+    mass: Mass,
+    first: int,
+    state: State,
+    options: Options,
+    grads: Array,
+    out: Panel,
+    spare: Panel,
 ) -> None:
     """Write the gradient of a panel, whose classes begin at `first`, given the state of all."""
+    given, cap = logits, options.softcap
+    if cap is not None:
+        logits = capped(given, cap, spare)
+    _capped_gradient(logits, mass, first, state, options.z_loss, grads, out, spare)
+    if cap is not None:
+        multiply_by_slope(out, given, cap, spare, logits)
+
+
+def _capped_gradient(
+    logits: Panel,
+    mass: Mass,
+    first: int,
+    state: State,
+    z_loss: float,
+    grads: Array,
+    out: Panel,
+    spare: Panel,
+) -> None:
+    """Write the gradient with respect to capped logits."""
     q = state.others
     np.subtract(logits.values, out.across(state.maximum), out=out.values)
     np.exp(out.values, out=out.values)
@@ -126,17 +166,21 @@ def gradient_of(
     label, other_mass = None, state.other_mass
     if mass.labels is not None:
         here, at = _here(mass.labels, first, out)
-        if mass.spread is None:
+        if mass.spread is None and not z_loss:
             # e - S is (e - 1) - q: neither term is positive, so nothing cancels.
             gradient_at_labels(out, 1 + q, at, (out.memory[at] - 1) - q[here], mass_grads)
             return
         label = Entries(at, (state.label_mass * grads)[here])
         other_mass = other_mass + np.where(mass.labels == state.top, 0, state.label_mass)
-    assert mass.spread is not None
+    others = other_mass * grads
+    if z_loss:
+        mass_grads, more = penalty_of(state, z_loss).on(mass_grads)
+        others = others + more
     here, at = _here(state.top, first, out)
     out.memory[at] = -q[here]
-    top = Entries(at, (other_mass * grads)[here])
-    gradient_under_mass(out, 1 + q, mass_grads, mass.spread.each, label, top, grads, spare)
+    top = Entries(at, others[here])
+    each = None if mass.spread is None else mass.spread.each
+    gradient_under_mass(out, 1 + q, mass_grads, each, label, top, grads, spare)
 
 
 def softmax_of(logits: Panel, state: State, out: Panel) -> None:

@@ -18,6 +18,7 @@ from .._losses.options import class_options
 from .._losses.sums import LossSums, loss_sums, merge_sums
 from .kernels import loss_kernel
 from .problem import Problem, problem_for
+from .softcap import capped
 
 
 @public
@@ -29,6 +30,8 @@ def cross_entropy_sums(
     weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> LossSums:
@@ -45,14 +48,15 @@ def cross_entropy_sums(
     ----------
     logits, target : array_like
         As in `cross_entropy`.
-    weight, ignore_index, label_smoothing, axis, workers : optional
+    weight, ignore_index, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
 
     Returns
     -------
     LossSums
         Of the losses as ``cross_entropy(..., reduction='none')`` computes them, those of float16
-        before they are rounded. With class probabilities every sample has a weight of 1.
+        before they are rounded, with the penalty of `z_loss`. With class probabilities every sample
+        has a weight of 1.
 
     Raises
     ------
@@ -83,7 +87,9 @@ def cross_entropy_sums(
     >>> sums.mean.round(2), sums.counted, sums.ignored, sums.correct
     (np.float64(0.46), 1, 1, 1)
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, softcap=softcap, z_loss=z_loss
+    )
     return sums_of(problem_for(logits, target, options))
 
 
@@ -98,8 +104,8 @@ def sums_of(problem: Problem, losses: Array | None = None) -> LossSums:
         block: Block, panels: Sequence[Panel], out: Panel, spare: Panel
     ) -> tuple[Array, ...]:
         panel, *given = panels
-        top = (panel.largest(),) if target.labelled else ()
-        return (loss_kernel(panel, target.mass(block, given), None, out, spare), *top)
+        top = (_largest(panel, options.softcap, spare),) if target.labelled else ()
+        return (loss_kernel(panel, target.mass(block, given), options, None, out, spare), *top)
 
     def finish(block: Block, each: Array, *top: Array) -> LossSums:
         if losses is not None:
@@ -110,12 +116,20 @@ def sums_of(problem: Problem, losses: Array | None = None) -> LossSums:
     return merge_sums(*plan.run(compute, inputs, None, options.workers, finish))
 
 
+def _largest(logits: Panel, cap: float | None, spare: Panel) -> Array:
+    """Return the class of the largest logit of each sample: of equal ones under a cap, the first.
+
+    So they are for a shard, which has the capped logits alone.
+    """
+    return (logits if cap is None else capped(logits, cap, spare)).largest()
+
+
 class Evaluator:
     """The mean of `cross_entropy` over a stream of batches, to be read at any time.
 
     Parameters
     ----------
-    weight, ignore_index, label_smoothing, axis, workers : optional
+    weight, ignore_index, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`, for every batch.
 
     Raises
@@ -159,12 +173,16 @@ class Evaluator:
         weight: ArrayLike | None = None,
         ignore_index: int = -100,
         label_smoothing: float = 0.0,
+        softcap: float | None = None,
+        z_loss: float = 0.0,
         axis: int | None = None,
         workers: int | None = None,
     ) -> None:
         self.sums = LossSums()
         self._lock = Lock()
-        options = class_options(weight, ignore_index, label_smoothing, axis, workers)
+        options = class_options(
+            weight, ignore_index, label_smoothing, axis, workers, softcap=softcap, z_loss=z_loss
+        )
         self._options = options.with_own_weight()
 
     @public
@@ -190,7 +208,7 @@ class Evaluator:
 
     @property
     def perplexity(self) -> Any:
-        """The exponential of the mean loss."""
+        """The exponential of the mean loss, with the penalty of `z_loss` if there is one."""
         return self.sums.perplexity
 
     @property

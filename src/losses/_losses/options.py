@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -31,6 +32,8 @@ class Options(NamedTuple):
     axis: int | None  # as given: class_axis counts it from the front
     workers: int
     reduction: Reduction
+    softcap: float | None
+    z_loss: float
 
     def with_own_weight(self) -> Options:
         """Return the options with a copy of the weight: the caller may change the original."""
@@ -44,6 +47,8 @@ def class_options(
     axis: object = None,
     workers: object = None,
     reduction: Reduction = "none",
+    softcap: object = None,
+    z_loss: object = 0.0,
 ) -> Options:
     """Check each option of a loss over classes by itself; return them all."""
     reduction_name(reduction)
@@ -55,6 +60,8 @@ def class_options(
         None if axis is None else whole_number(axis=axis),
         worker_count(workers),
         reduction,
+        None if softcap is None else number("(0, inf)", softcap=softcap),
+        finite(z_loss),
     )
 
 
@@ -87,6 +94,13 @@ def smoothing(label_smoothing: object) -> float:
     if type(label_smoothing) is float and 0 <= label_smoothing <= 1:
         return label_smoothing  # nearly always: this saves a small call the full check
     return number("[0, 1]", label_smoothing=label_smoothing)
+
+
+def finite(z_loss: object) -> float:
+    """Return z_loss as a finite float."""
+    if type(z_loss) is float and isfinite(z_loss):
+        return z_loss  # nearly always: this saves a small call the full check
+    return number("(-inf, inf)", z_loss=z_loss)
 
 
 def number(interval: str, /, **option: object) -> float:

@@ -81,6 +81,13 @@ def parser() -> Parser:
         default=0.0,
         help="spread this share of each target, from 0 to 1, over all classes (default: 0)",
     )
+    add("--softcap", type=float, help="a cap c > 0: logits x become c tanh(x / c) (default: none)")
+    add(
+        "--z-loss",
+        type=float,
+        default=0.0,
+        help="the factor of the squared log of the sum of exponentials in the loss (default: 0)",
+    )
     add(
         "--reduction",
         choices=REDUCTIONS,
@@ -147,7 +154,7 @@ def _found(given: argparse.Namespace) -> dict[str, Any]:
     if given.reduction == "none" and given.out is None:
         raise RefusedError("--reduction", "none needs --out, a file for one loss per sample")
     paths = [path for path in (given.logits, given.target, given.weight) if path is not None]
-    names = ("ignore_index", "label_smoothing", "axis", "workers")
+    names = ("ignore_index", "label_smoothing", "softcap", "z_loss", "axis", "workers")
     options = {name: getattr(given, name) for name in names}
     with contextlib.ExitStack() as stack:
         inputs = [stack.enter_context(stored(path)) for path in paths]

@@ -187,6 +187,8 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> DaskArray:
@@ -201,7 +203,7 @@ def cross_entropy(
     target : dask.array.Array
         Class indices or class probabilities, as in `losses.cross_entropy`; they are cut as the
         logits are.
-    weight, ignore_index, reduction, label_smoothing, axis : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis : optional
         As in `losses.cross_entropy`. `weight` is no Dask array, for every task has it.
     workers : int, optional
         How many threads share the work of each task, by default that of `losses.set_workers` now,
@@ -237,7 +239,7 @@ def cross_entropy(
     >>> cross_entropy(logits, [1, 2]).compute().round(4)
     np.float64(5.6638)
     """
-    options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = (weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss)
     problem = _lazy_problem("logits", logits, target, *options)
     if problem.whole:
         each = per_sample(tasks.losses_of_chunk, problem.known, problem.scores, problem.target)
@@ -256,6 +258,8 @@ def cross_entropy_value_and_grad(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
     grad_output: DaskArray | None = None,
@@ -268,7 +272,7 @@ def cross_entropy_value_and_grad(
     ----------
     logits, target : dask.array.Array
         As in `cross_entropy`.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
     grad_output : dask.array.Array, the shape of the loss, optional
         The gradient with respect to the loss, by default 1, as in
@@ -308,7 +312,7 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
     """
-    options = (weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = (weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss)
     problem = _lazy_problem("logits", logits, target, *options)
     known, grads = problem.known, _loss_grads(problem, grad_output)
     if problem.whole:

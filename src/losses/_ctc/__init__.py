@@ -1,0 +1,1 @@
+"""Connectionist temporal classification: losses of label sequences without an alignment."""
