@@ -19,9 +19,9 @@ import losses
 # Rows of digits
 # --------------
 # A row has three to six digits of 8 by 8 pixels, with gaps of one to four
-# empty columns between them. Rows have different lengths; shorter ones are padded.
-# CTC needs a class for places without a digit, the blank. Class 0 is the
-# blank, and class k + 1 is the digit k.
+# empty columns between them. Rows have different lengths; shorter ones are
+# padded. CTC needs a class for places without a digit, the blank. Class 0 is
+# the blank, and class k + 1 is the digit k.
 
 images, digits = load_digits(return_X_y=True)
 images = images.reshape(-1, 8, 8) / 16
@@ -94,8 +94,8 @@ def loss_and_gradients(weights, rows, *target):
 # Training
 # --------
 # Adam trains the network, on new rows in each step. First the network learns
-# to say blank everywhere, because that is right most often. The loss stays there
-# for a while, and falls when the network begins to say digits.
+# to say blank everywhere, because that is right most often. The loss stays
+# there for a while, and falls when the network begins to say digits.
 
 rng = np.random.default_rng(1)
 weights = [
