@@ -11,7 +11,7 @@ from .blocks import Block, cut, cut_block, room
 from .dtypes import Array, Floating, computation_dtype, result_dtype, scalar_or_array
 from .schedule import Kernel, run, worker_count
 
-ARRAYS = 6  # of which a part has room in the cache: the handful that a formula makes
+ARRAYS = 8  # of which a part has room in the cache: the handful that a formula makes
 PARTS = 4  # of a block
 
 
