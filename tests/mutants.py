@@ -1228,9 +1228,9 @@ MUTANTS = [
     ),
     Mutant(
         "the sums depend on the number of workers",
-        "over_entries",
-        "found = blocks(shape, ARRAYS, dtype.itemsize)",
-        "found = blocks(shape, ARRAYS * worker_count(None), dtype.itemsize)",
+        "over_parts",
+        "    if entries.size <= size:\n",
+        "    if worker_count(None) > 1 or entries.size <= size:\n",
         "laws/test_determinism.py::test_the_default_of_workers_changes_no_bit_of_a_sum_ove"
         "r_entries",
     ),
@@ -1434,22 +1434,22 @@ MUTANTS = [
     Mutant(
         "pos_weight is missing from the loss",
         "_loss",
-        "near, _, whole = _sides(logits, target, pos_weight)",
-        "near, _, whole = _sides(logits, target, None)",
+        "loss = _side(_above(logits), target, pos_weight)",
+        "loss = _side(_above(logits), target, None)",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
         "pos_weight is missing from the gradient",
         "_slope",
-        "slope, far, _ = _sides(logits, target, pos_weight)",
-        "slope, far, _ = _sides(logits, target, None)",
+        "slope = _side(above, target, pos_weight)",
+        "slope = _side(above, target, None)",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
         "pos_weight multiplies negatives too",
-        "_sides",
-        "no, yes = 1 - target, pos_weight * target",
-        "no, yes = pos_weight * (1 - target), pos_weight * target",
+        "_side",
+        "(1 - target) * above",
+        "pos_weight * (1 - target) * above",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
@@ -1477,7 +1477,7 @@ MUTANTS = [
     Mutant(
         "the gradient of a binary loss takes 1 - sigmoid(x)",
         "_slope",
-        "    far *= small\n    slope -= far\n    slope /= 1 + small\n",
+        "    slope += far\n    slope /= 1 + small\n",
         "    probs = 1 / (1 + np.exp(-logits))\n"
         "    yes = target if pos_weight is None else pos_weight * target\n"
         "    slope = (1 - target) * probs - yes * (1 - probs)\n",
@@ -1493,10 +1493,10 @@ MUTANTS = [
     Mutant(
         "an infinite logit makes nan of a binary loss",
         "_loss",
-        "    if wrong.any():  #",
+        "    if np.isnan(np.minimum.reduce(loss, initial=np.inf)):  #",
         "    if False:  #",
-        "rooms/test_binary_cross_entropy.py::"
-        "test_infinite_logits_have_the_loss_and_the_gradient_of_the_limit",
+        "rooms/test_binary_cross_entropy.py::test_infinite_logits_have_the_loss_and_the_gr"
+        "adient_of_the_limit",
     ),
     Mutant(
         "a weight of 0 makes nan of an infinite binary loss",
@@ -1661,7 +1661,8 @@ MUTANTS = [
         "capped",
         "        np.copyto(found, values, where=kept)\n",
         "        pass\n",
-        "laws/test_cap_and_penalty.py::test_a_masked_class_stays_masked_and_what_is_broken_is_nan_alone",
+        "laws/test_cap_and_penalty.py::test_a_masked_class_stays_masked_and_what_is_broken"
+        "_is_nan_alone",
     ),
     Mutant(
         "a vast cap makes x / c subnormal",
@@ -1703,7 +1704,8 @@ MUTANTS = [
         "loss_kernel",
         "        multiply_by_slope(out, given, cap, spare, logits)\n",
         "        pass\n",
-        "laws/test_cap_and_penalty.py::test_a_cap_is_a_function_of_the_logits_and_its_slope_multiplies_the_gradient",
+        "laws/test_cap_and_penalty.py::test_a_cap_is_a_function_of_the_logits_and_its_slop"
+        "e_multiplies_the_gradient",
     ),
     Mutant(
         "the gradient of a shard forgets the slope of the cap",
@@ -1717,7 +1719,8 @@ MUTANTS = [
         "_through_cap",
         "    np.add(out.values, bends, out=out.values)\n",
         "",
-        "laws/test_cap_and_penalty.py::test_the_product_with_the_hessian_is_the_derivative_of_the_gradient",
+        "laws/test_cap_and_penalty.py::test_the_product_with_the_hessian_is_the_derivative"
+        "_of_the_gradient",
     ),
     Mutant(
         "the diagonal has the slope of the cap once",
@@ -1731,7 +1734,8 @@ MUTANTS = [
         "_largest",
         "(logits if cap is None else capped(logits, cap, spare)).largest()",
         "logits.largest()",
-        "laws/test_cap_and_penalty.py::test_logits_that_a_cap_makes_equal_are_one_prediction_the_first_of_them",
+        "laws/test_cap_and_penalty.py::test_logits_that_a_cap_makes_equal_are_one_predicti"
+        "on_the_first_of_them",
     ),
     Mutant(
         "shards of two caps merge",
@@ -1801,7 +1805,8 @@ MUTANTS = [
         "curvature_along",
         "        spare.subtract(-extra.curvature * (shift + mean))\n",
         "",
-        "laws/test_cap_and_penalty.py::test_the_product_with_the_hessian_is_the_derivative_of_the_gradient",
+        "laws/test_cap_and_penalty.py::test_the_product_with_the_hessian_is_the_derivative"
+        "_of_the_gradient",
     ),
     Mutant(
         "the diagonal lacks the square of the penalty's gradient",
@@ -2027,7 +2032,8 @@ MUTANTS = [
         "LayerProblem",
         "return prod(self.heads) > 1 and result_dtype",
         "return prod(self.heads) < 0 and result_dtype",
-        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32",
+        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed"
+        "_over_heads_in_float32",
     ),
     Mutant(
         "every head has the labels of the first",
@@ -2062,28 +2068,32 @@ MUTANTS = [
         "LayerProblem",
         "return slice(samples.start - start, samples.stop - start)",
         "return samples",
-        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32",
+        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed"
+        "_over_heads_in_float32",
     ),
     Mutant(
         "samples of a span that lie apart are written as if it were the first",
         "LayerProblem",
         "return samples - start if start else samples",
         "return samples",
-        "rooms/test_linear_cross_entropy.py::test_samples_of_a_span_that_lie_apart_have_the_gradients_of_their_places",
+        "rooms/test_linear_cross_entropy.py::test_samples_of_a_span_that_lie_apart_have_th"
+        "e_gradients_of_their_places",
     ),
     Mutant(
         "every span has the samples before",
         "Labels",
         "for chunk in slices(span.start, span.stop, CHUNK):",
         "for chunk in slices(0, span.stop, CHUNK):",
-        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed_over_heads_in_float32",
+        "rooms/test_linear_cross_entropy.py::test_the_gradient_of_float16_inputs_is_summed"
+        "_over_heads_in_float32",
     ),
     Mutant(
         "labels of a sample may stand for all of its heads",
         "_check_shapes",
         "labels = samples + heads",
         "labels = samples",
-        "rooms/test_linear_cross_entropy.py::test_shapes_of_heads_that_do_not_fit_are_an_error_that_says_where_heads_belong",
+        "rooms/test_linear_cross_entropy.py::test_shapes_of_heads_that_do_not_fit_are_an_e"
+        "rror_that_says_where_heads_belong",
     ),
     Mutant(
         "a label in an axis of its own stands for several heads",
@@ -2097,7 +2107,8 @@ MUTANTS = [
         "known_probabilities",
         "size = prod(target.shape[:axis] + target.shape[axis + 1 :])",
         "size = prod(target.shape[:axis])",
-        "rooms/test_linear_cross_entropy.py::test_every_option_of_several_heads_is_that_of_cross_entropy",
+        "rooms/test_linear_cross_entropy.py::test_every_option_of_several_heads_is_that_of"
+        "_cross_entropy",
     ),
     Mutant(
         "all the logits are made at once",
@@ -3558,7 +3569,7 @@ MUTANTS = [
     Mutant(
         "the slope of a hinge at nan is 0",
         "step",
-        "    if np.isnan(np.minimum.reduce(x)):\n",
+        "    if np.isnan(np.minimum.reduce(x, initial=np.inf)):\n",
         "    if False:\n",
         "rooms/test_special_values.py::test_an_infinite_logit_has_the_loss_and_the_slope_o"
         "f_the_limit",
@@ -3586,23 +3597,23 @@ MUTANTS = [
     ),
     Mutant(
         "an infinite residual under an infinite delta costs nan",
-        "_loss",
-        "np.minimum(size, min(delta, np.finfo(r.dtype).max))",
-        "np.minimum(size, delta)",
+        "_shared",
+        "end = min(delta, np.finfo(r.dtype).max)",
+        "end = delta",
         "rooms/test_bends.py",
     ),
     Mutant(
         "the linear part of the Huber loss lacks half of delta",
         "_loss",
-        "    size -= 0.5 * inner\n    size *= inner\n",
-        "    size *= np.where(size > inner, inner, 0.5 * inner)\n",
+        "    loss: Array = 0.5 * inner\n",
+        "    loss: Array = np.where(inner == r, 0.5, 0) * inner\n",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
         "the slope of the Huber loss is that of smooth_l1_loss",
         "_slope",
-        "np.clip(r, -delta, delta)",
-        "np.clip(r / delta, -1, 1)",
+        "return r if delta == np.inf else inner",
+        "return r if delta == np.inf else inner / delta",
         "accuracy/test_entrywise.py",
     ),
     Mutant(
@@ -3615,15 +3626,18 @@ MUTANTS = [
     Mutant(
         "smooth_l1_loss divides the square of the residual",
         "_loss",
-        "    loss: Array = size - 0.5 * inner\n    loss *= inner / beta  # c",
-        "    loss: Array = (size - 0.5 * inner) * inner / beta\n    # c",
+        "    loss: Array = (0.5 * beta) * slope\n"
+        "    np.subtract(r, loss, out=loss)\n"
+        "    loss *= slope\n",
+        "    inner = beta * slope\n"
+        "    loss: Array = (r - 0.5 * inner) * inner / beta if beta else abs(r)\n",
         "rooms/test_bends.py",
     ),
     Mutant(
         "the curvature of smooth_l1_loss is 1 / beta at the bend",
         "_curvature",
-        "np.heaviside(beta - size, 0)",
-        "np.heaviside(beta - size, 1)",
+        "np.heaviside(beta - np.abs(r), 0)",
+        "np.heaviside(beta - np.abs(r), 1)",
         "rooms/test_bends.py",
     ),
     Mutant(
@@ -4017,7 +4031,8 @@ MUTANTS = [
         "0 - posteriors * grads[states.samples]",
         "(np.exp(log_probs[:, states.samples, states.classes]) - posteriors) * "
         "grads[states.samples]",
-        "rooms/test_ctc.py::test_a_gradient_of_log_probabilities_adds_to_minus_1_and_has_no_minus_0",
+        "rooms/test_ctc.py::test_a_gradient_of_log_probabilities_adds_to_minus_1_and_has_n"
+        "o_minus_0",
     ),
     Mutant(
         "the mean of CTC is that of the losses of sequences",
@@ -4290,6 +4305,13 @@ MUTANTS = [
         "for place in range(1, array.ndim) if place != classes",
         "for place in range(2, array.ndim)",
         "rooms/test_tversky.py::test_the_positions_have_all_axes_but_those_of_samples_and_classes",
+    ),
+    Mutant(
+        "an infinite residual under an infinite delta has a finite slope",
+        "_slope",
+        "return r if delta == np.inf else inner",
+        "return inner",
+        "rooms/test_bends.py",
     ),
 ]
 

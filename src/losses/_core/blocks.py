@@ -54,7 +54,7 @@ class Blocks(Sequence[Block]):
         low = place * self._step
         high = min(low + self._step, self._size)
         start, stop = ((row * self._size + end) * self._inner for end in (low, high))
-        lead = map(int, np.unravel_index(row, self._lead))
+        lead = map(int, np.unravel_index(row, self._lead)) if self._lead else ()
         return Block((*lead, slice(low, high)), start, stop)
 
 
@@ -67,7 +67,12 @@ def blocks(shape: tuple[int, ...], entries: int, itemsize: int) -> Sequence[Bloc
     The blocks depend on the arguments alone, so sums over blocks have the same bits for every
     memory layout and every number of workers.
     """
-    return cut(shape, max(1, BLOCK_BYTES // (entries * itemsize)))
+    return cut(shape, room(entries, itemsize))
+
+
+def room(entries: int, itemsize: int) -> int:
+    """Return how many samples of `entries` entries each a block has at most."""
+    return max(1, BLOCK_BYTES // (entries * itemsize))
 
 
 def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
@@ -80,6 +85,8 @@ def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
 
 def cut_block(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
     """Cut one block of samples of a shape into blocks of at most `room` samples."""
+    if block.stop - block.start <= room:
+        return [block]
     *lead, sliced = block.at or (slice(0, shape[0]),)
     assert isinstance(sliced, slice)
     first, size = sliced.start, sliced.stop - sliced.start

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import Block, blocks
+from .blocks import Block, cut, cut_block, room
 from .dtypes import Array, Floating, computation_dtype, result_dtype, scalar_or_array
 from .schedule import Kernel, run, worker_count
 
-ARRAYS = 8  # of which a block has room in the cache: the handful that a formula makes
+ARRAYS = 8  # of which a part has room in the cache: the handful that a formula makes
+PARTS = 4  # of a block
 
 
 def times(weight: Array | None, value: Array) -> Array:
@@ -42,11 +43,40 @@ def block_entries(arrays: Sequence[Array | None], block: Block, dtype: np.dtype[
 
 
 def over_entries(kernel: Kernel, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Any]:
-    """Run the kernel over blocks, small enough for the handful of arrays that a formula makes."""
-    found = blocks(shape, ARRAYS, dtype.itemsize)
-    if len(found) == 1:  # no schedule, which takes a small array more time than its formula
-        return [kernel(found[0])]
-    return run(lambda: kernel, found, worker_count(None))
+    """Run the kernel over blocks; return what it returns for each, in order.
+
+    One worker takes the parts of each block, which fit its cache. Several take whole blocks, for
+    they meet at the interpreter's lock after each call.
+    """
+    size = room(ARRAYS, dtype.itemsize)
+    found: Sequence[Block] = cut(shape, PARTS * size)
+    if len(found) == 1 and found[0].stop <= size:
+        return [kernel(found[0])]  # no schedule, which takes a small array more than its formula
+    workers = worker_count(None)
+    if workers == 1 or len(found) == 1:
+        found = [part for block in found for part in cut_block(block, shape, size)]
+    return run(lambda: kernel, found, workers)
+
+
+def over_parts(
+    function: Callable[[Array], Any],
+    entries: Array,
+    block: Block,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> list[Any]:
+    """Return a function of the entries of each part of a block.
+
+    So sums have the same bits for any number of workers.
+    """
+    size = room(ARRAYS, dtype.itemsize)
+    if entries.size <= size:
+        return [function(entries)]
+    start = block.start
+    return [
+        function(entries[part.start - start : part.stop - start])
+        for part in cut_block(block, shape, size)
+    ]
 
 
 def elementwise(

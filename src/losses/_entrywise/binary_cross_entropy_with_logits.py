@@ -36,20 +36,18 @@ def _loss(logits: Array, target: Array, pos_weight: Array | None, small: Array) 
     With A = 1 - t, B = w+ t and s = [x >= 0], A softplus(x) + B softplus(-x) is
     (A s - B (1 - s)) x + (A + B) log1p(exp(-|x|)), in which no term is below 0.
     """
+    loss = _side(_above(logits), target, pos_weight)
+    loss *= logits
     tail = log1p_small(small)
-    near, _, whole = _sides(logits, target, pos_weight)
-    if whole is not None:
-        tail *= whole
-    near *= logits
-    near += tail
-    wrong = np.isnan(near)
-    if wrong.any():
-        wrong &= ~np.isnan(logits)
-    if wrong.any():  # 0 * inf
-        near[wrong] = _loss_with_infinities(
+    if pos_weight is not None:
+        tail *= (1 - target) + pos_weight * target
+    loss += tail
+    if np.isnan(np.minimum.reduce(loss, initial=np.inf)):  # 0 * inf, or nan in the logits
+        wrong = np.isnan(loss) & ~np.isnan(logits)
+        loss[wrong] = _loss_with_infinities(
             logits[wrong], target[wrong], None if pos_weight is None else pos_weight[wrong]
         )
-    return near
+    return loss
 
 
 def _loss_with_infinities(logits: Array, target: Array, pos_weight: Array | None) -> Array:
@@ -62,11 +60,13 @@ def _slope(logits: Array, target: Array, pos_weight: Array | None, small: Array)
     """Return the slopes.
 
     With the names of _loss, A sigmoid(x) - B sigmoid(-x) is
-    (A s - B (1 - s) - (B s - A (1 - s)) exp(-|x|)) / (1 + exp(-|x|)).
+    (A s - B (1 - s) + (A (1 - s) - B s) exp(-|x|)) / (1 + exp(-|x|)).
     """
-    slope, far, _ = _sides(logits, target, pos_weight)
+    above = _above(logits)
+    far = _side(1 - above, target, pos_weight)
     far *= small
-    slope -= far
+    slope = _side(above, target, pos_weight)
+    slope += far
     slope /= 1 + small
     return slope
 
@@ -83,16 +83,17 @@ def _target_slope(logits: Array, _: Array, pos_weight: Array | None, small: Arra
     return slope
 
 
-def _sides(
-    logits: Array, target: Array, pos_weight: Array | None
-) -> tuple[Array, Array, Array | None]:
-    """Return A s - B (1 - s), B s - A (1 - s) and A + B (None is 1), see _loss."""
-    above = (logits >= 0).astype(logits.dtype)
-    below = 1 - above
+def _above(logits: Array) -> Array:
+    """Return s = [x >= 0]."""
+    return (logits >= 0).astype(logits.dtype)
+
+
+def _side(above: Array, target: Array, pos_weight: Array | None) -> Array:
+    """Return A s - B (1 - s), see _loss."""
     if pos_weight is None:
-        return above - target, target - below, None
-    no, yes = 1 - target, pos_weight * target
-    return no * above - yes * below, yes * above - no * below, no + yes
+        return above - target
+    side: Array = (1 - target) * above - pos_weight * target * (1 - above)
+    return side
 
 
 def _curvature(_: Array, target: Array, pos_weight: Array | None, small: Array) -> tuple[Any, ...]:

@@ -9,26 +9,32 @@ from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
 from .._core.public import public
-from .._losses.entry_problem import Entrywise, residual
+from .._losses.entry_problem import Entrywise
 from .._losses.entrywise import backward, forward, hessian_diagonal, value_and_grad
 from .._losses.options import Reduction, number
 
 
-def _loss(r: Array, delta: float) -> Array:
-    """Return c (|r| - c / 2) with c = min(|r|, delta): r**2 / 2 up to delta, linear beyond."""
-    size = np.abs(r)
+def _shared(predictions: Array, target: Array, delta: float) -> tuple[Array, Array, float]:
+    """Return the residual, and what of it is within delta."""
+    r = predictions - target
     # The largest number in place of inf, or inf - inf would be nan at an infinite residual.
-    inner = np.minimum(size, min(delta, np.finfo(r.dtype).max))
-    size -= 0.5 * inner
-    size *= inner
-    return size
+    end = min(delta, np.finfo(r.dtype).max)
+    return r, r.clip(-end, end), delta
 
 
-def _slope(r: Array, delta: float) -> Array:
-    return np.clip(r, -delta, delta)
+def _loss(r: Array, inner: Array, _: float) -> Array:
+    """Return c (r - c / 2) with c = r within delta: r**2 / 2 up to delta, linear beyond."""
+    loss: Array = 0.5 * inner
+    np.subtract(r, loss, out=loss)
+    loss *= inner
+    return loss
 
 
-def _curvature(r: Array, delta: float) -> tuple[Array, int]:
+def _slope(r: Array, inner: Array, delta: float) -> Array:
+    return r if delta == np.inf else inner
+
+
+def _curvature(r: Array, _: Array, delta: float) -> tuple[Array, int]:
     size = np.abs(r)
     # At the bend 1; under an infinite delta there is none, not even at an infinite residual.
     return np.heaviside(size if delta == np.inf else delta - size, 1), 1
@@ -36,7 +42,7 @@ def _curvature(r: Array, delta: float) -> tuple[Array, int]:
 
 HUBER = Entrywise(
     ("predictions", "target"),
-    residual,
+    _shared,
     _loss,
     _slope,
     _curvature,

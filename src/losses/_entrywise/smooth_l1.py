@@ -16,28 +16,29 @@ from .._losses.options import Reduction, number
 
 
 def _shared(predictions: Array, target: Array, beta: float) -> tuple[Array, Array, Any]:
-    """Return the residual, its size, and beta as the dtype has it."""
-    r = predictions - target
-    return r, np.abs(r), r.dtype.type(beta)
+    """Return the residual r, c = r / beta within -1 and 1, and beta as the dtype has it."""
+    r, beta = predictions - target, predictions.dtype.type(beta)
+    slope: Array = (r / beta).clip(-1, 1) if beta else np.sign(r)
+    return r, slope, beta
 
 
-def _loss(_: Array, size: Array, beta: Any) -> Array:
-    """Return c / beta (|r| - c / 2) with c = min(|r|, beta): a square up to beta, linear beyond."""
-    if not beta:
-        return size.copy()
-    inner = np.minimum(size, beta)
-    loss: Array = size - 0.5 * inner
-    loss *= inner / beta  # c * (|r| - c / 2) could overflow, and underflow, on the way
+def _loss(r: Array, slope: Array, beta: Any) -> Array:
+    """Return c (r - beta c / 2): a square up to beta, linear beyond.
+
+    No product leaves the range on the way, as the square of a small or a large residual would.
+    """
+    loss: Array = (0.5 * beta) * slope
+    np.subtract(r, loss, out=loss)
+    loss *= slope
     return loss
 
 
-def _slope(r: Array, _: Array, beta: Any) -> Array:
-    slope: Array = np.clip(r / beta, -1, 1) if beta else np.sign(r)
+def _slope(_: Array, slope: Array, __: Any) -> Array:
     return slope
 
 
-def _curvature(_: Array, size: Array, beta: Any) -> tuple[Array, int]:
-    inside = np.heaviside(beta - size, 0)
+def _curvature(r: Array, _: Array, beta: Any) -> tuple[Array, int]:
+    inside = np.heaviside(beta - np.abs(r), 0)
     return inside / beta if beta else inside, 1
 
 

@@ -6,7 +6,8 @@ arrays of their own:
     shared(*arrays, *options)   the values that the others use, as a tuple
     loss(*shared)               the loss
     slope(*shared)              its derivative with respect to what a model produces; a tuple of
-                                them, where a model produces several arrays
+                                them, where a model produces several arrays. It is asked for last,
+                                and may be one of the shared values
     curvature(*shared)          its second derivative as factors: arrays, then one number; a tuple,
                                 and no function, where it is a number
 

@@ -18,7 +18,7 @@ from .._core.dtypes import (
     scalar_or_array,
     widest_dtype,
 )
-from .._core.entries import block_entries, over_entries
+from .._core.entries import block_entries, over_entries, over_parts
 from .._core.out import gradient_array
 from .entry_problem import Entrywise, Problem, Weights, check_entries
 from .reduction import (
@@ -28,6 +28,7 @@ from .reduction import (
     reduce,
     store_or_sum,
     sum_to,
+    total,
 )
 
 
@@ -220,9 +221,12 @@ def _evaluate(
         each = weights.times(problem.of.loss(*shared))
         if grads is not None:
             _write(problem, block, shared, weights, grads, results)
-        return store_or_sum(losses, block, each)
+        if losses is None:
+            return over_parts(total, each, block, problem.shape, problem.dtype)
+        return [store_or_sum(losses, block, each)]
 
-    sums = over_entries(kernel, problem.shape, problem.dtype)
+    found = over_entries(kernel, problem.shape, problem.dtype)
+    sums = [part for block in found for part in block]
     return reduce(losses, sums, problem.reduction, problem.divisor, dtype)
 
 

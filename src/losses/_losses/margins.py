@@ -16,6 +16,6 @@ def shortfall(logits: Array, target: Array, margin: float) -> tuple[Array, Array
 def step(x: Array) -> Array:
     """Return 1 from 0 up, 0 below, and nan for nan: faster than np.heaviside(x, 1)."""
     found = (x >= 0).astype(x.dtype)
-    if np.isnan(np.minimum.reduce(x)):
+    if np.isnan(np.minimum.reduce(x, initial=np.inf)):
         found[np.isnan(x)] = np.nan
     return found
