@@ -17,6 +17,7 @@ from .results import (
     IncompleteError,
     Results,
     about,
+    age,
     cores,
     package,
     publish,
@@ -248,7 +249,14 @@ def show_list() -> int:
     return 0
 
 
+def show_age() -> int:
+    """Say which published results are older than the code that they measure."""
+    print("\n".join(age()))
+    return 0
+
+
 FRONT = "front"  # the name of the picture of the front page
+SHOW_ALL = {"list": show_list, "age": show_age}
 SHOW = {"bar": show_bar, "plot": show_plot, "table": show_table}
 
 
@@ -357,7 +365,8 @@ def _commands() -> Iterator[tuple[str, str | None, tuple[str, ...]]]:
         yield "run" if kind == "speed" else kind, benchmark.measure.__doc__, benchmark.takes
     for name, show in SHOW.items():
         yield name, show.__doc__, ("name",)
-    yield "list", show_list.__doc__, ()
+    for name, show_all in SHOW_ALL.items():
+        yield name, show_all.__doc__, ()
 
 
 COMMANDS = {name: takes for name, _, takes in _commands()}
@@ -399,8 +408,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UsageError(f"argument --{name}: the command {command!r} does not take it")
         if command in SHOW:
             return SHOW[command](options.name or "speed")
-        if command == "list":
-            return show_list()
+        if command in SHOW_ALL:
+            return SHOW_ALL[command]()
         return measure("speed" if command == "run" else command, options)
     except UsageError as error:
         command_line.error(str(error))

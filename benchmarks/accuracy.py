@@ -259,7 +259,10 @@ def report(chosen: Collection[str], whole: bool, name: str | None) -> Path:
     if missing:
         print(f"not installed, and left out: {', '.join(missing)}")
     machine = about()
-    where = {key: machine[key] for key in ("date", "cpu", "system", "python", "versions")}
+    where = {
+        key: machine[key]
+        for key in ("date", "commit", "code", "cpu", "system", "python", "versions")
+    }
     cells: list[Cell] = []
     margins: dict[str, Any] = {"at": {}, "errors": {}}
     results = {"about": where, "cells": cells, "margins": margins}

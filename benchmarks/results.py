@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from .problems import Problem
 
 FOLDER = Path(__file__).parent / "results"
+CODE = "HEAD:src/losses"  # the code that is measured, as git names its tree
 PARTIAL = "partial"  # the name of a run that has none, until it is whole
 UNITS = [("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)]
 PACKAGES = ["losses", "numpy", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "optax"]
@@ -161,9 +162,11 @@ def cores() -> int:
 
 
 def about() -> dict[str, Any]:
-    """The machine, the versions and the date."""
+    """The machine, the versions, the date and the code."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "code": git("rev-parse", CODE),
         "cpu": _cpu(),
         "cores": cores(),
         "load": load(),
@@ -171,6 +174,33 @@ def about() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
     }
+
+
+def git(*arguments: str) -> str:
+    """What git answers, or nothing where there is no git or no history."""
+    try:
+        found = subprocess.run(
+            ["git", *arguments], cwd=FOLDER, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return "" if found.returncode else found.stdout.strip()
+
+
+def age() -> Iterator[str]:
+    """Say of each published results file whether its code is that of the last commit."""
+    code = git("rev-parse", CODE)
+    for path in sorted(FOLDER.glob("*.json")):
+        if "-" in path.stem:  # not published
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))["about"]
+        when = f"{path.name}: {found['date'][:10]}, commit {found.get('commit') or 'unknown'}"
+        if not code:
+            yield f"{when}; the code cannot be compared without git"
+        elif found.get("code") == code:
+            yield f"{when}; of the present code"
+        else:
+            yield f"{when}; OLDER than the present code"
 
 
 def package() -> dict[str, Any]:

@@ -137,6 +137,7 @@ COMMANDS: dict[str, str | Absent] = {
     # Of the results just saved: those that are committed have a plot from a machine of its own.
     "python -m benchmarks plot": "python -m benchmarks plot --name speed-partial",
     "python -m benchmarks plot --name front": "python -m benchmarks plot --name front",
+    "python -m benchmarks age": "python -m benchmarks age",
     "python -m benchmarks table": "python -m benchmarks table",
     "python -m benchmarks table --name accuracy": "python -m benchmarks table --name accuracy",
     "python -m benchmarks table --name linear": "python -m benchmarks table --name linear",

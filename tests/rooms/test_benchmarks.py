@@ -126,6 +126,27 @@ def test_the_picture_of_the_front_page_is_drawn_for_light_and_for_dark(tmp_path,
     assert all(path.stat().st_size > 10_000 for path in (light, dark))
 
 
+def test_results_that_are_older_than_the_code_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
+    monkeypatch.setattr(kept, "git", lambda *_: "of today")
+    for name, code in (("new", "of today"), ("old", "of yesterday"), ("old-partial", "")):
+        text = json.dumps({"about": {"date": "2026-01-01T00:00", "commit": "abc", "code": code}})
+        (tmp_path / f"{name}.json").write_text(text)
+    assert command.main(["age"]) == 0
+    new, old = capsys.readouterr().out.splitlines()
+    assert new == "new.json: 2026-01-01, commit abc; of the present code"
+    assert old == "old.json: 2026-01-01, commit abc; OLDER than the present code"
+    monkeypatch.setattr(kept, "git", lambda *_: "")
+    assert command.main(["age"]) == 0
+    assert capsys.readouterr().out.count("cannot be compared without git") == 2
+
+
+def test_without_git_or_its_history_there_is_no_commit(monkeypatch):
+    assert kept.git("rev-parse", "no such commit") == ""
+    monkeypatch.setenv("PATH", "")
+    assert kept.git("rev-parse", "HEAD") == ""
+
+
 def test_nine_in_ten_samples_are_confident_and_one_in_five_is_ignored():
     usual = arrays(Problem(FUSED, (50, 7)))
     sure = arrays(Problem(FUSED, (50, 7), variant="confident"))
