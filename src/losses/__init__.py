@@ -166,7 +166,7 @@ from ._entrywise.tweedie_with_log_mean import (
 from ._losses.grads import GaussianGrads, LogVarianceGrads, PairGrads, TripletGrads
 from ._losses.sums import LossSums, loss_sums, merge_sums
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Evaluator",
