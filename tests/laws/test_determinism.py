@@ -20,7 +20,7 @@ from tests.rows import across, invoke
 from tests.table import CASES, FORMULAS
 
 import losses
-from losses._core import blocks, panels, schedule
+from losses._core import blocks, entries, panels, schedule
 
 reductions = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 OF_ENTRIES = [case for case in CASES if all(case.row.arrays.values())]
@@ -176,6 +176,21 @@ def test_workers_change_no_bit(name, reduction, shape):
     expected = call(name, **arguments)
     for workers in (1, 2, 3, -1):
         assert_same(call(name, workers=workers, **arguments), expected)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("parts", [1, 2, entries.PARTS, 2 * entries.PARTS])
+def test_a_sum_over_entries_has_the_same_bits_at_the_edges_of_parts_and_blocks(parts, more):
+    size = parts * blocks.room(entries.ARRAYS, 8) + more
+    predictions = np.sin(np.arange(size))
+    each = losses.mse_loss(predictions, np.zeros(size), reduction="none")
+    sums = []
+    for workers in (1, 2):
+        with losses.set_workers(workers):
+            sums.append(losses.mse_loss(predictions, np.zeros(size), reduction="sum"))
+    assert sums[0] == sums[1]
+    # Sums in pairs: of each part, and of the parts.
+    np.testing.assert_allclose(sums[0], each.sum(), rtol=64 * np.finfo(float).eps)
 
 
 @pytest.mark.parametrize("row", FORMULAS, ids=str)

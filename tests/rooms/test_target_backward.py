@@ -73,6 +73,18 @@ def test_the_gradient_of_probabilities_is_that_of_log_softmax_to_the_bit():
             assert_same(found, losses.cross_entropy_target_backward(ones, logits, probs, **options))
 
 
+@pytest.mark.parametrize("options", [{"softcap": 1.5}, {"z_loss": 0.25}])
+def test_a_cap_and_a_penalty_are_in_the_gradient_of_probabilities(options):
+    """The loss of a unit probability, for the loss is linear in the probabilities."""
+    options = {**options, "weight": [0.5, 1, 2], "label_smoothing": 0.1, "reduction": "none"}
+    found = losses.cross_entropy_target_backward(np.ones(2), LOGITS, PROBS, **options)
+    nothing = losses.cross_entropy(LOGITS, np.zeros((2, 3)), **options)
+    each = [losses.cross_entropy(LOGITS, np.eye(3)[[c, c]], **options) for c in range(3)]
+    expected = np.stack(each, axis=1) - nothing[:, np.newaxis]
+    # Each side has some ten roundings of terms, of which the largest is below 16.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=32 * 16 * EPS)
+
+
 def test_the_gradient_of_a_binary_target_is_minus_the_logit():
     logits = np.array([0.0, 3.0, -800.0, INF, -INF, NAN])
     backward = losses.binary_cross_entropy_with_logits_target_backward

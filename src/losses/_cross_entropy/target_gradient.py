@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._activations.exponentials import log_probabilities
+from .._activations.exponentials import exponentials, log_probabilities, log_sums
 from .._core.blocks import Block
 from .._core.dtypes import Array, result_dtype
 from .._core.entries import times
@@ -17,6 +17,8 @@ from .._losses.options import Reduction, class_options
 from .._losses.reduction import part, reduce_backward
 from .._losses.targets import Labels
 from .problem import problem_for
+from .softcap import capped
+from .z_loss import penalty
 
 
 @public
@@ -30,6 +32,8 @@ def cross_entropy_target_backward(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
@@ -39,8 +43,9 @@ def cross_entropy_target_backward(
         \frac{\partial}{\partial q_{i,c}} = - g_i \, (1 - \varepsilon) \, w_c \, \mathrm{lp}_{i,c},
         \qquad \mathrm{lp} = \operatorname{log\,softmax}(\text{logits}),
 
-    with :math:`g_i` divided by the number of samples for the mean. It is for probabilities that a
-    model produces, such as a teacher's; class indices have no gradient.
+    with :math:`g_i` divided by the number of samples for the mean. `softcap` caps the logits first,
+    and with `z_loss` :math:`\mathrm{lp}` has :math:`z \operatorname{logsumexp}^2` less. It is for
+    probabilities that a model produces, such as a teacher's; class indices have no gradient.
 
     Parameters
     ----------
@@ -48,7 +53,7 @@ def cross_entropy_target_backward(
         The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `cross_entropy` was given: the target holds class probabilities.
-    weight, ignore_index, reduction, label_smoothing, axis, workers : optional
+    weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
 
     Returns
@@ -79,7 +84,9 @@ def cross_entropy_target_backward(
     >>> losses.cross_entropy_target_backward(1.0, [80.0, 0.0], [0.5, 0.5])
     array([1.80485139e-35, 8.00000000e+01])
     """
-    options = class_options(weight, ignore_index, label_smoothing, axis, workers, reduction)
+    options = class_options(
+        weight, ignore_index, label_smoothing, axis, workers, reduction, softcap, z_loss
+    )
     problem = problem_for(logits, target, options)
     plan, probs = problem.plan, problem.target
     if isinstance(probs, Labels):
@@ -95,7 +102,15 @@ def cross_entropy_target_backward(
 
     def compute(block: Block, panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
         (panel,) = panels
+        if options.softcap is not None:
+            panel = capped(panel, options.softcap, spare)
+        cost = None
+        if options.z_loss:
+            log_sum = log_sums(panel, spare, exponentials(panel, spare, out))
+            cost = penalty(options.z_loss, log_sum).cost
         log_probabilities(panel, spare, out)
+        if cost is not None:  # of every class, for each has a part in the mass of the sample
+            out.subtract(cost)
         values = times(out.across_classes(factor), out.values)
         # 0, not -0, at a class that is certain.
         np.add(times(out.across(part(grads, block)), values), 0, out=out.values)
