@@ -237,7 +237,7 @@ def kl_div_value_and_grad(
     ------
     TypeError, ValueError
         As in `kl_div_backward`; also if `out` has the wrong shape or dtype, is read-only, or
-        overlaps an input without being `log_probs`. After an error nothing is written.
+        overlaps an input without being `log_probs`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -222,8 +222,8 @@ def kl_div_with_log_target_value_and_grad(
     ------
     TypeError, ValueError
         As in `kl_div_with_log_target_backward`; also if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `log_probs`. After an error nothing is
-        written.
+        read-only, or overlaps an input without being `log_probs`. If an argument is wrong, nothing
+        is written.
 
     See Also
     --------

@@ -371,7 +371,8 @@ def kl_div_with_logits_value_and_grad(
     ------
     TypeError, ValueError
         As in `kl_div_with_logits_backward`; also if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`. After an error nothing is written.
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------

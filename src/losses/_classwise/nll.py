@@ -214,7 +214,7 @@ def nll_loss_value_and_grad(
     IndexError, TypeError, ValueError
         As in `nll_loss`; also if `grad_output` has another shape than the loss, or if `out` has
         the wrong shape or dtype, is read-only, or overlaps an input without being `log_probs`.
-        After an error nothing is written.
+        If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -282,7 +282,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
     TypeError, ValueError
         As in `binary_cross_entropy_with_logits`; also if `grad_output` has another shape than the
         loss, or if `out` has the wrong shape or dtype, is read-only, or overlaps an input without
-        being `logits`. After an error nothing is written.
+        being `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -171,7 +171,7 @@ def mse_loss_value_and_grad(
     TypeError, ValueError
         As in `mse_loss`; also if `grad_output` has another shape than the loss, or if `out` has
         the wrong shape or dtype, is read-only, or overlaps an input without being `predictions`.
-        After an error nothing is written.
+        If an argument is wrong, nothing is written.
 
     See Also
     --------
