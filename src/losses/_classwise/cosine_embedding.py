@@ -122,8 +122,8 @@ def cosine_embedding_loss(
     margin : float, default 0.0, in [-1, 1]
         Up to this cosine a pair with target -1 costs nothing.
     weight : array_like, the shape of the losses, optional
-        Weight of each sample. A sample of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each sample. A sample of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights (or the number of samples), the sum, or one loss per
         sample.
@@ -196,7 +196,7 @@ def cosine_embedding_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `cosine_embedding_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     first, second, target : array_like
         What `cosine_embedding_loss` was given.
     margin, weight, reduction : optional
@@ -211,7 +211,7 @@ def cosine_embedding_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `cosine_embedding_loss`, and if `grad_output` has another shape than stated.
+        As in `cosine_embedding_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -260,19 +260,20 @@ def cosine_embedding_loss_value_and_grad(
     margin, weight, reduction : optional
         As in `cosine_embedding_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `cosine_embedding_loss_backward`; 1 by default. The loss comes back without it.
+        As in `cosine_embedding_loss_backward`; 1 by default. It multiplies the gradients and not
+        the loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `cosine_embedding_loss`, bit for bit.
+        What `cosine_embedding_loss` returns, bit for bit.
     gradients : PairGrads
-        As from `cosine_embedding_loss_backward`, bit for bit.
+        What `cosine_embedding_loss_backward` returns, bit for bit.
 
     Raises
     ------
     TypeError, ValueError
-        As `cosine_embedding_loss_backward`.
+        As in `cosine_embedding_loss_backward`.
 
     See Also
     --------

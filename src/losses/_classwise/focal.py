@@ -107,7 +107,7 @@ def focal_loss(
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
-        Samples with this target are not counted; it may lie outside [0, C).
+        Samples with this target are not counted. It may be outside [0, C).
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights of the targets (or the samples that count), the sum, or one
         loss per sample.
@@ -183,7 +183,7 @@ def focal_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `focal_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `focal_loss` was given.
     gamma, weight, ignore_index, reduction, axis : optional
@@ -197,7 +197,7 @@ def focal_loss_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `focal_loss`, and if `grad_output` has another shape than stated.
+        As in `focal_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -249,7 +249,7 @@ def focal_loss_value_and_grad(
     gamma, weight, ignore_index, reduction, axis : optional
         As in `focal_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `focal_loss_backward`; 1 by default. The loss comes back without it.
+        As in `focal_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
         which is then overwritten.
@@ -257,15 +257,15 @@ def focal_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `focal_loss`, bit for bit.
+        What `focal_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `focal_loss_backward`, bit for bit; it is `out` where that was given.
+        What `focal_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `focal_loss_backward`, and if `out` has the wrong shape or dtype, is read-only, or
-        overlaps an input without being `logits`; nothing is written then.
+        As in `focal_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -75,7 +75,7 @@ def kl_div(
         \ell_i = w_i \sum_c q_{i,c} \big( \log q_{i,c} - \mathrm{lp}_{i,c} \big),
         \qquad \text{mean} = \frac{\sum_i \ell_i}{\sum_i w_i}
 
-    A class of probability 0 counts nothing, also where its log-probability is -inf.
+    A class of probability 0 adds 0 to the loss, even if its log-probability is -inf.
 
     Parameters
     ----------
@@ -83,13 +83,13 @@ def kl_div(
         Log-probabilities, as from `log_softmax`. float16 is computed in float32; integers
         become float64.
     target : array_like, the shape of `log_probs`
-        The probabilities q, finite and not negative; they need not sum to one. A wider
-        dtype than that of `log_probs` widens the computation.
+        The probabilities q, finite and not negative; they need not sum to one. If their dtype is
+        wider than that of `log_probs`, the computation is too.
     weight : array_like, the shape of the losses, optional
-        Weight of each sample. A sample of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each sample. A sample of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of samples), the sum, or one loss per
+        The mean over the samples (weighted, if there is a `weight`), the sum, or one loss per
         sample.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `log_probs`.
@@ -97,7 +97,7 @@ def kl_div(
     Returns
     -------
     NumPy scalar, or ndarray without the class axis for ``reduction='none'``
-        In the dtype of `log_probs`. The mean of nothing is nan.
+        In the dtype of `log_probs`. The mean of no samples is nan.
 
     Raises
     ------
@@ -114,14 +114,15 @@ def kl_div(
 
     Notes
     -----
-    The error is at most 11 ulp in float32, or 5 in float64, plus that of the sum, of
-    :math:`\sum_c q_c (\lvert \log q_c \rvert + \lvert \mathrm{lp}_c \rvert)`: a logarithm, a
-    difference, two products; up to half an ulp for each addition of a chain, and the longest
-    chain has 128. Near :math:`q = e^\mathrm{lp}` the terms cancel.
+    The error is measured in ulp of :math:`\sum_c q_c (\lvert \log q_c \rvert + \lvert \mathrm{lp}_c
+    \rvert)`. It is at most 11 ulp in float32, or 5 in float64, plus that of the sum. The former is
+    that of a logarithm, a difference and two products. The latter is up to half an ulp for each
+    addition of a chain, and the longest chain has 128. Near :math:`q = e^\mathrm{lp}` the terms
+    cancel; there `kl_div_with_logits` keeps its digits.
 
-    The mean divides by the samples, as ``reduction='batchmean'`` of PyTorch does, whose own
-    'mean' divides by the entries too; and a probability of 0 at -inf, which is nan there,
-    counts nothing.
+    The mean divides by the number of samples, as ``reduction='batchmean'`` of PyTorch does. The
+    'mean' of PyTorch divides by the number of entries. A probability of 0 at a log-probability of
+    -inf adds 0 here; in PyTorch it makes the loss nan.
 
     References
     ----------
@@ -159,7 +160,7 @@ def kl_div_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `kl_div` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     log_probs, target : array_like
         What `kl_div` was given.
     weight, reduction, axis : optional
@@ -172,7 +173,7 @@ def kl_div_backward(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div`, and if `grad_output` has another shape than stated.
+        As in `kl_div`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -180,7 +181,7 @@ def kl_div_backward(
 
     Notes
     -----
-    At most 3 ulp: a division and two products.
+    The error is at most 3 ulp: a division and two products.
 
     Examples
     --------
@@ -220,7 +221,7 @@ def kl_div_value_and_grad(
     weight, reduction, axis : optional
         As in `kl_div`.
     grad_output : array_like, the shape of the loss, optional
-        As in `kl_div_backward`; 1 by default. The loss comes back without it.
+        As in `kl_div_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `log_probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_probs`
         itself, which is then overwritten.
@@ -228,15 +229,15 @@ def kl_div_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `kl_div`, bit for bit.
+        What `kl_div` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_probs`
-        As from `kl_div_backward`, bit for bit; it is `out` where that was given.
+        What `kl_div_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_backward`, and if `out` has the wrong shape or dtype, is read-only, or
-        overlaps an input without being `log_probs`; nothing is written then.
+        As in `kl_div_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `log_probs`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -272,7 +273,7 @@ def kl_div_target_backward(
     reduction: Reduction = "mean",
     axis: int | None = None,
 ) -> Array:
-    r"""Gradient of `kl_div` with respect to the target, as of a teacher that learns.
+    r"""Gradient of `kl_div` with respect to the target, for a teacher that learns too.
 
     .. math::
         \frac{\partial}{\partial q_{i,c}} =
@@ -283,7 +284,7 @@ def kl_div_target_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `kl_div` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     log_probs, target : array_like
         What `kl_div` was given.
     weight, reduction, axis : optional
@@ -297,7 +298,7 @@ def kl_div_target_backward(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div`, and if `grad_output` has another shape than stated.
+        As in `kl_div`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -306,8 +307,8 @@ def kl_div_target_backward(
     Notes
     -----
     The error is at most 13 ulp in float32, or 7 in float64, of
-    :math:`\lvert \log q \rvert + \lvert \mathrm{lp} \rvert + 1`: a logarithm, two sums, a division
-    and two products.
+    :math:`\lvert \log q \rvert + \lvert \mathrm{lp} \rvert + 1`. It is that of a logarithm, two
+    sums, a division and two products.
 
     Examples
     --------

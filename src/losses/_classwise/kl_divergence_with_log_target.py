@@ -57,7 +57,7 @@ def kl_div_with_log_target(
         \ell_i = w_i \sum_c e^{\mathrm{lq}_{i,c}} \big( \mathrm{lq}_{i,c} - \mathrm{lp}_{i,c} \big),
         \qquad \text{mean} = \frac{\sum_i \ell_i}{\sum_i w_i}
 
-    A class whose log-probability in the target is -inf counts nothing.
+    A class whose log-probability in the target is -inf adds 0 to the loss.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def kl_div_with_log_target(
         Log-probabilities, as from `log_softmax`. float16 is computed in float32; integers
         become float64.
     log_target : array_like, the shape of `log_probs`
-        The log-probabilities lq of the target, such as those of a teacher. A wider dtype
-        than that of `log_probs` widens the computation.
+        The log-probabilities lq of the target, such as those of a teacher. If their dtype is wider
+        than that of `log_probs`, the computation is too.
     weight : array_like, the shape of the losses, optional
-        Weight of each sample. A sample of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each sample. A sample of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of samples), the sum, or one loss per
+        The mean over the samples (weighted, if there is a `weight`), the sum, or one loss per
         sample.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `log_probs`.
@@ -79,7 +79,7 @@ def kl_div_with_log_target(
     Returns
     -------
     NumPy scalar, or ndarray without the class axis for ``reduction='none'``
-        In the dtype of `log_probs`. The mean of nothing is nan.
+        In the dtype of `log_probs`. The mean of no samples is nan.
 
     Raises
     ------
@@ -96,15 +96,15 @@ def kl_div_with_log_target(
 
     Notes
     -----
-    The error is at most 9 ulp in float32, or 5 in float64, plus that of the sum, of
-    :math:`\sum_c e^{\mathrm{lq}_c} (\lvert \mathrm{lq}_c \rvert + \lvert \mathrm{lp}_c
-    \rvert)`: an exponential, a difference, two products; up to half an ulp for each addition of
-    a chain, and the longest chain has 128. Near :math:`\mathrm{lq} = \mathrm{lp}` the terms
-    cancel.
+    The error is measured in ulp of :math:`\sum_c e^{\mathrm{lq}_c} (\lvert \mathrm{lq}_c \rvert +
+    \lvert \mathrm{lp}_c \rvert)`. It is at most 9 ulp in float32, or 5 in float64, plus that of the
+    sum. The former is that of an exponential, a difference and two products. The latter is up to
+    half an ulp for each addition of a chain, and the longest chain has 128. Near
+    :math:`\mathrm{lq} = \mathrm{lp}` the terms cancel; there `kl_div_with_logits` keeps its digits.
 
-    PyTorch has it as ``kl_div(..., log_target=True)``. The mean divides by the samples, as
-    ``reduction='batchmean'`` there; and -inf in both arrays, which is nan there, counts
-    nothing.
+    In PyTorch this is ``kl_div(..., log_target=True)``. The mean divides by the number of samples,
+    as ``reduction='batchmean'`` of PyTorch does. A class with -inf in both arrays adds 0 here; in
+    PyTorch it makes the loss nan.
 
     References
     ----------
@@ -143,7 +143,7 @@ def kl_div_with_log_target_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `kl_div_with_log_target` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     log_probs, log_target : array_like
         What `kl_div_with_log_target` was given.
     weight, reduction, axis : optional
@@ -156,7 +156,7 @@ def kl_div_with_log_target_backward(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_log_target`, and if `grad_output` has another shape than stated.
+        As in `kl_div_with_log_target`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -164,7 +164,8 @@ def kl_div_with_log_target_backward(
 
     Notes
     -----
-    At most 9 ulp in float32, or 5 in float64: an exponential, a division and two products.
+    The error is at most 9 ulp in float32, or 5 in float64: an exponential, a division and two
+    products.
 
     Examples
     --------
@@ -203,7 +204,8 @@ def kl_div_with_log_target_value_and_grad(
     weight, reduction, axis : optional
         As in `kl_div_with_log_target`.
     grad_output : array_like, the shape of the loss, optional
-        As in `kl_div_with_log_target_backward`; 1 by default. The loss comes back without it.
+        As in `kl_div_with_log_target_backward`; 1 by default. It multiplies the gradient and not
+        the loss.
     out : ndarray, the shape and dtype of `log_probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_probs`
         itself, which is then overwritten.
@@ -211,16 +213,17 @@ def kl_div_with_log_target_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `kl_div_with_log_target`, bit for bit.
+        What `kl_div_with_log_target` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_probs`
-        As from `kl_div_with_log_target_backward`, bit for bit; it is `out` where that was
+        What `kl_div_with_log_target_backward` returns, bit for bit. It is `out`, if `out` was
         given.
 
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_log_target_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `log_probs`; nothing is written then.
+        As in `kl_div_with_log_target_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `log_probs`. If an argument is wrong, nothing
+        is written.
 
     See Also
     --------

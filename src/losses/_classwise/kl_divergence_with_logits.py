@@ -188,8 +188,9 @@ def kl_div_with_logits(
         q = \operatorname{softmax}(\text{target\_logits}), \qquad
         \text{mean} = \frac{\sum_i \ell_i}{\sum_i w_i}
 
-    It keeps its digits where the two nearly agree, which is where a student ends. A class whose
-    logit in the target is -inf counts nothing but the probability that the student wastes on it.
+    The loss keeps its digits even if student and teacher nearly agree, as they do at the end of a
+    training. A class whose logit in the target is -inf has no term of its own; what the student
+    gives it is missing from the other classes.
 
     Parameters
     ----------
@@ -197,12 +198,13 @@ def kl_div_with_logits(
         Unnormalised log-probabilities of the student. float16 is computed in float32; integers
         become float64.
     target_logits : array_like, the shape of `logits`
-        Those of the teacher. A wider dtype than that of `logits` widens the computation.
+        The logits of the teacher. If their dtype is wider than that of `logits`, the computation
+        is too.
     weight : array_like, the shape of the losses, optional
-        Weight of each sample. A sample of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each sample. A sample of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of samples), the sum, or one loss per
+        The mean over the samples (weighted, if there is a `weight`), the sum, or one loss per
         sample.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `logits`.
@@ -210,9 +212,9 @@ def kl_div_with_logits(
     Returns
     -------
     NumPy scalar, or ndarray without the class axis for ``reduction='none'``
-        In the dtype of `logits`; never negative. It is inf where a logit is -inf and that of the
-        target is not, and nan for a sample either array of which holds nan or +inf, or nothing
-        but -inf. The mean of nothing is nan.
+        In the dtype of `logits`; never negative. The loss of a sample is inf if a logit is -inf and
+        the same logit of the target is not. It is nan if either array holds nan or +inf in this
+        sample, or only -inf. The mean of no samples is nan.
 
     Raises
     ------
@@ -230,24 +232,25 @@ def kl_div_with_logits(
 
     Notes
     -----
-    At a temperature T both arrays are divided by T, and the loss and its gradients by the
-    student's own logits are those times T\ :sup:`2` and T: see the example of the gallery.
+    For a temperature T, divide both arrays by T, multiply the loss by T\ :sup:`2`, and multiply the
+    gradients by T to get those of the student's own logits: see the example of the gallery.
 
-    With the differences d of the logits, less that of the teacher's most probable class, and
-    :math:`\eta = d - \sum_c q_c d_c` the loss is :math:`\log(1 + S)`,
-    :math:`S = \sum_c q_c (e^{\eta_c} - 1 - \eta_c)`, a sum of what is not negative. The error is
-    at most 35 ulp in float32, or 16 in float64, plus five times that of a sum, see `softmax`, of
+    Let d be the differences of the logits, minus the difference at the teacher's most probable
+    class, and let :math:`\eta = d - \sum_c q_c d_c`. Then the loss is :math:`\log(1 + S)` with
+    :math:`S = \sum_c q_c (e^{\eta_c} - 1 - \eta_c)`, a sum in which no term is negative. The error
+    is at most 35 ulp in float32, or 16 in float64, plus five times that of a sum (see `softmax`),
+    measured in ulp of
 
     .. math::
         \ell + \frac{S D + R}{1 + S}, \qquad D = \sum_c q_c \lvert d_c \rvert, \quad
         R = \sum_c q_c \Big( \frac{\lvert e^{\eta_c} - 1 \rvert (\lvert d_c \rvert
         + \lvert \eta_c \rvert)}{4} + \gamma_c \frac{e^{\eta_c} - 1 - \eta_c}{2} \Big),
 
-    where :math:`\gamma` is the gap of a teacher's logit to the largest if either is beyond 87, or
-    708 in float64, else 0. Near the teacher that is at most :math:`2 + \sqrt C` times the loss,
-    however small this is. Of a loss beyond 69 it may be more by the entropy of q. PyTorch and optax
-    subtract the logarithms of two softmaxes, which cancels: their errors grow as the loss vanishes,
-    until it is negative.
+    where :math:`\gamma` is the gap between a teacher's logit and the largest one, if either is
+    beyond 87 (708 in float64), and 0 otherwise. Near the teacher this expression is at most
+    :math:`2 + \sqrt C` times the loss, however small the loss is. If the loss is above 69, the
+    expression may be larger by the entropy of q. PyTorch and optax subtract the logarithms of two
+    softmaxes, which cancel: their errors grow as the loss goes to 0, until it is negative.
 
     References
     ----------
@@ -287,7 +290,7 @@ def kl_div_with_logits_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `kl_div_with_logits` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target_logits : array_like
         What `kl_div_with_logits` was given.
     weight, reduction, axis : optional
@@ -300,7 +303,7 @@ def kl_div_with_logits_backward(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_logits`, and if `grad_output` has another shape than stated.
+        As in `kl_div_with_logits`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -308,14 +311,14 @@ def kl_div_with_logits_backward(
 
     Notes
     -----
-    With the letters of `kl_div_with_logits` the error is at most 39 ulp in float32, or 20 in
-    float64, plus that of the same sums, of
+    With the letters of `kl_div_with_logits`, the error is at most 39 ulp in float32, or 20 in
+    float64, plus that of the same sums, measured in ulp of
 
     .. math::
         q_c \frac{(\lvert e^{\eta_c} - 1 \rvert + S)(1 + \gamma_c / 2) + e^{\eta_c} (D + (\lvert d_c
         \rvert + \lvert \eta_c \rvert) / 4)}{1 + S} + (p_c + q_c) \frac{S (1 + D) + R}{1 + S}.
 
-    So the digits are those of the difference, not of the two probabilities.
+    So the gradient keeps the digits of the difference, even if the two probabilities nearly agree.
 
     Examples
     --------
@@ -351,7 +354,8 @@ def kl_div_with_logits_value_and_grad(
     weight, reduction, axis : optional
         As in `kl_div_with_logits`.
     grad_output : array_like, the shape of the loss, optional
-        As in `kl_div_with_logits_backward`; 1 by default. The loss comes back without it.
+        As in `kl_div_with_logits_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -359,15 +363,16 @@ def kl_div_with_logits_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `kl_div_with_logits`, bit for bit.
+        What `kl_div_with_logits` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `kl_div_with_logits_backward`, bit for bit; it is `out` where that was given.
+        What `kl_div_with_logits_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_logits_backward`, and if `out` has the wrong shape or dtype, is read-only,
-        or overlaps an input without being `logits`; nothing is written then.
+        As in `kl_div_with_logits_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------
@@ -399,7 +404,7 @@ def kl_div_with_logits_target_backward(
     reduction: Reduction = "mean",
     axis: int | None = None,
 ) -> Array:
-    r"""Gradient of `kl_div_with_logits` with respect to the teacher's logits, where it learns too.
+    r"""Gradient of `kl_div_with_logits` with respect to the logits of a teacher that learns too.
 
     .. math::
         \frac{\partial}{\partial y_{i,c}}
@@ -411,7 +416,7 @@ def kl_div_with_logits_target_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `kl_div_with_logits` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target_logits : array_like
         What `kl_div_with_logits` was given.
     weight, reduction, axis : optional
@@ -420,13 +425,13 @@ def kl_div_with_logits_target_backward(
     Returns
     -------
     ndarray, the shape and dtype of `target_logits`
-        Where the loss is inf it is inf at the classes that make it so, -inf at the others, and 0
-        where the target's logit is -inf.
+        If the loss of a sample is inf, the gradient is inf at the classes that make it inf, 0 at
+        classes whose target logit is -inf, and -inf at the others.
 
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_logits`, and if `grad_output` has another shape than stated.
+        As in `kl_div_with_logits`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -434,9 +439,9 @@ def kl_div_with_logits_target_backward(
 
     Notes
     -----
-    With the letters of `kl_div_with_logits` the error is at most as many ulp as there, of
-    :math:`q_c (\lvert \eta_c \rvert + \lvert d_c \rvert + D)`; where q is below the normal numbers,
-    what is left of its digits.
+    With the letters of `kl_div_with_logits`, the error is at most as many ulp as there, but of
+    :math:`q_c (\lvert \eta_c \rvert + \lvert d_c \rvert + D)`. A subnormal q has fewer digits, and
+    only these are right.
 
     Examples
     --------
@@ -463,17 +468,17 @@ def kl_div_with_logits_hvp(
 
     .. math:: (H u)_{i,c} = w_i \, p_{i,c} \Big( u_{i,c} - \sum_k p_{i,k} u_{i,k} \Big),
 
-    divided by what the mean divides by. The teacher does not count in it.
+    divided by what the mean divides by. It does not depend on the teacher.
 
     Parameters
     ----------
     vector : array_like, the shape of `logits`
-        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
+        The vector: finite numbers, which are rounded to the dtype of the computation.
     logits, target_logits : array_like
         As in `kl_div_with_logits`.
     weight, reduction, axis : optional
-        As in `kl_div_with_logits`; ``'none'`` has the Hessian of the sum of the losses, as
-        ``'sum'`` has.
+        As in `kl_div_with_logits`. For ``'none'`` it is the Hessian of the sum of the losses, as
+        for ``'sum'``.
 
     Returns
     -------
@@ -483,7 +488,7 @@ def kl_div_with_logits_hvp(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_logits`, and if `vector` has another shape than `logits`.
+        As in `kl_div_with_logits`; also if `vector` has another shape than `logits`.
 
     See Also
     --------
@@ -535,7 +540,7 @@ def kl_div_with_logits_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `kl_div_with_logits`.
+        As in `kl_div_with_logits`.
 
     See Also
     --------

@@ -98,7 +98,7 @@ def multi_margin_loss(
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
-        Samples with this target are not counted; it may lie outside [0, C).
+        Samples with this target are not counted. It may be outside [0, C).
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights of the samples that count, the sum, or one loss per
         sample.
@@ -180,7 +180,7 @@ def multi_margin_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `multi_margin_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `multi_margin_loss` was given.
     p, margin, weight, ignore_index, reduction, axis : optional
@@ -193,7 +193,7 @@ def multi_margin_loss_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `multi_margin_loss`, and if `grad_output` has another shape than stated.
+        As in `multi_margin_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -242,7 +242,8 @@ def multi_margin_loss_value_and_grad(
     p, margin, weight, ignore_index, reduction, axis : optional
         As in `multi_margin_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `multi_margin_loss_backward`; 1 by default. The loss comes back without it.
+        As in `multi_margin_loss_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -250,15 +251,16 @@ def multi_margin_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `multi_margin_loss`, bit for bit.
+        What `multi_margin_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `multi_margin_loss_backward`, bit for bit; it is `out` where that was given.
+        What `multi_margin_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `multi_margin_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`; nothing is written then.
+        As in `multi_margin_loss_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------

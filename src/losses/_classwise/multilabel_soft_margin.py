@@ -143,7 +143,7 @@ def multilabel_soft_margin_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `multilabel_soft_margin_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `multilabel_soft_margin_loss` was given.
     weight, reduction, axis : optional
@@ -156,7 +156,7 @@ def multilabel_soft_margin_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `multilabel_soft_margin_loss`, and if `grad_output` has another shape than stated.
+        As in `multilabel_soft_margin_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -203,7 +203,8 @@ def multilabel_soft_margin_loss_value_and_grad(
     weight, reduction, axis : optional
         As in `multilabel_soft_margin_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `multilabel_soft_margin_loss_backward`; 1 by default. The loss comes back without it.
+        As in `multilabel_soft_margin_loss_backward`; 1 by default. It multiplies the gradient and
+        not the loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -211,17 +212,17 @@ def multilabel_soft_margin_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `multilabel_soft_margin_loss`, bit for bit.
+        What `multilabel_soft_margin_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `multilabel_soft_margin_loss_backward`, bit for bit; it is `out` where that
-        was given.
+        What `multilabel_soft_margin_loss_backward` returns, bit for bit. It is `out`, if `out` was
+        given.
 
     Raises
     ------
     TypeError, ValueError
-        As `multilabel_soft_margin_loss_backward`, and if `out` has the wrong shape or
-        dtype, is read-only, or overlaps an input without being `logits`; nothing is written
-        then.
+        As in `multilabel_soft_margin_loss_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------
@@ -253,7 +254,7 @@ def multilabel_soft_margin_loss_hessian_diagonal(
     reduction: Reduction = "mean",
     axis: int | None = None,
 ) -> Array:
-    r"""Diagonal of the Hessian of `multilabel_soft_margin_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `multilabel_soft_margin_loss`, whose other entries are 0.
 
     .. math::
         \frac{\partial^2}{\partial x_{i,c}^2} = \frac{w_c}{C} \, \sigma(x_{i,c}) \sigma(-x_{i,c}),
@@ -265,7 +266,8 @@ def multilabel_soft_margin_loss_hessian_diagonal(
     logits, target : array_like
         As in `multilabel_soft_margin_loss`.
     weight, reduction, axis : optional
-        As in `multilabel_soft_margin_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `multilabel_soft_margin_loss`. For ``'none'`` it is the Hessian of the sum of the
+        losses.
 
     Returns
     -------
@@ -274,7 +276,7 @@ def multilabel_soft_margin_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `multilabel_soft_margin_loss`.
+        As in `multilabel_soft_margin_loss`.
 
     See Also
     --------

@@ -64,23 +64,24 @@ def nll_loss(
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
-        Samples with this target are not counted; it may lie outside [0, C).
+        Samples with this target are not counted. It may be outside [0, C).
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights of the samples that count, the sum, or one loss per sample.
+        The mean over the samples that count, weighted by the weights of their classes; the sum;
+        or one loss per sample.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `log_probs`.
 
     Returns
     -------
     NumPy scalar, or ndarray of the shape of `target` for ``reduction='none'``
-        In the dtype of `log_probs`. With no sample that counts the mean is nan and the sum 0.
+        In the dtype of `log_probs`. If no sample counts, the mean is nan and the sum 0.
 
     Raises
     ------
     IndexError
         If a target is neither in [0, C) nor `ignore_index`.
     TypeError
-        If an array is complex, masked or not numeric, or the target is not of integers.
+        If an array is complex, masked or not numeric, or the target does not hold integers.
     ValueError
         If shapes do not fit, or `reduction` is not one of the three.
 
@@ -90,8 +91,8 @@ def nll_loss(
 
     Notes
     -----
-    Each loss is within half an ulp (exact without `weight`); float16 and float32 are summed in
-    float64, float64 in pairs. The loss of -inf under a weight of 0 is 0.
+    The error of each loss is at most half an ulp, and 0 without `weight`. float16 and float32 are
+    summed in float64, and float64 in pairs. The loss of -inf with a weight of 0 is 0.
 
     Examples
     --------
@@ -126,7 +127,7 @@ def nll_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `nll_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     log_probs : array_like, shape (C,), (N, C) or (N, C, d1, ..., dk)
         What `nll_loss` was given.
     target : array_like of int, the shape of `log_probs` without the class axis
@@ -147,7 +148,7 @@ def nll_loss_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `nll_loss`, and if `grad_output` has another shape than stated.
+        As in `nll_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -155,7 +156,7 @@ def nll_loss_backward(
 
     Notes
     -----
-    Within 2 ulp: one division and one product.
+    The error is at most 2 ulp: one division and one product.
 
     Examples
     --------
@@ -195,8 +196,8 @@ def nll_loss_value_and_grad(
     weight, ignore_index, reduction, axis : optional
         As in `nll_loss`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient with respect to the loss, as in `nll_loss_backward`; 1 by default. The
-        loss comes back without it.
+        The gradient with respect to the loss, as in `nll_loss_backward`; 1 by default. It
+        multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `log_probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_probs` itself,
         which is then overwritten.
@@ -204,16 +205,16 @@ def nll_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `nll_loss`, bit for bit.
+        What `nll_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_probs`
-        As from `nll_loss_backward`, bit for bit; it is `out` where that was given.
+        What `nll_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `nll_loss`, if `grad_output` has another shape than the loss, and if `out` has the
-        wrong shape or dtype, is read-only, or overlaps an input without being `log_probs`;
-        nothing is written then.
+        As in `nll_loss`; also if `grad_output` has another shape than the loss, or if `out` has
+        the wrong shape or dtype, is read-only, or overlaps an input without being `log_probs`.
+        If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -122,8 +122,8 @@ def triplet_margin_loss(
         Whether the distance from the positive to the negative counts, where it is smaller
         than that from the anchor to the negative.
     weight : array_like, the shape of the losses, optional
-        Weight of each sample. A sample of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each sample. A sample of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights (or the number of samples), the sum, or one loss per
         sample.
@@ -203,7 +203,7 @@ def triplet_margin_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `triplet_margin_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     anchor, positive, negative : array_like
         What `triplet_margin_loss` was given.
     margin, p, swap, weight, reduction : optional
@@ -218,7 +218,7 @@ def triplet_margin_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `triplet_margin_loss`, and if `grad_output` has another shape than stated.
+        As in `triplet_margin_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -268,19 +268,20 @@ def triplet_margin_loss_value_and_grad(
     margin, p, swap, weight, reduction : optional
         As in `triplet_margin_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `triplet_margin_loss_backward`; 1 by default. The loss comes back without it.
+        As in `triplet_margin_loss_backward`; 1 by default. It multiplies the gradients and not the
+        loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `triplet_margin_loss`, bit for bit.
+        What `triplet_margin_loss` returns, bit for bit.
     gradients : TripletGrads
-        As from `triplet_margin_loss_backward`, bit for bit.
+        What `triplet_margin_loss_backward` returns, bit for bit.
 
     Raises
     ------
     TypeError, ValueError
-        As `triplet_margin_loss_backward`.
+        As in `triplet_margin_loss_backward`.
 
     See Also
     --------

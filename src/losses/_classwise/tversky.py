@@ -109,8 +109,8 @@ def tversky_loss(
     smooth : float, default 1.0, in [0, inf)
         What s adds to the hits, so that small regions count less.
     weight : array_like, shape (N, C), optional
-        Weight of each class of each sample. One of weight 0 is absent, whatever it holds: a boolean
-        mask is a weight.
+        Weight of each class of each sample. One of weight 0 is left out, whatever it holds, so a
+        boolean mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the weights (or the number of losses), the sum, or one loss for each
         class of each sample.
@@ -192,7 +192,7 @@ def tversky_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `tversky_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     probs, target : array_like
         What `tversky_loss` was given.
     fp_weight, fn_weight, smooth, weight, reduction, axis : optional
@@ -205,7 +205,7 @@ def tversky_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `tversky_loss`, and if `grad_output` has another shape than stated.
+        As in `tversky_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -255,7 +255,7 @@ def tversky_loss_value_and_grad(
     fp_weight, fn_weight, smooth, weight, reduction, axis : optional
         As in `tversky_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `tversky_loss_backward`; 1 by default. The loss comes back without it.
+        As in `tversky_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `probs` itself,
         which is then overwritten.
@@ -263,15 +263,15 @@ def tversky_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `tversky_loss`, bit for bit.
+        What `tversky_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `probs`
-        As from `tversky_loss_backward`, bit for bit; it is `out` where that was given.
+        What `tversky_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `tversky_loss_backward`, and if `out` has the wrong shape or dtype, is read-only, or
-        overlaps an input without being `probs`; nothing is written then.
+        As in `tversky_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `probs`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -137,29 +137,31 @@ def _cores() -> int:
 
 
 class set_workers:  # noqa: N801  # a statement, read as a verb
-    """Set the default number of workers, for good or within a ``with`` statement.
+    """Set the default number of workers, from now on or within a ``with`` statement.
 
-    The default is 1. It belongs to the current context (thread or task), and changes the time a
-    call takes and nothing else: results have the same bits for every number of workers.
+    Workers are threads that share the work of a call. The default is 1 worker, and each context
+    (thread or task) has a default of its own. The number changes only the time that a call takes:
+    results have the same bits for every number of workers.
 
     Parameters
     ----------
     workers : int
-        A positive count, or -1 for one worker on each core.
+        A positive number, or -1 for one worker on each core.
 
     Raises
     ------
     ValueError, TypeError
-        If `workers` is not such a count.
+        If `workers` is neither.
 
     See Also
     --------
-    cross_entropy, linear_cross_entropy : functions with `workers`, for a single call
+    cross_entropy, linear_cross_entropy : functions with an option `workers`, for a single call
 
     Notes
     -----
-    ``set_workers(n)`` sets the default at once, and ``with set_workers(n):`` restores the earlier
-    default at its end, as ``torch.set_grad_enabled`` does. Each ``with`` needs a call of its own.
+    ``set_workers(n)`` sets the default at once. ``with set_workers(n):`` sets it too, and restores
+    the earlier default at the end, as ``torch.set_grad_enabled`` does. Call `set_workers` anew for
+    each ``with``.
 
     Examples
     --------
@@ -168,7 +170,7 @@ class set_workers:  # noqa: N801  # a statement, read as a verb
     ...     losses.cross_entropy([[1.0, 2.0, 0.5]], [1]).round(2)
     np.float64(0.46)
 
-    As a statement, from here on:
+    As a statement, it sets the default for all calls that follow:
 
     >>> losses.set_workers(1)
     set_workers(1)

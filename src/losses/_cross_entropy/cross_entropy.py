@@ -33,8 +33,8 @@ def cross_entropy(
 ) -> Floating:
     r"""Cross entropy loss of logits, with class indices or class probabilities.
 
-    With :math:`\mathrm{lp} = \operatorname{log\,softmax}(\text{logits})` and class indices
-    :math:`t_i`, smoothed by :math:`\varepsilon`,
+    With :math:`\mathrm{lp} = \operatorname{log\,softmax}(\text{logits})`, class indices :math:`t_i`
+    and the label smoothing :math:`\varepsilon`,
 
     .. math::
         \ell_i = -(1 - \varepsilon) \, w_{t_i} \mathrm{lp}_{i, t_i}
@@ -48,8 +48,8 @@ def cross_entropy(
         \ell_i = -\sum_c w_c \, q'_{i,c} \, \mathrm{lp}_{i, c}, \qquad
         \text{mean} = \frac{1}{N} \sum_i \ell_i.
 
-    Two options keep logits small: a cap, :math:`x \to c \tanh(x / c)`, and a penalty,
-    :math:`z V_i \operatorname{logsumexp}(x_i)^2` in addition to :math:`\ell_i`.
+    Two options keep logits small. `softcap` caps them: each x becomes :math:`c \tanh(x / c)`.
+    `z_loss` adds a penalty :math:`z V_i \operatorname{logsumexp}(x_i)^2` to :math:`\ell_i`.
 
     Parameters
     ----------
@@ -57,33 +57,34 @@ def cross_entropy(
         Unnormalised log-probabilities. float16, and bfloat16 and float8 of ml_dtypes, are computed
         in float32; integers become float64.
     target : array_like
-        Class indices in [0, C), of any integer dtype, in the shape of `logits` without the class
-        axis (for 1-D `logits` also shape (1,)); or class probabilities, of a floating dtype, in
-        the shape of `logits`. Probabilities are finite and not negative, and need not sum to one.
+        Either class indices in [0, C), of any integer dtype, in the shape of `logits` without the
+        class axis (for 1-D `logits` also shape (1,)). Or class probabilities, of a floating dtype,
+        in the shape of `logits`: finite numbers that are not negative and need not sum to one.
     weight : array_like, shape (C,), optional
         Weight of each class.
     ignore_index : int, default -100
-        Samples with this class index are not counted; it may lie outside [0, C). With class
+        Samples with this class index are not counted. It may be outside [0, C). With class
         probabilities it must be negative.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean as above, the sum, or one loss per sample.
     label_smoothing : float, default 0.0
         The share in [0, 1] of each target that is spread evenly over the classes.
     softcap : float, optional
-        A cap c > 0: logits x become c tanh(x / c) before all else. One of -inf stays -inf.
+        A cap c > 0: each logit x becomes c tanh(x / c) before anything else. -inf stays -inf.
     z_loss : float, default 0.0
-        A factor z, of any sign: each loss has z V lse**2 more, with the `logsumexp` of the (capped)
-        logits and the sum V of the masses of the sample: its label's weight, without smoothing.
+        A factor z, of any sign, of a penalty z V lse**2 that is added to each loss. lse is the
+        `logsumexp` of the (capped) logits. V is the total mass of the target: with class indices
+        and no smoothing, the weight of the label.
     axis : int, optional
         The class axis; by default 1, or 0 for 1-D `logits`. Use -1 for (N, T, C).
     workers : int, optional
-        How many threads share the work; -1 is one for each core. By default that of
-        `set_workers`, else 1. The result has the same bits for every number.
+        How many threads share the work; -1 means one for each core. The default is what
+        `set_workers` has set, or 1. The result has the same bits for every number.
 
     Returns
     -------
     NumPy scalar, or ndarray of one loss per sample for ``reduction='none'``
-        In the dtype of `logits`. With no sample that counts the mean is nan and the sum 0.
+        In the dtype of `logits`. If no sample counts, the mean is nan and the sum 0.
 
     Raises
     ------
@@ -92,8 +93,8 @@ def cross_entropy(
     TypeError
         If an array is complex, masked or not numeric, or class indices are not integers.
     ValueError
-        If shapes do not fit, class probabilities are negative, nan or infinite (logits want a
-        softmax first), or an option has a value that is not stated above.
+        If shapes do not fit, class probabilities are negative, nan or infinite (apply a softmax to
+        logits first), or an option has a value that is not stated above.
 
     See Also
     --------
@@ -101,20 +102,22 @@ def cross_entropy(
 
     Notes
     -----
-    With ``reduction='none'`` and no smoothing it equals ``nll_loss(log_softmax(x), t)``, bit for
-    bit in float32 and float64. The error of a loss is at most about 8 ulp, however far apart the
-    logits are, and that of the sum: it is that of `log_softmax`, which keeps confident predictions
-    exact. `softmax` says what the sum adds, and of which logits above 88 (709 in float64) the
-    error is more. A class of weight 0 or probability 0 counts nothing, also at a logit of -inf.
+    With ``reduction='none'`` and no smoothing, the loss equals ``nll_loss(log_softmax(x), t)``, bit
+    for bit in float32 and float64. The error of a loss is at most about 8 ulp plus the error of the
+    sum over the classes, however far apart the logits are. It is the error of `log_softmax`, which
+    keeps confident predictions exact. `softmax` says how large the error of the sum is, and when
+    the error is larger for logits above 88 (709 in float64). A class of weight 0 or probability 0
+    adds 0 to the loss, even at a logit of -inf.
 
-    The bound ends where an exponential is below the smallest normal number: logits below -87 in
-    float32, below -708 in float64, or as far below a largest logit that is itself far from 0. It
-    errs by about the smallest subnormal number, and the loss by a few of these times the weight. So
-    do the smoothed shares of a `label_smoothing` so small that they are below the normal numbers.
+    The bound does not hold if an exponential is below the smallest normal number: for logits below
+    -87 in float32 or -708 in float64, or as far below a largest logit that is itself far from 0.
+    The error of such an exponential is about the smallest subnormal number, and that of the loss is
+    a few of these times the weight. The same holds for a `label_smoothing` so small that the
+    smoothed shares are below the normal numbers.
 
-    A capped logit has 5 ulp of its own size at most (4 in float32), as if the logits had been
-    rounded: it changes a loss by at most :math:`2 V \delta`, with the largest such error
-    :math:`\delta`. The penalty adds ``z V`` times that of the square of `logsumexp`.
+    The error of a capped logit is at most 5 ulp of the logit (4 in float32), as if the logits had
+    been rounded. If :math:`\delta` is the largest such error, it changes a loss by at most
+    :math:`2 V \delta`. The penalty adds ``z V`` times the error of the square of `logsumexp`.
 
     References
     ----------
@@ -166,14 +169,14 @@ def cross_entropy_backward(
         g_i \, m_i \Big( p_{i,c} \sum_k v_{i,k} - v_{i,c} \Big),
 
     with :math:`g_i` divided by what the mean divides by. For class indices without smoothing
-    that is :math:`g_i m_i w_{t_i} (p_{i,c} - [c = t_i])`. `z_loss` makes V (1 + 2 z lse) of the
-    factor V of p, the sum of the masses. `softcap` multiplies the gradient by :math:`1 -
+    this is :math:`g_i m_i w_{t_i} (p_{i,c} - [c = t_i])`. `z_loss` replaces the factor V of p, the
+    sum of the masses, by V (1 + 2 z lse). `softcap` multiplies the gradient by :math:`1 -
     \tanh^2(x_{i,c} / c)`.
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `cross_entropy` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `cross_entropy` was given.
     weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
@@ -182,12 +185,12 @@ def cross_entropy_backward(
     Returns
     -------
     ndarray, the shape and dtype of `logits`
-        Zeros for ignored samples, whatever their logits.
+        Zeros for ignored samples, whatever their logits are.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`, and if `grad_output` has another shape than stated.
+        As in `cross_entropy`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -195,20 +198,22 @@ def cross_entropy_backward(
 
     Notes
     -----
-    For a class with more than half, :math:`1 - p` is the sum of the other classes' probabilities,
-    never a subtraction: for class indices every entry has a relative error of at most about 12 ulp,
-    however far apart the logits are, and that of the sum; see `softmax`, which says of which logits
-    above 88 (709 in float64) it is more. With smoothing or probabilities, of the mass v in a class
-    and V in all, the gradient is a difference, p V - v or, for a class with more than half,
-    (V - v) - (1 - p) V, and the error is relative to the larger of its terms. Without weights the
-    bounds hold for any `grad_output` from the smallest number to the largest. Below the normal
-    numbers an exponential errs by about the smallest subnormal number, and an entry by a few of
-    these times the weight and `grad_output`.
+    If the probability p of a class is more than 1/2, :math:`1 - p` is computed as the sum of the
+    probabilities of the other classes, never by a subtraction. So for class indices every entry has
+    a relative error of at most about 12 ulp plus that of the sum, however far apart the logits are.
+    `softmax` says when the error is larger for logits above 88 (709 in float64).
 
-    With a penalty the gradient is a difference as well, of p V (1 + 2 z lse) and v, and a digit of
-    lse that is lost is lost in 2 z V lse p. With a cap c the factor is made of
-    :math:`e^{-2 |x| / c}`: it adds 2 abs(x) / c half ulp and a few more, however small it is. The
-    error of the capped logits adds to it, see `cross_entropy`.
+    With smoothing or probabilities the gradient is a difference. With the mass v in a class and V
+    in all classes it is p V - v, or (V - v) - (1 - p) V if p is more than 1/2. The error is then
+    relative to the larger of the two terms. Without weights the bounds hold for any `grad_output`,
+    from the smallest number to the largest. The error of an exponential below the normal numbers is
+    about the smallest subnormal number; that of an entry is a few of these times the weight and
+    `grad_output`.
+
+    With a penalty, too, the gradient is a difference: of p V (1 + 2 z lse) and v. A digit that lse
+    has lost is lost in 2 z V lse p. With a cap c, the factor is computed from
+    :math:`e^{-2 |x| / c}`, which adds 2 abs(x) / c half ulp and a few more, however small the
+    factor is. The error of the capped logits comes on top, see `cross_entropy`.
 
     Examples
     --------
@@ -257,29 +262,29 @@ def cross_entropy_value_and_grad(
     weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
         As in `cross_entropy`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient :math:`g` with respect to the loss, as in `cross_entropy_backward`; by default
-        1. It multiplies the gradient and not the loss: the scale of a loss or, for ``'none'``, a
-        weight for each sample, with any divisor in it, or a mask of booleans.
+        The gradient :math:`g` with respect to the loss, as in `cross_entropy_backward`; 1 by
+        default. It multiplies the gradient and not the loss. Use it to scale a loss or, for
+        ``'none'``, to give each sample a weight (divided by any number you like) or a boolean mask.
     out : ndarray, the shape and dtype of `logits`, optional
-        Receives the gradient. It may be `logits` itself, which is then overwritten, but may not
-        share memory with an input otherwise, nor map the same part of a file (which only
-        ``np.memmap`` can tell). After an error in the middle, such as an interrupt, it holds some
-        old and some new entries.
+        Receives the gradient. It may be `logits` itself, which is then overwritten. Otherwise it
+        may share no memory with an input, nor map the same part of a file (which is noticed only of
+        ``np.memmap``). After an error in the middle, such as an interrupt, it holds some old and
+        some new entries.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `cross_entropy`, bit for bit.
+        What `cross_entropy` returns, bit for bit.
     grad_logits : ndarray, the shape and dtype of `logits`
-        As from `cross_entropy_backward` with the same `grad_output`, or with ones, bit for bit; it
-        is `out` where that was given.
+        What `cross_entropy_backward` returns for the same `grad_output`, or for ones, bit for bit.
+        It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`, and if `grad_output` has another shape than stated, or `out` has the
-        wrong shape or dtype, is read-only, or overlaps an input without being `logits`; nothing is
-        written then.
+        As in `cross_entropy`; also if `grad_output` has another shape than stated, or if `out` has
+        the wrong shape or dtype, is read-only, or overlaps an input without being `logits`. If an
+        argument is wrong, nothing is written.
 
     See Also
     --------
@@ -297,7 +302,7 @@ def cross_entropy_value_and_grad(
     >>> loss.round(2), grad_logits.round(2)
     (np.float64(0.46), array([[ 0.23, -0.37,  0.14]]))
 
-    A weight for each sample, and a mean over these weights:
+    Give each sample a weight, and take the mean over these weights:
 
     >>> logits, target, weight = [[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]], [1, 0], [3.0, 1.0]
     >>> each, grad_logits = losses.cross_entropy_value_and_grad(
@@ -350,22 +355,22 @@ def cross_entropy_hvp(
         (H u)_{i,c} = m_i \Big( \sum_k v_{i,k} \Big) \,
         p_{i,c} \Big( u_{i,c} - \sum_k p_{i,k} u_{i,k} \Big),
 
-    divided by what the mean divides by. The Hessian has a block for each sample, so this is all
-    of it: the cost is that of the gradient.
+    divided by what the mean divides by. The Hessian has one block for each sample and zeros
+    elsewhere, so the product costs no more than the gradient.
 
-    With :math:`\bar u = \sum_k p_{i,k} u_{i,k}` and V the sum over v, `z_loss` adds :math:`2 z V
-    p_{i,c} (\mathrm{lse} \, (u_{i,c} - \bar u) + \bar u)`. Through a cap with the slopes s the
-    product is :math:`s \, H (s u) + g s' u`, with the gradient g of the capped logits.
+    With :math:`\bar u = \sum_k p_{i,k} u_{i,k}` and the sum V over v, `z_loss` adds :math:`2 z V
+    p_{i,c} (\mathrm{lse} \, (u_{i,c} - \bar u) + \bar u)`. With a cap of slopes s the product is
+    :math:`s \, H (s u) + g s' u`, where g is the gradient with respect to the capped logits.
 
     Parameters
     ----------
     vector : array_like, the shape of `logits`
-        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
+        The vector: finite numbers, which are rounded to the dtype of the computation.
     logits, target : array_like
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
-        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
-        has.
+        As in `cross_entropy`. For ``'none'`` it is the Hessian of the sum of the losses, as for
+        ``'sum'``.
 
     Returns
     -------
@@ -375,7 +380,7 @@ def cross_entropy_hvp(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`, and if `vector` has another shape than `logits`.
+        As in `cross_entropy`; also if `vector` has another shape than `logits`.
 
     See Also
     --------
@@ -383,17 +388,18 @@ def cross_entropy_hvp(
 
     Notes
     -----
-    Through a linear layer, logits X W, the Hessian with respect to W times V is
+    If the logits are X W, the outputs of a linear layer, the Hessian with respect to W times V is
     ``X.T @ cross_entropy_hvp(X @ V, X @ W, target)``.
 
-    The Hessian is positive semi-definite for weights from 0 up, without a cap and for `z_loss` 0,
-    and does not depend on which class is the target, only on its mass; with a cap it does. The
-    vector is shifted to 0 at the most probable class, which changes nothing, so that where that
-    probability rounds to 1 its own entry is a sum over the others. The error is at most about 12
-    ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, :math:`d` being the shifted vector, and that of
-    the sums, see `softmax`; where p is below the normal numbers, what is left of its digits. With
-    a cap or a penalty it is relative to the terms above. The difference of any two entries of a
-    sample's vector must be in the range of the dtype.
+    Without a cap and for `z_loss` 0, the Hessian is positive semi-definite for weights from 0 up.
+    Without a cap it does not depend on which class is the target, only on the mass of the target.
+
+    The vector is first shifted so that it is 0 at the most probable class, which does not change
+    the product. So if the probability of this class rounds to 1, its entry is a sum over the other
+    classes. The error is at most about 12 ulp of :math:`p_c (|d_c| + \sum_k p_k |d_k|)`, where
+    :math:`d` is the shifted vector, plus that of the sums, see `softmax`. A subnormal p has fewer
+    digits, and only these are right. With a cap or a penalty the error is relative to the terms
+    above. The difference of any two entries of a sample's vector must be in the range of the dtype.
 
     Examples
     --------
@@ -430,16 +436,16 @@ def cross_entropy_hessian_diagonal(
     .. math::
         H_{(i,c),(i,c)} = m_i \Big( \sum_k v_{i,k} \Big) \, p_{i,c} (1 - p_{i,c}),
 
-    divided by what the mean divides by; `softcap` and `z_loss` change it as they change the
-    product.
+    divided by what the mean divides by. `softcap` and `z_loss` change the diagonal as they change
+    the product in `cross_entropy_hvp`.
 
     Parameters
     ----------
     logits, target : array_like
         As in `cross_entropy`.
     weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
-        As in `cross_entropy`; ``'none'`` has the Hessian of the sum of the losses, as ``'sum'``
-        has, which gradient boosting asks for.
+        As in `cross_entropy`. For ``'none'`` it is the Hessian of the sum of the losses, as for
+        ``'sum'``; gradient boosting needs this one.
 
     Returns
     -------
@@ -449,7 +455,7 @@ def cross_entropy_hessian_diagonal(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`.
+        As in `cross_entropy`.
 
     See Also
     --------
@@ -457,9 +463,9 @@ def cross_entropy_hessian_diagonal(
 
     Notes
     -----
-    For the most probable class :math:`1 - p` is the sum of the other classes' probabilities: every
-    entry has a relative error of at most about 12 ulp and that of the sum, see `softmax`; where p
-    is below the normal numbers, what is left of its digits.
+    For the most probable class, :math:`1 - p` is computed as the sum of the other classes'
+    probabilities. So every entry has a relative error of at most about 12 ulp plus that of the sum,
+    see `softmax`. A subnormal p has fewer digits, and only these are right.
 
     Examples
     --------

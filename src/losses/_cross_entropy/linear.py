@@ -17,16 +17,16 @@ from .linear_layer import Gradients, LayerProblem, layer_problem_for
 
 
 class LinearGrads(NamedTuple):
-    """The gradients of `linear_cross_entropy`, each of the shape and dtype of its array.
+    """The gradients of `linear_cross_entropy`, each in the shape and dtype of its array.
 
     Attributes
     ----------
     inputs : ndarray, shape (D,), (N, D) or (..., D)
-        With respect to the inputs of the layer.
+        The gradient with respect to the inputs of the layer.
     linear_weight : ndarray, shape (C, D) or (C, d1, ..., D)
-        With respect to its weight.
+        The gradient with respect to the weight of the layer.
     linear_bias : ndarray of shape (C,) or (C, d1, ...), or None
-        With respect to its bias, if it has one.
+        The gradient with respect to the bias of the layer; None if the layer has no bias.
     """
 
     inputs: Array
@@ -50,60 +50,61 @@ def linear_cross_entropy(
     z_loss: float = 0.0,
     workers: int | None = None,
 ) -> Floating:
-    r"""Cross entropy of a linear layer's outputs, which are never held all at once.
+    r"""Cross entropy of the outputs of a linear layer, which are never held all at once.
 
     .. math::
         \operatorname{cross\,entropy}(\text{inputs} \, W^{\mathsf T} + b, \; \text{target})
 
-    With many classes the outputs, the logits, are the largest array of a computation. Here they
-    are made, used and forgotten a chunk at a time: whatever N, D and C are, the memory beside the
-    arguments and the results is at most 64 MiB (and 3 MiB for each worker after the first). What
-    is done to logits, as by `softcap` and `z_loss`, has to be done here.
+    Use it for many classes, where the outputs of the layer, the logits, are the largest array of a
+    model. Here one chunk of logits is made, used and dropped at a time. Whatever N, D and C are,
+    the memory besides the arguments and the results is at most 64 MiB, and 3 MiB for each worker
+    after the first. You never see the logits, so change them by the options `softcap` and `z_loss`.
 
-    A weight (C, d1, ..., D) is that of several heads, as of a model that predicts several tokens.
-    All of them have the same inputs, and the logits (..., C, d1, ...).
+    A weight (C, d1, ..., D) holds several heads, as in a model that predicts several tokens. All
+    heads have the same inputs, and the logits are (..., C, d1, ...).
 
     Parameters
     ----------
     inputs : array_like, shape (D,), (N, D) or (..., D)
-        What the layer is given: D features of each sample. float16, and bfloat16 and float8 of
+        The inputs of the layer: D features of each sample. float16, and bfloat16 and float8 of
         ml_dtypes, are computed in float32; integers are copied to float64.
     linear_weight : array_like, shape (C, D) or (C, d1, ..., D)
         The weight W of the layer: D numbers for each class, or for each class of each head.
     target : array_like
-        Class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]`` (for 1-D
-        `inputs` also shape (1,)); or class probabilities, of a floating dtype, in the shape
-        ``(*inputs.shape[:-1], C)``. Probabilities are finite and not negative, and need not sum to
-        one. With several heads d1, ... follow: the shapes are ``(*inputs.shape[:-1], d1, ...)`` and
+        Either class indices in [0, C), of any integer dtype, in the shape ``inputs.shape[:-1]``
+        (for 1-D `inputs` also shape (1,)). Or class probabilities, of a floating dtype, in the
+        shape ``(*inputs.shape[:-1], C)``: finite numbers that are not negative and need not sum to
+        one. With several heads the shapes are ``(*inputs.shape[:-1], d1, ...)`` and
         ``(*inputs.shape[:-1], C, d1, ...)``.
     linear_bias : array_like, shape (C,) or (C, d1, ...), optional
         The bias b of the layer.
     weight : array_like, shape (C,), optional
         Weight of each class in the loss.
     ignore_index : int, default -100
-        Samples with this class index are not counted, and their inputs never read; it may lie
-        outside [0, C). With several heads each ignores samples of its own. With class probabilities
-        it must be negative.
+        Samples with this class index are not counted, and their inputs are never read. It may be
+        outside [0, C). With several heads, each head ignores its own samples. With class
+        probabilities it must be negative.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         As in `cross_entropy`. The mean and the sum are over all samples and heads.
     label_smoothing : float, default 0.0
         The share in [0, 1] of each target that is spread evenly over the classes.
     softcap : float, optional
-        A cap c > 0: logits x become c tanh(x / c) before all else. One of -inf stays -inf.
+        A cap c > 0: each logit x becomes c tanh(x / c) before anything else. -inf stays -inf.
     z_loss : float, default 0.0
-        A factor z, of any sign: each loss has z V lse**2 more, with the `logsumexp` of the (capped)
-        logits and the sum V of the masses of the sample: its label's weight, without smoothing.
+        A factor z, of any sign, of a penalty z V lse**2 that is added to each loss. lse is the
+        `logsumexp` of the (capped) logits. V is the total mass of the target: with class indices
+        and no smoothing, the weight of the label.
     workers : int, optional
-        How many threads share the work beside the matrix products; -1 is one for each core. By
-        default that of `set_workers`, else 1. The result has the same bits for every number. The
-        products have the threads of NumPy's BLAS.
+        How many threads share the work, except for the matrix products, which use the threads of
+        NumPy's BLAS; -1 means one for each core. The default is what `set_workers` has set, or 1.
+        The result has the same bits for every number.
 
     Returns
     -------
     NumPy scalar, or ndarray of one loss per sample (and head) for ``reduction='none'``
-        In the widest dtype of the three arrays of the layer, in which integers count as float64,
-        and float32 if none of theirs holds the others, as of bfloat16 and float16.
-        With no sample that counts the mean is nan and the sum 0.
+        In the widest dtype of the three arrays of the layer, where integers count as float64. If no
+        dtype of the three holds the numbers of the others, as with bfloat16 and float16, it is
+        float32. If no sample counts, the mean is nan and the sum 0.
 
     Raises
     ------
@@ -121,17 +122,18 @@ def linear_cross_entropy(
 
     Notes
     -----
-    A product of D numbers has an error of at most :math:`\delta_{i,c} = \tfrac{1}{2} (D + 1) \,
-    \mathrm{eps} \, (\sum_d |x_{i,d} W_{c,d}| + |b_c|)`, in whatever order BLAS adds. So the loss of
-    a sample differs from that of exact logits by at most :math:`2 V \max_c \delta_{i,c}`, with the
-    sum V of the masses in `cross_entropy`, besides the error of `cross_entropy` or, where classes
-    are merged, of `merge_shards`. The order may depend on the shape and the layout of the arrays:
-    another batch may change last digits, the number of workers does not.
+    A logit, a sum of D products, has an error of at most :math:`\delta_{i,c} = \tfrac{1}{2} (D + 1)
+    \, \mathrm{eps} \, (\sum_d |x_{i,d} W_{c,d}| + |b_c|)`, in whatever order BLAS adds. So the loss
+    of a sample differs from that of exact logits by at most :math:`2 V \max_c \delta_{i,c}`, with
+    the sum V of the masses in `cross_entropy`. The error of `cross_entropy` comes on top; if
+    classes are merged, it is that of `merge_shards`. The order may depend on the shape and the
+    layout of the arrays, so another batch may change last digits. The number of workers does not.
 
-    A chunk is some samples with all their classes. Where fewer than about a hundred would fit it
-    is some classes instead: the maximum and the sum of exponentials of these are merged, and for
-    the gradient the logits are made a second time. Heads follow one another, each with chunks and
-    products of its own: heads of few classes are faster by `cross_entropy`, if their logits fit.
+    A chunk is some samples with all their classes. If fewer than about a hundred samples would fit,
+    a chunk is some of the classes instead. Then the maxima and the sums of exponentials of the
+    chunks are merged, and for the gradient the logits are made a second time. Heads are computed
+    one after another, each with its own chunks and products. For heads of few classes,
+    `cross_entropy` is faster, if their logits fit into memory.
 
     References
     ----------
@@ -150,7 +152,7 @@ def linear_cross_entropy(
     >>> losses.cross_entropy(inputs @ linear_weight.T, [1, 0]).round(4)
     np.float64(0.5514)
 
-    Two heads, of which the second has a weight of its own and ignores the second sample:
+    Two heads. The second has another weight, and ignores the second sample:
 
     >>> heads = np.stack([linear_weight, 2 * linear_weight], axis=1)
     >>> heads.shape
@@ -194,30 +196,30 @@ def linear_cross_entropy_backward(
         \frac{\partial}{\partial W} = G^{\mathsf T} \, \text{inputs}, \qquad
         \frac{\partial}{\partial b_c} = \sum_i G_{i,c}.
 
-    Each head has its weight and bias; the gradient of the inputs is the sum over the heads.
+    Each head has its own weight and bias. The gradient of the inputs is the sum over the heads.
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `linear_cross_entropy` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     inputs, linear_weight, target : array_like
         What `linear_cross_entropy` was given.
     linear_bias, weight, ignore_index, reduction, label_smoothing : optional
         As in `linear_cross_entropy`.
     softcap, z_loss, workers : optional
-        As there.
+        As in `linear_cross_entropy`.
 
     Returns
     -------
     LinearGrads
-        The named tuple ``(inputs, linear_weight, linear_bias)``, each gradient in the shape and
-        dtype of its array; that of the bias is None where none was given. Zeros for the inputs of
-        ignored samples, whatever these hold.
+        The named tuple ``(inputs, linear_weight, linear_bias)``. Each gradient has the shape and
+        dtype of its array. Without a bias, `linear_bias` is None. The inputs of ignored samples
+        have a gradient of 0, whatever they hold.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `linear_cross_entropy`, and if `grad_output` has another shape than stated.
+        As in `linear_cross_entropy`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -226,9 +228,9 @@ def linear_cross_entropy_backward(
     Notes
     -----
     An error :math:`\delta` of the logits, see `linear_cross_entropy`, changes an entry of G by at
-    most :math:`2 |g_i| V p_{i,c} \max_k \delta_{i,k}` to first order. A product of G adds half an
-    eps for each of its terms, times the sum of their absolute values. Sums are made in the
-    dtype of the computation or in a wider one, and rounded once.
+    most :math:`2 |g_i| V p_{i,c} \max_k \delta_{i,k}` to first order. Each product with G adds, for
+    each of its terms, half an eps times the sum of the absolute values of the terms. Sums are made
+    in the dtype of the computation or in a wider one, and rounded once.
 
     Examples
     --------
@@ -282,23 +284,23 @@ def linear_cross_entropy_value_and_grad(
     linear_bias, weight, ignore_index, reduction, label_smoothing : optional
         As in `linear_cross_entropy`.
     softcap, z_loss, workers : optional
-        As there.
+        As in `linear_cross_entropy`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient :math:`g` with respect to the loss, as in `linear_cross_entropy_backward`; by
-        default 1. It multiplies the gradients and not the loss.
+        The gradient :math:`g` with respect to the loss, as in `linear_cross_entropy_backward`; 1 by
+        default. It multiplies the gradients and not the loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `linear_cross_entropy`.
+        What `linear_cross_entropy` returns.
     grads : LinearGrads
-        As from `linear_cross_entropy_backward` with the same `grad_output`, or with ones, bit for
-        bit.
+        What `linear_cross_entropy_backward` returns for the same `grad_output`, or for ones, bit
+        for bit.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `linear_cross_entropy`, and if `grad_output` has another shape than stated.
+        As in `linear_cross_entropy`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -306,11 +308,11 @@ def linear_cross_entropy_value_and_grad(
 
     Notes
     -----
-    The error bounds are those of the two functions. It costs little more than the three matrix
-    products, of 2 N D C operations each; ignored samples take no part in them. Where a chunk
-    holds some of the classes the logits are made twice, and where a gradient of many classes is
-    summed in a wider dtype than its own, as that of float16 is, three times. Where the inputs of
-    several heads have such a gradient, it takes a pass of its own.
+    The error bounds are those of the two functions. The call takes little longer than its three
+    matrix products, of 2 N D C operations each. Ignored samples are left out of the products. If a
+    chunk holds only some of the classes, the logits are made twice. They are made three times if
+    a gradient of many classes is summed in a wider dtype than its own, as with float16. If the
+    gradient of the inputs of several heads is summed so, it takes a pass of its own.
 
     Examples
     --------

@@ -32,11 +32,11 @@ def cross_entropy_shard(
     axis: int | None = None,
     workers: int | None = None,
 ) -> ShardState:
-    r"""State of the cross entropy of some of the classes, to be merged with that of the others.
+    r"""State of the cross entropy of some of the classes, to merge with the states of the others.
 
-    With the maximum :math:`m` over the classes :math:`c` of the shard, the largest one
-    :math:`c^*`, and the mass :math:`v_{i,c}` that multiplies :math:`-\mathrm{lp}_{i,c}` in the
-    loss, each sample has
+    Use it if the classes lie on several machines. Let :math:`m` be the maximum over the classes
+    :math:`c` of the shard, :math:`c^*` the class of this maximum, and :math:`v_{i,c}` the mass that
+    multiplies :math:`-\mathrm{lp}_{i,c}` in the loss. Then the state of each sample is
 
     .. math::
         \Big( m_i, \; q_i = \sum_{c \ne c^*} e^{x_{i,c} - m_i}, \;
@@ -48,32 +48,32 @@ def cross_entropy_shard(
         The logits of the shard's C' classes. float16 is computed in float32; integers become
         float64.
     target : array_like
-        The class indices in [0, C) of all the classes, as in `cross_entropy`, or the probabilities
+        Class indices in [0, C), among all the classes, as in `cross_entropy`. Or the probabilities
         of the shard's classes, in the shape of `logits`.
     first_class : int
         The index of the shard's first class.
     classes : int
         The number C of all classes.
     weight : array_like, shape (C',), optional
-        Weight of each of the shard's classes. All shards have weights, or none has.
+        Weight of each of the shard's classes. Either all shards have weights, or none has.
     ignore_index, label_smoothing, softcap, z_loss, axis, workers : optional
-        As in `cross_entropy`, and the same for every shard. What smoothing spreads, it spreads
-        over all C classes.
+        As in `cross_entropy`. Give every shard the same options. Smoothing spreads its share over
+        all C classes.
 
     Returns
     -------
     ShardState
-        In the dtype of the computation. The loss is ``merge_shards(...).losses``, its mean
-        ``merge_shards(...).sums.mean``.
+        In the dtype of the computation. The losses are ``merge_shards(...).losses``, and their mean
+        is ``merge_shards(...).sums.mean``.
 
     Raises
     ------
     IndexError
         If a class index is neither in [0, C) nor `ignore_index`.
     TypeError
-        As `cross_entropy`.
+        As in `cross_entropy`.
     ValueError
-        As `cross_entropy`, and if the shard's classes are not within [0, C).
+        As in `cross_entropy`; also if the shard's classes are not within [0, C).
 
     See Also
     --------
@@ -81,10 +81,10 @@ def cross_entropy_shard(
 
     Notes
     -----
-    A merge adds a few roundings to q, a sum of what is not negative, and each exponential is
-    shifted once more: the shifts add up to :math:`m - x`. So the loss from k merges one after
-    another is within ``4 + 4 k + max(m - x)`` ulp, where all the masses have one sign. That of
-    `cross_entropy` is within about 8 ulp, for it shifts only where it must.
+    q is a sum of terms that are not negative. A merge adds a few roundings to q, and shifts each
+    exponential once more; the shifts add up to :math:`m - x`. So the error of the loss after k
+    merges, one after another, is at most ``4 + 4 k + max(m - x)`` ulp, if all the masses have one
+    sign. The error of `cross_entropy` is at most about 8 ulp, because it shifts only if it must.
 
     References
     ----------
@@ -123,7 +123,7 @@ def cross_entropy_shard_backward(
     axis: int | None = None,
     workers: int | None = None,
 ) -> Array:
-    r"""Gradient of the cross entropy of all classes with respect to the logits of some.
+    r"""Gradient of the cross entropy of all classes with respect to the logits of one shard.
 
     .. math::
         \frac{\partial}{\partial x_{i,c}} =
@@ -133,16 +133,16 @@ def cross_entropy_shard_backward(
     Parameters
     ----------
     grad_output : array_like, scalar or one entry per sample
-        The gradient with respect to each sample's loss. For the mean over all the samples it is
-        one over that of all their sums, ``1 / sums.denominator``; for their sum it is 1.
+        The gradient with respect to the loss of each sample. For the mean over all the samples it
+        is ``1 / sums.denominator``, of the sums over all the samples. For their sum it is 1.
     state : ShardState
-        The state of all the classes, merged.
+        The merged state of all the classes.
     logits, target : array_like
         What `cross_entropy_shard` was given for this shard.
     first_class, classes, weight, ignore_index, label_smoothing : optional
-        As `cross_entropy_shard` had them.
+        What `cross_entropy_shard` was given for this shard.
     softcap, z_loss, axis, workers : optional
-        As it had them.
+        What `cross_entropy_shard` was given for this shard.
 
     Returns
     -------
@@ -152,8 +152,8 @@ def cross_entropy_shard_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy_shard`, and if `grad_output` has another shape than stated, or `state`
-        does not hold all the classes of these samples.
+        As in `cross_entropy_shard`; also if `grad_output` has another shape than stated, or if
+        `state` does not hold all the classes of these samples.
 
     See Also
     --------
@@ -161,7 +161,7 @@ def cross_entropy_shard_backward(
 
     Notes
     -----
-    The error is that of `cross_entropy_backward`, with that of q after the merges.
+    The error is that of `cross_entropy_backward` plus that of q after the merges.
 
     Examples
     --------

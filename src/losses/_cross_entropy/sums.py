@@ -35,14 +35,14 @@ def cross_entropy_sums(
     axis: int | None = None,
     workers: int | None = None,
 ) -> LossSums:
-    r"""Sums that the mean of `cross_entropy` is made of, for one of many batches.
+    r"""Sums from which the mean of `cross_entropy` over many batches is computed, for one batch.
 
     .. math::
         \Big( \sum_i m_i \ell_i, \; \sum_i m_i w_{t_i}, \; \dots \Big), \qquad
         \text{mean} = \frac{\sum_i m_i \ell_i}{\sum_i m_i w_{t_i}},
 
-    each over all the batches. The mean of the batches' means is another number wherever the
-    batches differ in size, in weights or in ignored samples.
+    where `merge_sums` adds these sums over all the batches. The mean of the batches' means is
+    another number if the batches differ in size, in weights or in ignored samples.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def cross_entropy_sums(
     Returns
     -------
     LossSums
-        Of the losses as ``cross_entropy(..., reduction='none')`` computes them, those of float16
-        before they are rounded, with the penalty of `z_loss`. With class probabilities every sample
-        has a weight of 1.
+        The sums of the losses that ``cross_entropy(..., reduction='none')`` returns, the penalty of
+        `z_loss` included; losses of float16 are summed before they are rounded. With class
+        probabilities every sample has a weight of 1.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `cross_entropy`.
+        As in `cross_entropy`.
 
     See Also
     --------
@@ -69,11 +69,11 @@ def cross_entropy_sums(
 
     Notes
     -----
-    The rounding of a sum is kept beside it and merged too. After k merges of n samples each (a
-    batch is merged from blocks of up to 65,536) a sum errs by half an ulp of its own and
-    ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum of the absolute values: the mean over
-    any batches, merged in any order, is the quotient of the exact sums to within 2 ulp, unless
-    losses of both signs (from negative weights) cancel.
+    The rounding error of a sum is kept beside the sum and merged too. After k merges of n samples
+    each (a batch is merged from blocks of up to 65,536), the error of a sum is half an ulp of the
+    sum and ``6 k + log2(n)**2`` times :math:`2^{-106}` of the sum of the absolute values. So the
+    mean over any batches, merged in any order, is within 2 ulp of the quotient of the exact sums,
+    unless losses of both signs (from negative weights) cancel.
 
     References
     ----------
@@ -125,23 +125,26 @@ def _largest(logits: Panel, cap: float | None, spare: Panel) -> Array:
 
 
 class Evaluator:
-    """The mean of `cross_entropy` over a stream of batches, to be read at any time.
+    """Loss, perplexity and accuracy of `cross_entropy` over a stream of batches.
+
+    Call `update` with each batch, and read the results at any time. The loss is the mean over all
+    samples so far, not the mean of the means of batches.
 
     Parameters
     ----------
     weight, ignore_index, label_smoothing, softcap, z_loss, axis, workers : optional
-        As in `cross_entropy`, for every batch.
+        As in `cross_entropy`. They hold for every batch.
 
     Raises
     ------
     TypeError, ValueError
-        If an option is none of those that `cross_entropy` takes.
+        If `cross_entropy` would refuse the value of an option.
 
     Attributes
     ----------
     sums : LossSums
-        Those of all the batches so far. They can be merged with those of another evaluator, saved,
-        or set to take up where another left off.
+        The sums over all the batches so far. You can save them, and merge them with the sums of
+        another evaluator. Set them to go on where another evaluator stopped.
 
     Notes
     -----
@@ -187,7 +190,7 @@ class Evaluator:
 
     @public
     def update(self, logits: ArrayLike, target: ArrayLike, /) -> None:
-        """Add a batch; if it is refused, as by `cross_entropy`, nothing has changed."""
+        """Add a batch. A batch that `cross_entropy` refuses is an error, and changes nothing."""
         batch = sums_of(problem_for(logits, target, self._options))
         with self._lock:
             self.sums = merge_sums(self.sums, batch)
@@ -203,12 +206,12 @@ class Evaluator:
 
     @property
     def loss(self) -> Any:
-        """The mean loss so far; nan before a sample counts."""
+        """The mean loss so far; nan as long as no sample counts."""
         return self.sums.mean
 
     @property
     def perplexity(self) -> Any:
-        """The exponential of the mean loss, with the penalty of `z_loss` if there is one."""
+        """The exponential of the mean loss, which includes the penalty of `z_loss`."""
         return self.sums.perplexity
 
     @property
@@ -218,8 +221,8 @@ class Evaluator:
 
     @property
     def accuracy(self) -> float:
-        """The share of the samples that count whose largest logit is at the label.
+        """The share of correct samples: those whose largest logit is at the label.
 
-        It is nan with class probabilities.
+        Ignored samples do not count. With class probabilities it is nan.
         """
         return self.sums.accuracy

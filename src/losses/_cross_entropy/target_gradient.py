@@ -44,13 +44,14 @@ def cross_entropy_target_backward(
         \qquad \mathrm{lp} = \operatorname{log\,softmax}(\text{logits}),
 
     with :math:`g_i` divided by the number of samples for the mean. `softcap` caps the logits first,
-    and with `z_loss` :math:`\mathrm{lp}` has :math:`z \operatorname{logsumexp}^2` less. It is for
-    probabilities that a model produces, such as a teacher's; class indices have no gradient.
+    and `z_loss` subtracts :math:`z \operatorname{logsumexp}^2` from :math:`\mathrm{lp}`. Use it if a
+    model produces the probabilities, such as a teacher that learns too. Class indices have no
+    gradient.
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `cross_entropy` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits, target : array_like
         What `cross_entropy` was given: the target holds class probabilities.
     weight, ignore_index, reduction, label_smoothing, softcap, z_loss, axis, workers : optional
@@ -59,13 +60,13 @@ def cross_entropy_target_backward(
     Returns
     -------
     ndarray, the shape and dtype of `target`
-        Computed in the dtype of `logits`. Whatever the probabilities, it is the same.
+        It is computed in the dtype of `logits`. It does not depend on the probabilities.
 
     Raises
     ------
     TypeError, ValueError
-        As `cross_entropy`, if `grad_output` has another shape than stated, and if `target` holds
-        class indices.
+        As in `cross_entropy`; also if `grad_output` has another shape than stated, or if `target`
+        holds class indices.
 
     See Also
     --------
@@ -73,10 +74,10 @@ def cross_entropy_target_backward(
 
     Notes
     -----
-    It is that of the probabilities as numbers of their own, which need not sum to one: of those
-    that a softmax makes, `softmax_backward` has the gradient of what they are made of. The error is
-    that of `log_softmax` and three roundings. At a logit of -inf it is inf; a factor of 0 makes it
-    0 there too.
+    The gradient treats the probabilities as independent numbers that need not sum to one. If a
+    softmax makes the probabilities, pass this gradient to `softmax_backward`. The error is that of
+    `log_softmax` plus three roundings. At a logit of -inf the gradient is inf, or 0 if a factor
+    is 0.
 
     Examples
     --------

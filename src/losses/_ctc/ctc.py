@@ -43,14 +43,15 @@ def ctc_loss(
     zero_infinity: bool = False,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Connectionist temporal classification: minus the log-probability of label sequences.
+    r"""Connectionist temporal classification: minus the log-probability of sequences of labels.
 
     .. math::
         \ell_n = -\log P_n, \qquad
         P_n = \sum_{a \in A_n} \prod_{t < T_n} \exp \mathrm{lp}_{t, n, a_t},
 
-    where :math:`A_n` are the alignments of the target: the sequences of a class for each frame
-    that spell it once repeated classes are merged and then blanks dropped.
+    where :math:`A_n` is the set of alignments of the target. An alignment has a class for each
+    frame. It spells the target if, after repeated classes are merged and then blanks are dropped,
+    the labels of the target are left.
 
 
     Parameters
@@ -58,21 +59,20 @@ def ctc_loss(
     log_probs : array_like, shape (T, N, C) or (T, C)
         Log-probabilities of T frames, N samples and C classes.
     target : array_like of int, shape (N, S), or (S,) for shape (T, C)
-        The labels of each sample, of any integer dtype, in the first entries of its row: what
-        is behind them is not read. Or 1-D: the labels of all samples, one after another.
+        The labels of each sample, of any integer dtype, in the first entries of its row. The other
+        entries are not read. Or 1-D: the labels of all samples, one after another.
     input_lengths : array_like of int, shape (N,), or () or (1,) for shape (T, C)
-        The number of frames of each sample, in [0, T].
-        What lies behind them has no effect.
+        The number of frames of each sample, in [0, T]. Frames after these have no effect.
     target_lengths : array_like of int, the shape of `input_lengths`
         The number of labels of each sample.
     blank : int, default 0
         The class that spells nothing.
     zero_infinity : bool, default False
         Whether the loss of a sample that cannot spell its target is 0 instead of inf. The mean
-        counts it all the same.
+        still counts such a sample.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the samples of the loss of one label, which is the loss divided by
-        ``max(target_length, 1)``, as in PyTorch; the sum; or one loss per sample.
+        The mean: each loss is divided by ``max(target_length, 1)``, and the mean over the samples
+        is taken of these, as in PyTorch. Or the sum, or one loss per sample.
 
     Returns
     -------
@@ -84,10 +84,10 @@ def ctc_loss(
     IndexError
         If a label is not in [0, C).
     TypeError
-        If an array is complex, masked or not numeric, or target or lengths are not of integers.
+        If an array is complex, masked or not numeric, or target or lengths do not hold integers.
     ValueError
-        If a label is `blank`, a length is out of range, shapes do not fit, or an option is none of
-        its values.
+        If a label is `blank`, a length is out of range, shapes do not fit, or an option has a value
+        that is not stated above.
 
     See Also
     --------
@@ -95,17 +95,18 @@ def ctc_loss(
 
     Notes
     -----
-    The recursion runs over all samples of a block at once, in float64, on numbers with exponents of
-    their own, so no state underflows beside another. The loss is within 3 T + 2 \|log P\| + 2 eps
-    of float64, and rounded once. Memory is O(N T S) at most: about 100 KB a frame for each worker,
-    or that of one sample of more than 4096 states.
+    The recursion runs over all samples of a block at once, in float64. Each number has an exponent
+    of its own, so no state underflows. The error of the loss is at most 3 T + 2 \|log P\| + 2 eps
+    of float64, and the loss is rounded once. The memory is O(N T S) at most: about 100 KB a frame
+    for each worker, or what one sample of more than 4096 states needs.
 
-    The gradient is the true derivative. That of PyTorch has exp(lp) added, the derivative through
-    a log_softmax; `log_softmax_backward` of this one is the same as that of PyTorch's.
+    The gradient is the true derivative. PyTorch adds exp(lp) to it, which gives the gradient of the
+    logits. `log_softmax_backward` of either gradient is the same.
 
-    A sample that cannot spell its target costs inf and has a gradient of 0: fewer frames than
-    labels and the blanks between equal ones, or log-probabilities of -inf. NaN or +inf in a frame
-    that counts makes the loss of its sample nan, and the gradient in its frames.
+    A sample cannot spell its target if it has fewer frames than labels (and blanks between equal
+    labels), or if log-probabilities of -inf rule it out. Then the loss is inf and the gradient 0.
+    NaN or +inf in a frame that counts makes the loss of its sample nan, and the gradient in the
+    frames of the sample.
 
     References
     ----------
@@ -146,21 +147,20 @@ def ctc_loss_backward(
         \frac{\partial}{\partial\, \mathrm{lp}_{t,n,c}} = -g_n \, \gamma_{t,n,c},
 
     where :math:`\gamma_{t,n,c}` is the posterior probability of class c in frame t, given that
-    the sample spells its target; :math:`g_n` is divided by N max(target_length, 1) for the mean.
+    the sample spells its target. For the mean, :math:`g_n` is divided by N max(target_length, 1).
 
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `ctc_loss` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     log_probs : array_like, shape (T, N, C) or (T, C)
         Log-probabilities of T frames, N samples and C classes.
     target : array_like of int, shape (N, S), or (S,) for shape (T, C)
-        The labels of each sample, of any integer dtype, in the first entries of its row: what
-        is behind them is not read. Or 1-D: the labels of all samples, one after another.
+        The labels of each sample, of any integer dtype, in the first entries of its row. The other
+        entries are not read. Or 1-D: the labels of all samples, one after another.
     input_lengths : array_like of int, shape (N,), or () or (1,) for shape (T, C)
-        The number of frames of each sample, in [0, T].
-        The gradient of the frames behind them is 0.
+        The number of frames of each sample, in [0, T]. Frames after these have a gradient of 0.
     target_lengths : array_like of int, the shape of `input_lengths`
         The number of labels of each sample.
     blank, zero_infinity, reduction : optional
@@ -173,7 +173,7 @@ def ctc_loss_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `ctc_loss`, and if `grad_output` has another shape than stated.
+        As in `ctc_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -182,8 +182,8 @@ def ctc_loss_backward(
     Notes
     -----
     The posteriors have a relative error of at most 5 T + S / 2 + 5 eps of float64, and are rounded
-    once. Those of a frame add to 1, and the gradient is exactly 0 in the frames behind a sample,
-    and in a sample that cannot spell its target.
+    once. The posteriors of a frame add to 1. The gradient is exactly 0 in the frames after a
+    sample, and in a sample that cannot spell its target.
 
     Examples
     --------
@@ -229,8 +229,8 @@ def ctc_loss_value_and_grad(
     blank, zero_infinity, reduction : optional
         As in `ctc_loss`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient with respect to the loss, as in `ctc_loss_backward`;
-        1 by default. The loss comes back without it.
+        The gradient with respect to the loss, as in `ctc_loss_backward`; 1 by default. It
+        multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `log_probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_probs` itself,
         which is then overwritten.
@@ -238,16 +238,16 @@ def ctc_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `ctc_loss`, bit for bit.
+        What `ctc_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_probs`
-        As from `ctc_loss_backward`, bit for bit; it is `out` where that was given.
+        What `ctc_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `ctc_loss`, if `grad_output` has another shape than the loss, and
-        if `out` has the wrong shape or dtype, is read-only, or overlaps an input without
-        being `log_probs`; nothing is written then.
+        As in `ctc_loss`; also if `grad_output` has another shape than the loss, or if `out` has
+        the wrong shape or dtype, is read-only, or overlaps an input without being `log_probs`.
+        If an argument is wrong, nothing is written.
 
     See Also
     --------

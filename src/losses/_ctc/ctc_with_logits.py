@@ -88,8 +88,9 @@ def ctc_loss_with_logits(
         \ell_n = -\log P_n, \qquad
         P_n = \sum_{a \in A_n} \prod_{t < T_n} \mathrm{softmax}(x_{t, n})_{a_t},
 
-    where :math:`A_n` are the alignments of the target: the sequences of a class for each frame
-    that spell it once repeated classes are merged and then blanks dropped.
+    where :math:`A_n` is the set of alignments of the target. An alignment has a class for each
+    frame. It spells the target if, after repeated classes are merged and then blanks are dropped,
+    the labels of the target are left.
 
 
     Parameters
@@ -97,21 +98,20 @@ def ctc_loss_with_logits(
     logits : array_like, shape (T, N, C) or (T, C)
         Logits of T frames, N samples and C classes.
     target : array_like of int, shape (N, S), or (S,) for shape (T, C)
-        The labels of each sample, of any integer dtype, in the first entries of its row: what
-        is behind them is not read. Or 1-D: the labels of all samples, one after another.
+        The labels of each sample, of any integer dtype, in the first entries of its row. The other
+        entries are not read. Or 1-D: the labels of all samples, one after another.
     input_lengths : array_like of int, shape (N,), or () or (1,) for shape (T, C)
-        The number of frames of each sample, in [0, T].
-        What lies behind them has no effect.
+        The number of frames of each sample, in [0, T]. Frames after these have no effect.
     target_lengths : array_like of int, the shape of `input_lengths`
         The number of labels of each sample.
     blank : int, default 0
         The class that spells nothing.
     zero_infinity : bool, default False
         Whether the loss of a sample that cannot spell its target is 0 instead of inf. The mean
-        counts it all the same.
+        still counts such a sample.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the samples of the loss of one label, which is the loss divided by
-        ``max(target_length, 1)``, as in PyTorch; the sum; or one loss per sample.
+        The mean: each loss is divided by ``max(target_length, 1)``, and the mean over the samples
+        is taken of these, as in PyTorch. Or the sum, or one loss per sample.
 
     Returns
     -------
@@ -123,10 +123,10 @@ def ctc_loss_with_logits(
     IndexError
         If a label is not in [0, C).
     TypeError
-        If an array is complex, masked or not numeric, or target or lengths are not of integers.
+        If an array is complex, masked or not numeric, or target or lengths do not hold integers.
     ValueError
-        If a label is `blank`, a length is out of range, shapes do not fit, or an option is none of
-        its values.
+        If a label is `blank`, a length is out of range, shapes do not fit, or an option has a value
+        that is not stated above.
 
     See Also
     --------
@@ -135,10 +135,10 @@ def ctc_loss_with_logits(
     Notes
     -----
     Everything is as in `ctc_loss`, and the loss of a target that is nearly certain keeps its
-    digits: where P > 1/2 it is -log1p(-(1 - P)), and 1 - P is the probability of all that spells
-    something else, added up of positive terms. With g = \|log P\| + T log(2 S + 1), its relative
-    error is at most (T + 4) (C / 4 + 5) + (g + max(x) - min(x)) / 2 + 70 eps of float64; a larger
-    loss has the error of `ctc_loss` and T (C / 4 + 3) + g / 2 eps more.
+    digits. If P > 1/2, the loss is computed as -log1p(-(1 - P)), where 1 - P is the probability of
+    all that spells something else, a sum of positive terms. With g = \|log P\| + T log(2 S + 1),
+    the relative error of this loss is at most (T + 4) (C / 4 + 5) + (g + max(x) - min(x)) / 2 + 70
+    eps of float64. A larger loss has the error of `ctc_loss` plus T (C / 4 + 3) + g / 2 eps.
 
     References
     ----------
@@ -150,7 +150,7 @@ def ctc_loss_with_logits(
     --------
     >>> import losses, numpy as np
     >>> probs = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.3, 0.2]]  # (T, C)
-    >>> logits = np.log(probs)  # the softmax of which they are
+    >>> logits = np.log(probs)  # their softmax is probs
     >>> losses.ctc_loss_with_logits(logits, [1, 2], 3, 2, reduction="sum").round(4)
     np.float64(1.8018)
     """
@@ -179,22 +179,21 @@ def ctc_loss_with_logits_backward(
         \frac{\partial}{\partial x_{t,n,c}} = g_n \, (p_{t,n,c} - \gamma_{t,n,c}),
 
     where p is the softmax of the logits and :math:`\gamma_{t,n,c}` the posterior probability of
-    class c in frame t, given that the sample spells its target; :math:`g_n` is divided by
-    N max(target_length, 1) for the mean.
+    class c in frame t, given that the sample spells its target. For the mean, :math:`g_n` is
+    divided by N max(target_length, 1).
 
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `ctc_loss_with_logits` returned
-        The gradient with respect to that: a scalar, or one entry per sample for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per sample for ``'none'``.
     logits : array_like, shape (T, N, C) or (T, C)
         Logits of T frames, N samples and C classes.
     target : array_like of int, shape (N, S), or (S,) for shape (T, C)
-        The labels of each sample, of any integer dtype, in the first entries of its row: what
-        is behind them is not read. Or 1-D: the labels of all samples, one after another.
+        The labels of each sample, of any integer dtype, in the first entries of its row. The other
+        entries are not read. Or 1-D: the labels of all samples, one after another.
     input_lengths : array_like of int, shape (N,), or () or (1,) for shape (T, C)
-        The number of frames of each sample, in [0, T].
-        The gradient of the frames behind them is 0.
+        The number of frames of each sample, in [0, T]. Frames after these have a gradient of 0.
     target_lengths : array_like of int, the shape of `input_lengths`
         The number of labels of each sample.
     blank, zero_infinity, reduction : optional
@@ -207,7 +206,7 @@ def ctc_loss_with_logits_backward(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `ctc_loss_with_logits`, and if `grad_output` has another shape than stated.
+        As in `ctc_loss_with_logits`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -215,15 +214,15 @@ def ctc_loss_with_logits_backward(
 
     Notes
     -----
-    In a frame the entry of the most probable class is minus the sum of the others, so it keeps
-    its digits where that class is nearly certain. Each is within (T + 1) (C / 2 + 10) + S / 2 + g
-    eps of float64, with the g of `ctc_loss_with_logits`.
+    In each frame, the entry of the most probable class is computed as minus the sum of the other
+    entries. So it keeps its digits even if that class is nearly certain. The error of each entry is
+    at most (T + 1) (C / 2 + 10) + S / 2 + g eps of float64, with the g of `ctc_loss_with_logits`.
 
     Examples
     --------
     >>> import losses, numpy as np
     >>> probs = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.3, 0.2]]  # (T, C)
-    >>> logits = np.log(probs)  # the softmax of which they are
+    >>> logits = np.log(probs)  # their softmax is probs
     >>> losses.ctc_loss_with_logits_backward(1.0, logits, [1], 3, 1).round(3)
     array([[-0.048, -0.052,  0.1  ],
            [ 0.045, -0.345,  0.3  ],
@@ -263,8 +262,8 @@ def ctc_loss_with_logits_value_and_grad(
     blank, zero_infinity, reduction : optional
         As in `ctc_loss_with_logits`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient with respect to the loss, as in `ctc_loss_with_logits_backward`;
-        1 by default. The loss comes back without it.
+        The gradient with respect to the loss, as in `ctc_loss_with_logits_backward`; 1 by default.
+        It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
         which is then overwritten.
@@ -272,16 +271,16 @@ def ctc_loss_with_logits_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `ctc_loss_with_logits`, bit for bit.
+        What `ctc_loss_with_logits` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `ctc_loss_with_logits_backward`, bit for bit; it is `out` where that was given.
+        What `ctc_loss_with_logits_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As `ctc_loss_with_logits`, if `grad_output` has another shape than the loss, and
-        if `out` has the wrong shape or dtype, is read-only, or overlaps an input without
-        being `logits`; nothing is written then.
+        As in `ctc_loss_with_logits`; also if `grad_output` has another shape than the loss, or if
+        `out` has the wrong shape or dtype, is read-only, or overlaps an input without being
+        `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -295,7 +294,7 @@ def ctc_loss_with_logits_value_and_grad(
     --------
     >>> import losses, numpy as np
     >>> probs = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.3, 0.2]]  # (T, C)
-    >>> logits = np.log(probs)  # the softmax of which they are
+    >>> logits = np.log(probs)  # their softmax is probs
     >>> loss, gradient = losses.ctc_loss_with_logits_value_and_grad(logits, [1, 2], 3, 2)
     >>> loss.round(4), gradient.shape
     (np.float64(0.9009), (3, 3))

@@ -44,10 +44,10 @@ def l1_loss(
     target : array_like, the shape of `predictions`
         Real numbers. A wider dtype than that of `predictions` widens the computation.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds:
-        a boolean mask is a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def l1_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `l1_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `l1_loss` was given.
     weight, reduction : optional
@@ -113,7 +113,7 @@ def l1_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `l1_loss`, and if `grad_output` has another shape than stated.
+        As in `l1_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -156,8 +156,8 @@ def l1_loss_value_and_grad(
     weight, reduction : optional
         As in `l1_loss`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient with respect to the loss, as in `l1_loss_backward`; 1 by default. The
-        loss comes back without it.
+        The gradient with respect to the loss, as in `l1_loss_backward`; 1 by default. It multiplies
+        the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions` itself,
         which is then overwritten.
@@ -165,16 +165,16 @@ def l1_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `l1_loss`, bit for bit.
+        What `l1_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `l1_loss_backward`, bit for bit; it is `out` where that was given.
+        What `l1_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `l1_loss`, if `grad_output` has another shape than the loss, and if `out` has the
-        wrong shape or dtype, is read-only, or overlaps an input without being `predictions`;
-        nothing is written then.
+        As in `l1_loss`; also if `grad_output` has another shape than the loss, or if `out` has the
+        wrong shape or dtype, is read-only, or overlaps an input without being `predictions`. If an
+        argument is wrong, nothing is written.
 
     See Also
     --------

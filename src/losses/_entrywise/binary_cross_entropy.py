@@ -60,7 +60,7 @@ def binary_cross_entropy(
         Targets in [0, 1], of any real dtype.
     weight : array_like, optional
         Weight of each entry, of a shape that broadcasts to that of `target`. An entry of weight 0
-        is absent, whatever it holds: a boolean mask is a weight.
+        is left out, whatever it holds, so a boolean mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
         The mean over the entries (whatever their weights), the sum, or one loss per entry.
 
@@ -113,7 +113,7 @@ def binary_cross_entropy_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `binary_cross_entropy` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     probs, target : array_like
         What `binary_cross_entropy` was given.
     weight, reduction : optional
@@ -126,7 +126,7 @@ def binary_cross_entropy_backward(
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy`, and if `grad_output` has another shape than stated.
+        As in `binary_cross_entropy`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -172,7 +172,7 @@ def binary_cross_entropy_value_and_grad(
         As in `binary_cross_entropy`.
     grad_output : array_like, the shape of the loss, optional
         The gradient with respect to the loss, as in `binary_cross_entropy_backward`; 1 by default.
-        The loss comes back without it.
+        It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `probs`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `probs` itself,
         which is then overwritten.
@@ -180,16 +180,16 @@ def binary_cross_entropy_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `binary_cross_entropy`, bit for bit.
+        What `binary_cross_entropy` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `probs`
-        As from `binary_cross_entropy_backward`, bit for bit; it is `out` where that was given.
+        What `binary_cross_entropy_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy`, if `grad_output` has another shape than the loss, and if `out`
-        has the wrong shape or dtype, is read-only, or overlaps an input without being `probs`;
-        nothing is written then.
+        As in `binary_cross_entropy`; also if `grad_output` has another shape than the loss, or if
+        `out` has the wrong shape or dtype, is read-only, or overlaps an input without being
+        `probs`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -137,11 +137,12 @@ def binary_cross_entropy_with_logits(
         Targets in [0, 1], of any real dtype.
     weight : array_like, optional
         Weight of each entry, of a shape that broadcasts to that of `target`. An entry of weight 0
-        is absent, whatever it holds: a boolean mask is a weight.
+        is left out, whatever it holds, so a boolean mask may be the weight.
     pos_weight : array_like, optional
         Weight :math:`w_+` of the positive part, of a shape that broadcasts to that of `target`.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the entries (whatever their weights), the sum, or one loss per entry.
+        The mean (the sum divided by the number of entries, whatever their weights), the sum, or
+        one loss per entry.
 
     Returns
     -------
@@ -153,8 +154,8 @@ def binary_cross_entropy_with_logits(
     TypeError
         If an array is complex, masked or not numeric.
     ValueError
-        If shapes do not fit, an entry of `target` is outside [0, 1] or nan where its weight is not
-        0, or `reduction` is not one of the three.
+        If shapes do not fit, an entry of `target` with a weight other than 0 is outside [0, 1] or
+        nan, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -163,11 +164,12 @@ def binary_cross_entropy_with_logits(
 
     Notes
     -----
-    :math:`\max(x, 0) + \log(1 + e^{-|x|})` for softplus: for targets in [0, 1] and weights from
-    0 up no term cancels another, and the error is at most 8 ulp at any logit for which
-    :math:`e^{-|x|}` is a normal number (:math:`|x|` up to 87 in float32, 708 in float64). Beyond,
-    it errs by about the smallest subnormal number, and the loss by that times the weights. At
-    x = ±inf the loss is 0 or inf; a term of weight 0 counts nothing.
+    softplus is computed as :math:`\max(x, 0) + \log(1 + e^{-|x|})`. For targets in [0, 1] and
+    weights from 0 up no term cancels another. The error is at most 8 ulp at any logit for which
+    :math:`e^{-|x|}` is a normal number (:math:`|x|` up to 87 in float32, 708 in float64). At larger
+    :math:`|x|` the error of this exponential is about the smallest subnormal number, and that of
+    the loss is the same times the weights. At x = ±inf the loss is 0 or inf. A term of weight 0
+    adds 0.
 
     Examples
     --------
@@ -198,7 +200,7 @@ def binary_cross_entropy_with_logits_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `binary_cross_entropy_with_logits` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `binary_cross_entropy_with_logits` was given.
     weight, pos_weight, reduction : optional
@@ -211,7 +213,8 @@ def binary_cross_entropy_with_logits_backward(
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`, and if `grad_output` has another shape than stated.
+        As in `binary_cross_entropy_with_logits`; also if `grad_output` has another shape than
+        stated.
 
     See Also
     --------
@@ -219,10 +222,10 @@ def binary_cross_entropy_with_logits_backward(
 
     Notes
     -----
-    :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`: at most 8 ulp for a target of 0 or
-    1, and of the larger of the two terms for one between. Where :math:`e^{-|x|}` is below the
-    normal numbers it errs by about the smallest subnormal number, and the gradient by that times
-    the weights and `grad_output`.
+    :math:`1 - \sigma(x)` is computed as :math:`\sigma(-x)`. The error is at most 8 ulp for a target
+    of 0 or 1. For a target between 0 and 1 it is at most 8 ulp of the larger of the two terms. If
+    :math:`e^{-|x|}` is below the normal numbers, its error is about the smallest subnormal number,
+    and that of the gradient is the same times the weights and `grad_output`.
 
     Examples
     --------
@@ -261,7 +264,7 @@ def binary_cross_entropy_with_logits_value_and_grad(
         As in `binary_cross_entropy_with_logits`.
     grad_output : array_like, the shape of the loss, optional
         The gradient with respect to the loss, as in `binary_cross_entropy_with_logits_backward`; 1
-        by default. The loss comes back without it.
+        by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits` itself,
         which is then overwritten.
@@ -269,17 +272,17 @@ def binary_cross_entropy_with_logits_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `binary_cross_entropy_with_logits`, bit for bit.
+        What `binary_cross_entropy_with_logits` returns, bit for bit.
     grad_logits : ndarray, the shape and dtype of `logits`
-        As from `binary_cross_entropy_with_logits_backward`, bit for bit; it is `out` where that was
-        given.
+        What `binary_cross_entropy_with_logits_backward` returns, bit for bit. It is `out`, if `out`
+        was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`, if `grad_output` has another shape than the loss, and
-        if `out` has the wrong shape or dtype, is read-only, or overlaps an input without being
-        `logits`; nothing is written then.
+        As in `binary_cross_entropy_with_logits`; also if `grad_output` has another shape than the
+        loss, or if `out` has the wrong shape or dtype, is read-only, or overlaps an input without
+        being `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -318,16 +321,16 @@ def binary_cross_entropy_with_logits_hvp(
     .. math::
         (H u) = w \big[ (1 - t) + w_+ t \big] \, \sigma(x) \, \sigma(-x) \, u,
 
-    divided by the number of entries for the mean: the Hessian is diagonal.
+    divided by the number of entries for the mean. The Hessian is diagonal.
 
     Parameters
     ----------
     vector : array_like, the shape of `logits`
-        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
+        The vector: finite numbers, which are rounded to the dtype of the computation.
     logits, target : array_like
         As in `binary_cross_entropy_with_logits`.
     weight, pos_weight, reduction : optional
-        As in `binary_cross_entropy_with_logits`; ``'none'`` has the Hessian of the sum of the
+        As in `binary_cross_entropy_with_logits`. For ``'none'`` it is the Hessian of the sum of the
         losses.
 
     Returns
@@ -337,7 +340,7 @@ def binary_cross_entropy_with_logits_hvp(
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`, and if `vector` has another shape than `logits`.
+        As in `binary_cross_entropy_with_logits`; also if `vector` has another shape than `logits`.
 
     See Also
     --------
@@ -345,8 +348,8 @@ def binary_cross_entropy_with_logits_hvp(
 
     Notes
     -----
-    The error is that of the diagonal, and half an ulp, where :math:`\sigma(x) \, \sigma(-x)` is a
-    normal number; below, what is left of its digits.
+    The error is that of the diagonal plus half an ulp, if :math:`\sigma(x) \, \sigma(-x)` is a
+    normal number. A subnormal number has fewer digits, and only these are right.
 
     Examples
     --------
@@ -368,7 +371,7 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     pos_weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `binary_cross_entropy_with_logits`, which is all of it.
+    r"""Diagonal of the Hessian of `binary_cross_entropy_with_logits`, whose other entries are 0.
 
     .. math::
         \frac{\partial^2}{\partial x^2} =
@@ -381,8 +384,8 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     logits, target : array_like
         As in `binary_cross_entropy_with_logits`.
     weight, pos_weight, reduction : optional
-        As in `binary_cross_entropy_with_logits`; ``'none'`` has the Hessian of the sum of the
-        losses, as ``'sum'`` has, which gradient boosting asks for.
+        As in `binary_cross_entropy_with_logits`. For ``'none'`` it is the Hessian of the sum of the
+        losses, as for ``'sum'``; gradient boosting needs this one.
 
     Returns
     -------
@@ -391,7 +394,7 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`.
+        As in `binary_cross_entropy_with_logits`.
 
     See Also
     --------
@@ -399,9 +402,10 @@ def binary_cross_entropy_with_logits_hessian_diagonal(
 
     Notes
     -----
-    :math:`\sigma(x) \, \sigma(-x) = e^{-|x|} / (1 + e^{-|x|})^2`, in which nothing cancels: at most
-    8 ulp at any logit for which :math:`e^{-|x|}` is a normal number, for targets in [0, 1] and
-    weights from 0 up; below, what is left of its digits.
+    In :math:`\sigma(x) \, \sigma(-x) = e^{-|x|} / (1 + e^{-|x|})^2` no terms cancel. For targets in
+    [0, 1] and weights from 0 up, the error is at most 8 ulp at any logit for which
+    :math:`e^{-|x|}` is a normal number. A subnormal number has fewer digits, and only these are
+    right.
 
     Examples
     --------
@@ -429,12 +433,12 @@ def binary_cross_entropy_with_logits_target_backward(
         \frac{\partial}{\partial t} =
         g \, w \big[ w_+ \operatorname{softplus}(-x) - \operatorname{softplus}(x) \big]
 
-    It is for a target that a model produces: that of a teacher, or labels that are learned.
+    Use it if a model produces the target: a teacher that learns too, or labels that are learned.
 
     Parameters
     ----------
     grad_output : array_like, the shape of what `binary_cross_entropy_with_logits` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `binary_cross_entropy_with_logits` was given.
     weight, pos_weight, reduction : optional
@@ -443,12 +447,13 @@ def binary_cross_entropy_with_logits_target_backward(
     Returns
     -------
     ndarray or NumPy scalar, the shape and dtype of `target`
-        float64 for targets that are integers or booleans. Whatever the target, it is the same.
+        float64 for targets that are integers or booleans. It does not depend on the target.
 
     Raises
     ------
     TypeError, ValueError
-        As `binary_cross_entropy_with_logits`, and if `grad_output` has another shape than stated.
+        As in `binary_cross_entropy_with_logits`; also if `grad_output` has another shape than
+        stated.
 
     See Also
     --------
@@ -456,8 +461,9 @@ def binary_cross_entropy_with_logits_target_backward(
 
     Notes
     -----
-    Without `pos_weight` it is -x times the factors, exact but for these. With one it is at most 8
-    ulp off, of the sum of the sizes of the two terms.
+    Without `pos_weight` the gradient is -x times `weight` and `grad_output`, and only these
+    products are rounded. With `pos_weight` the error is at most 8 ulp of the sum of the absolute
+    values of the two terms.
 
     Examples
     --------

@@ -90,10 +90,10 @@ def gaussian_nll_loss(
     eps : float, default 1e-6, in (0, inf)
         Smaller variances count as this one.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def gaussian_nll_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `gaussian_nll_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target, variance : array_like
         What `gaussian_nll_loss` was given.
     full, eps, weight, reduction : optional
@@ -177,7 +177,7 @@ def gaussian_nll_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `gaussian_nll_loss`, and if `grad_output` has another shape than stated.
+        As in `gaussian_nll_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -232,19 +232,20 @@ def gaussian_nll_loss_value_and_grad(
     full, eps, weight, reduction : optional
         As in `gaussian_nll_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `gaussian_nll_loss_backward`; 1 by default. The loss comes back without it.
+        As in `gaussian_nll_loss_backward`; 1 by default. It multiplies the gradients and not the
+        loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `gaussian_nll_loss`, bit for bit.
+        What `gaussian_nll_loss` returns, bit for bit.
     grads : GaussianGrads
-        As from `gaussian_nll_loss_backward`, bit for bit.
+        What `gaussian_nll_loss_backward` returns, bit for bit.
 
     Raises
     ------
     TypeError, ValueError
-        As `gaussian_nll_loss_backward`.
+        As in `gaussian_nll_loss_backward`.
 
     See Also
     --------

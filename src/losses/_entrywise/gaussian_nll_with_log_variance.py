@@ -93,10 +93,10 @@ def gaussian_nll_loss_with_log_variance(
     full : bool, default False
         Whether the loss has the constant term.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def gaussian_nll_loss_with_log_variance_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `gaussian_nll_loss_with_log_variance` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target, log_variance : array_like
         What `gaussian_nll_loss_with_log_variance` was given.
     full, weight, reduction : optional
@@ -180,7 +180,7 @@ def gaussian_nll_loss_with_log_variance_backward(
     Raises
     ------
     TypeError, ValueError
-        As `gaussian_nll_loss_with_log_variance`, and if `grad_output` has another shape than
+        As in `gaussian_nll_loss_with_log_variance`; also if `grad_output` has another shape than
         stated.
 
     See Also
@@ -237,20 +237,20 @@ def gaussian_nll_loss_with_log_variance_value_and_grad(
     full, weight, reduction : optional
         As in `gaussian_nll_loss_with_log_variance`.
     grad_output : array_like, the shape of the loss, optional
-        As in `gaussian_nll_loss_with_log_variance_backward`; 1 by default. The loss comes back
-        without it.
+        As in `gaussian_nll_loss_with_log_variance_backward`; 1 by default. It multiplies the
+        gradients and not the loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `gaussian_nll_loss_with_log_variance`, bit for bit.
+        What `gaussian_nll_loss_with_log_variance` returns, bit for bit.
     grads : LogVarianceGrads
-        As from `gaussian_nll_loss_with_log_variance_backward`, bit for bit.
+        What `gaussian_nll_loss_with_log_variance_backward` returns, bit for bit.
 
     Raises
     ------
     TypeError, ValueError
-        As `gaussian_nll_loss_with_log_variance_backward`.
+        As in `gaussian_nll_loss_with_log_variance_backward`.
 
     See Also
     --------

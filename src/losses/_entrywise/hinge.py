@@ -59,10 +59,10 @@ def hinge_loss(
     margin : float, default 1.0
         The product t x from which on the loss is 0. Any finite number.
     weight : array_like, the shape of `logits`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def hinge_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `hinge_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `hinge_loss` was given.
     margin, weight, reduction : optional
@@ -133,7 +133,7 @@ def hinge_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `hinge_loss`, and if `grad_output` has another shape than stated.
+        As in `hinge_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -178,7 +178,7 @@ def hinge_loss_value_and_grad(
     margin, weight, reduction : optional
         As in `hinge_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `hinge_loss_backward`; 1 by default. The loss comes back without it.
+        As in `hinge_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -186,15 +186,15 @@ def hinge_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `hinge_loss`, bit for bit.
+        What `hinge_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `hinge_loss_backward`, bit for bit; it is `out` where that was given.
+        What `hinge_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `hinge_loss_backward`, and if `out` has the wrong shape or dtype, is read-only,
-        or overlaps an input without being `logits`; nothing is written then.
+        As in `hinge_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------

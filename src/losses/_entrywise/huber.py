@@ -77,10 +77,10 @@ def huber_loss(
     delta : float, default 1.0, in (0, inf]
         The residual up to which the loss is a square. With inf it is half of `mse_loss`.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def huber_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `huber_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `huber_loss` was given.
     delta, weight, reduction : optional
@@ -154,7 +154,7 @@ def huber_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `huber_loss`, and if `grad_output` has another shape than stated.
+        As in `huber_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -198,7 +198,7 @@ def huber_loss_value_and_grad(
     delta, weight, reduction : optional
         As in `huber_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `huber_loss_backward`; 1 by default. The loss comes back without it.
+        As in `huber_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions`
         itself, which is then overwritten.
@@ -206,15 +206,15 @@ def huber_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `huber_loss`, bit for bit.
+        What `huber_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `huber_loss_backward`, bit for bit; it is `out` where that was given.
+        What `huber_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `huber_loss_backward`, and if `out` has the wrong shape or dtype, is read-only,
-        or overlaps an input without being `predictions`; nothing is written then.
+        As in `huber_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `predictions`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -245,7 +245,7 @@ def huber_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `huber_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `huber_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial y^2} = w \, [\lvert y - t \rvert \le \delta],
 
@@ -256,7 +256,7 @@ def huber_loss_hessian_diagonal(
     predictions, target : array_like
         As in `huber_loss`.
     delta, weight, reduction : optional
-        As in `huber_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `huber_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -265,7 +265,7 @@ def huber_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `huber_loss`.
+        As in `huber_loss`.
 
     See Also
     --------

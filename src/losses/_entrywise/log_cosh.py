@@ -64,10 +64,10 @@ def log_cosh_loss(
     target : array_like, the shape of `predictions`
         Real numbers. A wider dtype than that of `predictions` widens the computation.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def log_cosh_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `log_cosh_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `log_cosh_loss` was given.
     weight, reduction : optional
@@ -136,7 +136,7 @@ def log_cosh_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `log_cosh_loss`, and if `grad_output` has another shape than stated.
+        As in `log_cosh_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -179,7 +179,7 @@ def log_cosh_loss_value_and_grad(
     weight, reduction : optional
         As in `log_cosh_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `log_cosh_loss_backward`; 1 by default. The loss comes back without it.
+        As in `log_cosh_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions`
         itself, which is then overwritten.
@@ -187,16 +187,15 @@ def log_cosh_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `log_cosh_loss`, bit for bit.
+        What `log_cosh_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `log_cosh_loss_backward`, bit for bit; it is `out` where that was given.
+        What `log_cosh_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `log_cosh_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `predictions`; nothing is written
-        then.
+        As in `log_cosh_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `predictions`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -227,7 +226,7 @@ def log_cosh_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `log_cosh_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `log_cosh_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial y^2} = \frac{w}{\cosh^2(y - t)},
 
@@ -238,7 +237,7 @@ def log_cosh_loss_hessian_diagonal(
     predictions, target : array_like
         As in `log_cosh_loss`.
     weight, reduction : optional
-        As in `log_cosh_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `log_cosh_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -247,7 +246,7 @@ def log_cosh_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `log_cosh_loss`.
+        As in `log_cosh_loss`.
 
     See Also
     --------

@@ -75,10 +75,10 @@ def margin_ranking_loss(
     margin : float, default 0.0
         The difference m from which a pair in the right order costs nothing.
     weight : array_like, the shape of `first`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def margin_ranking_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `margin_ranking_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     first, second, target : array_like
         What `margin_ranking_loss` was given.
     margin, weight, reduction : optional
@@ -158,7 +158,7 @@ def margin_ranking_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `margin_ranking_loss`, and if `grad_output` has another shape than stated.
+        As in `margin_ranking_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -208,19 +208,20 @@ def margin_ranking_loss_value_and_grad(
     margin, weight, reduction : optional
         As in `margin_ranking_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `margin_ranking_loss_backward`; 1 by default. The loss comes back without it.
+        As in `margin_ranking_loss_backward`; 1 by default. It multiplies the gradients and not the
+        loss.
 
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `margin_ranking_loss`, bit for bit.
+        What `margin_ranking_loss` returns, bit for bit.
     grads : PairGrads
-        As from `margin_ranking_loss_backward`, bit for bit.
+        What `margin_ranking_loss_backward` returns, bit for bit.
 
     Raises
     ------
     TypeError, ValueError
-        As `margin_ranking_loss_backward`.
+        As in `margin_ranking_loss_backward`.
 
     See Also
     --------

@@ -104,10 +104,10 @@ def poisson_nll_loss(
         Whether to add :math:`\log t!`, which does not depend on the rates. It is computed
         in float64 or wider.
     weight : array_like, the shape of `log_rate`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def poisson_nll_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `poisson_nll_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     log_rate, target : array_like
         What `poisson_nll_loss` was given.
     full, weight, reduction : optional
@@ -187,7 +187,7 @@ def poisson_nll_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `poisson_nll_loss`, and if `grad_output` has another shape than stated.
+        As in `poisson_nll_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -231,7 +231,8 @@ def poisson_nll_loss_value_and_grad(
     full, weight, reduction : optional
         As in `poisson_nll_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `poisson_nll_loss_backward`; 1 by default. The loss comes back without it.
+        As in `poisson_nll_loss_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `log_rate`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_rate`
         itself, which is then overwritten.
@@ -239,15 +240,15 @@ def poisson_nll_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `poisson_nll_loss`, bit for bit.
+        What `poisson_nll_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_rate`
-        As from `poisson_nll_loss_backward`, bit for bit; it is `out` where that was given.
+        What `poisson_nll_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `poisson_nll_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `log_rate`; nothing is written then.
+        As in `poisson_nll_loss_backward`; also if `out` has the wrong shape or dtype, is read-only,
+        or overlaps an input without being `log_rate`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -278,7 +279,7 @@ def poisson_nll_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `poisson_nll_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `poisson_nll_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial x^2} = w \, e^x,
 
@@ -289,7 +290,7 @@ def poisson_nll_loss_hessian_diagonal(
     log_rate, target : array_like
         As in `poisson_nll_loss`.
     full, weight, reduction : optional
-        As in `poisson_nll_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `poisson_nll_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -298,7 +299,7 @@ def poisson_nll_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `poisson_nll_loss`.
+        As in `poisson_nll_loss`.
 
     See Also
     --------

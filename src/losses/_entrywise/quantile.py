@@ -66,10 +66,10 @@ def quantile_loss(
         The quantile :math:`q` of the targets that the best prediction is. For several, call
         it once for each.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def quantile_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `quantile_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `quantile_loss` was given.
     quantile, weight, reduction : optional
@@ -145,7 +145,7 @@ def quantile_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `quantile_loss`, and if `grad_output` has another shape than stated.
+        As in `quantile_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -189,7 +189,7 @@ def quantile_loss_value_and_grad(
     quantile, weight, reduction : optional
         As in `quantile_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `quantile_loss_backward`; 1 by default. The loss comes back without it.
+        As in `quantile_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions`
         itself, which is then overwritten.
@@ -197,16 +197,15 @@ def quantile_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `quantile_loss`, bit for bit.
+        What `quantile_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `quantile_loss_backward`, bit for bit; it is `out` where that was given.
+        What `quantile_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `quantile_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `predictions`; nothing is written
-        then.
+        As in `quantile_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `predictions`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -139,10 +139,10 @@ def sigmoid_focal_loss(
         How much less a good prediction counts. With 0 it is a weighted
         `binary_cross_entropy_with_logits`.
     weight : array_like, the shape of `logits`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def sigmoid_focal_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `sigmoid_focal_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `sigmoid_focal_loss` was given.
     alpha, gamma, weight, reduction : optional
@@ -224,7 +224,7 @@ def sigmoid_focal_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `sigmoid_focal_loss`, and if `grad_output` has another shape than stated.
+        As in `sigmoid_focal_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -272,7 +272,8 @@ def sigmoid_focal_loss_value_and_grad(
     alpha, gamma, weight, reduction : optional
         As in `sigmoid_focal_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `sigmoid_focal_loss_backward`; 1 by default. The loss comes back without it.
+        As in `sigmoid_focal_loss_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -280,15 +281,16 @@ def sigmoid_focal_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `sigmoid_focal_loss`, bit for bit.
+        What `sigmoid_focal_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `sigmoid_focal_loss_backward`, bit for bit; it is `out` where that was given.
+        What `sigmoid_focal_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `sigmoid_focal_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`; nothing is written then.
+        As in `sigmoid_focal_loss_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------
@@ -327,7 +329,7 @@ def sigmoid_focal_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `sigmoid_focal_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `sigmoid_focal_loss`, whose other entries are 0.
 
     .. math::
         \frac{\partial^2}{\partial x^2} = w \, \alpha_t \, p \, u^\gamma \big[
@@ -340,7 +342,7 @@ def sigmoid_focal_loss_hessian_diagonal(
     logits, target : array_like
         As in `sigmoid_focal_loss`.
     alpha, gamma, weight, reduction : optional
-        As in `sigmoid_focal_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `sigmoid_focal_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -349,7 +351,7 @@ def sigmoid_focal_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `sigmoid_focal_loss`, and if an entry of `target` is neither 0 nor 1 where its weight
+        As in `sigmoid_focal_loss`; also if an entry of `target` is neither 0 nor 1 where its weight
         is not 0.
 
     See Also

@@ -62,10 +62,10 @@ def soft_margin_loss(
     target : array_like, the shape of `logits`
         1 or -1, of any real dtype.
     weight : array_like, the shape of `logits`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def soft_margin_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `soft_margin_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `soft_margin_loss` was given.
     weight, reduction : optional
@@ -138,7 +138,7 @@ def soft_margin_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `soft_margin_loss`, and if `grad_output` has another shape than stated.
+        As in `soft_margin_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -182,7 +182,8 @@ def soft_margin_loss_value_and_grad(
     weight, reduction : optional
         As in `soft_margin_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `soft_margin_loss_backward`; 1 by default. The loss comes back without it.
+        As in `soft_margin_loss_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -190,15 +191,15 @@ def soft_margin_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `soft_margin_loss`, bit for bit.
+        What `soft_margin_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `soft_margin_loss_backward`, bit for bit; it is `out` where that was given.
+        What `soft_margin_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `soft_margin_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`; nothing is written then.
+        As in `soft_margin_loss_backward`; also if `out` has the wrong shape or dtype, is read-only,
+        or overlaps an input without being `logits`. If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -228,7 +229,7 @@ def soft_margin_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `soft_margin_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `soft_margin_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial x^2} = w \, \sigma(x) \, \sigma(-x),
 
@@ -239,7 +240,7 @@ def soft_margin_loss_hessian_diagonal(
     logits, target : array_like
         As in `soft_margin_loss`.
     weight, reduction : optional
-        As in `soft_margin_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `soft_margin_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -248,7 +249,7 @@ def soft_margin_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `soft_margin_loss`.
+        As in `soft_margin_loss`.
 
     See Also
     --------

@@ -41,17 +41,17 @@ def mse_loss(
     predictions : array_like, any shape
         Real numbers. float16 is computed in float32; integers become float64.
     target : array_like, the shape of `predictions`
-        Real numbers. A wider dtype than that of `predictions` widens the computation.
+        Real numbers. If its dtype is wider than that of `predictions`, the computation is too.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds:
-        a boolean mask is a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean
+        mask may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
     NumPy scalar, or ndarray of the shape of `predictions` for ``reduction='none'``
-        In the dtype of `predictions`. The mean of nothing is nan.
+        In the dtype of `predictions`. The mean of no entries is nan.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def mse_loss(
 
     Notes
     -----
-    At most 4 ulp: a difference, squared and weighted. A mean or sum adds half an ulp for
-    float16 and float32, which are summed in float64.
+    The error of a loss is at most 4 ulp: a difference is squared and weighted. A mean or sum adds
+    half an ulp for float16 and float32, which are summed in float64.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def mse_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `mse_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `mse_loss` was given.
     weight, reduction : optional
@@ -110,7 +110,7 @@ def mse_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `mse_loss`, and if `grad_output` has another shape than stated.
+        As in `mse_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -118,7 +118,7 @@ def mse_loss_backward(
 
     Notes
     -----
-    At most 3 ulp: a difference and two products.
+    The error is at most 3 ulp: a difference and two products.
 
     Examples
     --------
@@ -153,8 +153,8 @@ def mse_loss_value_and_grad(
     weight, reduction : optional
         As in `mse_loss`.
     grad_output : array_like, the shape of the loss, optional
-        The gradient with respect to the loss, as in `mse_loss_backward`; 1 by default. The
-        loss comes back without it.
+        The gradient with respect to the loss, as in `mse_loss_backward`; 1 by default. It
+        multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions` itself,
         which is then overwritten.
@@ -162,16 +162,16 @@ def mse_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `mse_loss`, bit for bit.
+        What `mse_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `mse_loss_backward`, bit for bit; it is `out` where that was given.
+        What `mse_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `mse_loss`, if `grad_output` has another shape than the loss, and if `out` has the
-        wrong shape or dtype, is read-only, or overlaps an input without being `predictions`;
-        nothing is written then.
+        As in `mse_loss`; also if `grad_output` has another shape than the loss, or if `out` has
+        the wrong shape or dtype, is read-only, or overlaps an input without being `predictions`.
+        If an argument is wrong, nothing is written.
 
     See Also
     --------
@@ -212,11 +212,11 @@ def mse_loss_hvp(
     Parameters
     ----------
     vector : array_like, the shape of `predictions`
-        What the Hessian is multiplied by: finite numbers, rounded to the dtype of the computation.
+        The vector: finite numbers, which are rounded to the dtype of the computation.
     predictions, target : array_like
         As in `mse_loss`.
     weight, reduction : optional
-        As in `mse_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `mse_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def mse_loss_hvp(
     Raises
     ------
     TypeError, ValueError
-        As `mse_loss`, and if `vector` has another shape than `predictions`.
+        As in `mse_loss`; also if `vector` has another shape than `predictions`.
 
     See Also
     --------
@@ -233,7 +233,7 @@ def mse_loss_hvp(
 
     Notes
     -----
-    At most 3 ulp: a division and two products.
+    The error is at most 3 ulp: a division and two products.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def mse_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `mse_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `mse_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial y^2} = 2 \, w,
 
@@ -264,17 +264,17 @@ def mse_loss_hessian_diagonal(
     predictions, target : array_like
         As in `mse_loss`.
     weight, reduction : optional
-        As in `mse_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `mse_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
     ndarray or NumPy scalar, the shape and dtype of `predictions`
-        The same wherever the predictions are.
+        It does not depend on the predictions.
 
     Raises
     ------
     TypeError, ValueError
-        As `mse_loss`.
+        As in `mse_loss`.
 
     See Also
     --------
@@ -282,7 +282,7 @@ def mse_loss_hessian_diagonal(
 
     Notes
     -----
-    At most 2 ulp: a division and a product.
+    The error is at most 2 ulp: a division and a product.
 
     Examples
     --------

@@ -66,10 +66,10 @@ def squared_hinge_loss(
     margin : float, default 1.0
         The product t x from which on the loss is 0. Any finite number.
     weight : array_like, the shape of `logits`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def squared_hinge_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `squared_hinge_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     logits, target : array_like
         What `squared_hinge_loss` was given.
     margin, weight, reduction : optional
@@ -141,7 +141,7 @@ def squared_hinge_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `squared_hinge_loss`, and if `grad_output` has another shape than stated.
+        As in `squared_hinge_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -185,7 +185,8 @@ def squared_hinge_loss_value_and_grad(
     margin, weight, reduction : optional
         As in `squared_hinge_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `squared_hinge_loss_backward`; 1 by default. The loss comes back without it.
+        As in `squared_hinge_loss_backward`; 1 by default. It multiplies the gradient and not the
+        loss.
     out : ndarray, the shape and dtype of `logits`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `logits`
         itself, which is then overwritten.
@@ -193,15 +194,16 @@ def squared_hinge_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `squared_hinge_loss`, bit for bit.
+        What `squared_hinge_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `logits`
-        As from `squared_hinge_loss_backward`, bit for bit; it is `out` where that was given.
+        What `squared_hinge_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `squared_hinge_loss_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `logits`; nothing is written then.
+        As in `squared_hinge_loss_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `logits`. If an argument is wrong, nothing is
+        written.
 
     See Also
     --------
@@ -232,7 +234,7 @@ def squared_hinge_loss_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `squared_hinge_loss`, which is all of it.
+    r"""Diagonal of the Hessian of `squared_hinge_loss`, whose other entries are 0.
 
     .. math:: \frac{\partial^2}{\partial x^2} = 2 w \, [t x \le m],
 
@@ -243,7 +245,7 @@ def squared_hinge_loss_hessian_diagonal(
     logits, target : array_like
         As in `squared_hinge_loss`.
     margin, weight, reduction : optional
-        As in `squared_hinge_loss`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `squared_hinge_loss`. For ``'none'`` it is the Hessian of the sum of the losses.
 
     Returns
     -------
@@ -252,7 +254,7 @@ def squared_hinge_loss_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `squared_hinge_loss`.
+        As in `squared_hinge_loss`.
 
     See Also
     --------

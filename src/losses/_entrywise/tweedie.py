@@ -187,10 +187,10 @@ def tweedie_loss(
         The power :math:`p` of the mean that is the variance. With 0 predictions and target may be
         any numbers.
     weight : array_like, the shape of `predictions`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -260,7 +260,7 @@ def tweedie_loss_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `tweedie_loss` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     predictions, target : array_like
         What `tweedie_loss` was given.
     power, weight, reduction : optional
@@ -273,7 +273,7 @@ def tweedie_loss_backward(
     Raises
     ------
     TypeError, ValueError
-        As `tweedie_loss`, and if `grad_output` has another shape than stated.
+        As in `tweedie_loss`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -318,7 +318,7 @@ def tweedie_loss_value_and_grad(
     power, weight, reduction : optional
         As in `tweedie_loss`.
     grad_output : array_like, the shape of the loss, optional
-        As in `tweedie_loss_backward`; 1 by default. The loss comes back without it.
+        As in `tweedie_loss_backward`; 1 by default. It multiplies the gradient and not the loss.
     out : ndarray, the shape and dtype of `predictions`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `predictions`
         itself, which is then overwritten.
@@ -326,15 +326,15 @@ def tweedie_loss_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `tweedie_loss`, bit for bit.
+        What `tweedie_loss` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `predictions`
-        As from `tweedie_loss_backward`, bit for bit; it is `out` where that was given.
+        What `tweedie_loss_backward` returns, bit for bit. It is `out`, if `out` was given.
 
     Raises
     ------
     TypeError, ValueError
-        As `tweedie_loss_backward`, and if `out` has the wrong shape or dtype, is read-only,
-        or overlaps an input without being `predictions`; nothing is written then.
+        As in `tweedie_loss_backward`; also if `out` has the wrong shape or dtype, is read-only, or
+        overlaps an input without being `predictions`. If an argument is wrong, nothing is written.
 
     See Also
     --------

@@ -91,10 +91,10 @@ def tweedie_loss_with_log_mean(
     power : float, default 1.5, in [1, inf)
         The power :math:`p` of the mean that is the variance.
     weight : array_like, the shape of `log_mean`, optional
-        Weight of each entry. An entry of weight 0 is absent, whatever it holds: a boolean mask is
-        a weight.
+        Weight of each entry. An entry of weight 0 is left out, whatever it holds, so a boolean mask
+        may be the weight.
     reduction : {'mean', 'sum', 'none'}, default 'mean'
-        The mean over the weights (or the number of entries), the sum, or one loss per entry.
+        The mean (weighted, if there is a `weight`), the sum, or one loss per entry.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def tweedie_loss_with_log_mean_backward(
     Parameters
     ----------
     grad_output : array_like, the shape of what `tweedie_loss_with_log_mean` returned
-        The gradient with respect to that: a scalar, or one entry per loss for ``'none'``.
+        The gradient with respect to the loss: a scalar, or one entry per loss for ``'none'``.
     log_mean, target : array_like
         What `tweedie_loss_with_log_mean` was given.
     power, weight, reduction : optional
@@ -173,7 +173,7 @@ def tweedie_loss_with_log_mean_backward(
     Raises
     ------
     TypeError, ValueError
-        As `tweedie_loss_with_log_mean`, and if `grad_output` has another shape than stated.
+        As in `tweedie_loss_with_log_mean`; also if `grad_output` has another shape than stated.
 
     See Also
     --------
@@ -221,7 +221,8 @@ def tweedie_loss_with_log_mean_value_and_grad(
     power, weight, reduction : optional
         As in `tweedie_loss_with_log_mean`.
     grad_output : array_like, the shape of the loss, optional
-        As in `tweedie_loss_with_log_mean_backward`; 1 by default. The loss comes back without it.
+        As in `tweedie_loss_with_log_mean_backward`; 1 by default. It multiplies the gradient and
+        not the loss.
     out : ndarray, the shape and dtype of `log_mean`, optional
         Receives the gradient, as in `cross_entropy_value_and_grad`. It may be `log_mean`
         itself, which is then overwritten.
@@ -229,16 +230,17 @@ def tweedie_loss_with_log_mean_value_and_grad(
     Returns
     -------
     loss : NumPy scalar, or ndarray for ``reduction='none'``
-        As from `tweedie_loss_with_log_mean`, bit for bit.
+        What `tweedie_loss_with_log_mean` returns, bit for bit.
     gradient : ndarray, the shape and dtype of `log_mean`
-        As from `tweedie_loss_with_log_mean_backward`, bit for bit; it is `out` where that was
+        What `tweedie_loss_with_log_mean_backward` returns, bit for bit. It is `out`, if `out` was
         given.
 
     Raises
     ------
     TypeError, ValueError
-        As `tweedie_loss_with_log_mean_backward`, and if `out` has the wrong shape or dtype, is
-        read-only, or overlaps an input without being `log_mean`; nothing is written then.
+        As in `tweedie_loss_with_log_mean_backward`; also if `out` has the wrong shape or dtype, is
+        read-only, or overlaps an input without being `log_mean`. If an argument is wrong, nothing
+        is written.
 
     See Also
     --------
@@ -275,7 +277,7 @@ def tweedie_loss_with_log_mean_hessian_diagonal(
     weight: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Floating:
-    r"""Diagonal of the Hessian of `tweedie_loss_with_log_mean`, which is all of it.
+    r"""Diagonal of the Hessian of `tweedie_loss_with_log_mean`, whose other entries are 0.
 
     .. math::
         \frac{\partial^2}{\partial x^2} = w \, e^{(1 - p) x} \big( (2 - p) e^x + (p - 1) t \big),
@@ -287,7 +289,8 @@ def tweedie_loss_with_log_mean_hessian_diagonal(
     log_mean, target : array_like
         As in `tweedie_loss_with_log_mean`.
     power, weight, reduction : optional
-        As in `tweedie_loss_with_log_mean`; ``'none'`` has the Hessian of the sum of the losses.
+        As in `tweedie_loss_with_log_mean`. For ``'none'`` it is the Hessian of the sum of the
+        losses.
 
     Returns
     -------
@@ -296,7 +299,7 @@ def tweedie_loss_with_log_mean_hessian_diagonal(
     Raises
     ------
     TypeError, ValueError
-        As `tweedie_loss_with_log_mean`.
+        As in `tweedie_loss_with_log_mean`.
 
     See Also
     --------
