@@ -44,8 +44,8 @@ def cross_entropy_target_backward(
         \qquad \mathrm{lp} = \operatorname{log\,softmax}(\text{logits}),
 
     with :math:`g_i` divided by the number of samples for the mean. `softcap` caps the logits first,
-    and `z_loss` subtracts :math:`z \operatorname{logsumexp}^2` from :math:`\mathrm{lp}`. Use it if a
-    model produces the probabilities, such as a teacher that learns too. Class indices have no
+    and `z_loss` subtracts :math:`z \operatorname{logsumexp}^2` from :math:`\mathrm{lp}`. Use it if
+    a model produces the probabilities, such as a teacher that learns too. Class indices have no
     gradient.
 
     Parameters
