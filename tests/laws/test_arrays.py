@@ -53,7 +53,10 @@ def test_float16_is_float32_rounded_once(case, data):
     elif np.isfinite(wide):
         # The sum is float64: a float32 of it may lie in the middle of two where it does not.
         assert abs(np.float64(found) - wide) <= np.float64(np.spacing(found)) / 2
-    if not case.row.result:  # there the two backwards start from different points
+    # A sum over heads has another order in a narrow dtype: laws/test_linear.py has its bound.
+    heads = np.ndim(call.arguments.get("linear_weight")) > 2
+    # From a result the two backwards start from different points.
+    if not case.row.result and not heads:
         for found, wide in zip(narrow, exact, strict=True):
             # A value beside its gradient is the value, which test_gradient says; of one number a
             # gradient has the shape of a mean.
