@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import accuracy, bar, linear, scale, summary
+from benchmarks import accuracy, bar, ctc, family, linear, scale, summary
 from benchmarks.results import Results
 from docs._site import names
 from tests import table
@@ -166,6 +166,17 @@ def test_the_tables_of_the_linear_layer_are_those_of_the_committed_results():
     speed = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     for lines in [*found.values(), linear.bars(results)]:
         assert "\n".join(lines) in speed
+
+
+def test_the_tables_of_the_family_and_of_ctc_are_those_of_the_committed_results():
+    speed = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    results = {
+        name: Results.load(ROOT / "benchmarks" / "results" / f"{name}.json")
+        for name in ("family", "ctc")
+    }
+    for lines in family.tables(results["family"]).values():
+        assert "\n".join(lines) in speed
+    assert "\n".join(ctc.lines(results["ctc"])).strip() in speed
 
 
 def test_the_tables_of_scale_are_those_of_the_committed_results():
