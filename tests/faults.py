@@ -333,7 +333,8 @@ def of_out(arguments: Arguments) -> Iterator[Fault]:
     for argument, value in arguments.items():
         if argument != "out" and isinstance(value, np.ndarray) and value.size and fresh.size:
             start = int(argument == name)  # for out may be this array itself
-            yield Fault(sharing(argument, value, fresh, start), (ValueError,), ("out",))
+            if start < fresh.nbytes:
+                yield Fault(sharing(argument, value, fresh, start), (ValueError,), ("out",))
 
 
 @st.composite

@@ -85,8 +85,6 @@ def cut(shape: tuple[int, ...], room: int) -> Sequence[Block]:
 
 def cut_block(block: Block, shape: tuple[int, ...], room: int) -> list[Block]:
     """Cut one block of samples of a shape into blocks of at most `room` samples."""
-    if block.stop - block.start <= room:
-        return [block]
     *lead, sliced = block.at or (slice(0, shape[0]),)
     assert isinstance(sliced, slice)
     first, size = sliced.start, sliced.stop - sliced.start
