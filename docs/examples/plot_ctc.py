@@ -169,7 +169,7 @@ for spelt, label in zip(found[:3], wanted[:3], strict=True):
 # The probability P of a row is a sum over all ways to spell it, and decoding
 # finds one of them. So where a row is decoded right, its loss is at most minus
 # the sum of the largest log-probabilities of its frames. Both sides are
-# rounded, by less than (6 + 2 |log P|) eps for each frame.
+# rounded, by less than ``(6 + 2 |log P|) eps`` for each frame.
 
 each = losses.ctc_loss_with_logits(
     logits, labels, frames, lengths, reduction="none"
