@@ -859,7 +859,7 @@ MUTANTS = [
         "cast",
         '    with np.errstate(all="ignore"):\n        return array.astype(dtype)\n',
         "    return array.astype(dtype)\n",
-        "rooms/test_arguments.py::test_factors_may_leave_the_range_of_the_dtype_without_a_warning",
+        "rooms/test_arguments.py::test_a_cast_out_of_the_range_of_a_dtype_warns_of_nothing",
     ),
     # 14: label smoothing.
     Mutant(

@@ -21,6 +21,7 @@ from tests.rooms.helpers import (
 from tests.table import FUNCTIONS
 
 import losses
+from losses._core import dtypes as core_dtypes
 from losses._losses import entrywise
 
 every = pytest.mark.parametrize("name", CALLS)
@@ -399,3 +400,9 @@ def test_probabilities_outside_0_and_1_are_told_what_they_probably_are(name, pro
                 evaluate(name, [probs, farther], [1, 0])
             assert ("with_logits" in str(error.value)) == (farther == 80)
             assert "clip" not in str(error.value)
+
+
+def test_a_cast_out_of_the_range_of_a_dtype_warns_of_nothing():
+    """Also where no public function has silenced NumPy, as in a thread of a caller's own."""
+    found = core_dtypes.cast(np.array([1e300, 1e-300]), np.dtype(np.float32))
+    assert_same(found, np.float32([np.inf, 0]))
