@@ -87,7 +87,7 @@ def of_scale(options: argparse.Namespace) -> Path:
 
 
 def of_family(options: argparse.Namespace) -> Path:
-    """Time value and gradient of each loss entry by entry beside PyTorch."""
+    """Time value and gradient of each of the other losses beside PyTorch."""
     chosen = options.problems, options.whole, options.threads
     return family.report(*chosen, options.rounds, options.name)
 

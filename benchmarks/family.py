@@ -60,7 +60,7 @@ def run(
     lines: Callable[[Results], list[str]],
 ) -> Path:
     """Run the module of a kind in a process for each number of threads; print and save it all."""
-    missing = {name: absent for name in contenders if (absent := CONTENDERS[name].missing)}
+    missing = {who: absent for who in contenders if (absent := CONTENDERS[who].missing)}
     for contender, absent in missing.items():
         print(f"{contender} does not take part: no {absent}")
     task = {

@@ -54,23 +54,27 @@ def draw(accuracy: dict[str, Any], speed: Results, folder: Path) -> list[Path]:
     return paths
 
 
+def _label(name: str) -> str:
+    """The name of a library, without the way in which it computes."""
+    return STYLES[name][2].replace(" eager", "").replace(" jit", "")
+
+
 def _errors(panel: Any, margins: dict[str, Any], colours: dict[str, str]) -> None:
     """The relative error of the loss against the lead of the right logit."""
     eps = float(np.finfo(np.float32).eps)
     at, errors = np.array(margins["at"]["float32"]), margins["errors"]["float32"]
     shown = at <= 60
     for name in SHARP:
-        marker, _, label = STYLES[name]
         panel.plot(
             at[shown],
             np.clip(np.array(errors[name][0])[shown], eps / 30, 1),
-            marker=marker,
+            marker=STYLES[name][0],
             markersize=11 if name == "losses" else 6,
             markevery=3,
             color=colours[name],
             linewidth=2.6 if name == "losses" else 1.5,
             zorder=3 if name == "losses" else 2,
-            label=label.replace(" eager", "").replace(" jit", ""),
+            label=_label(name),
         )
     panel.set_yscale("log")
     panel.set_ylim(eps / 30, 8)
@@ -96,8 +100,7 @@ def _times(panel: Any, speed: Results, colours: dict[str, str]) -> None:
     for place, name in enumerate(FAST):
         ratios = [cells[shape].ratio(name) for shape in SHAPES]
         ys = np.arange(len(SHAPES)) + (place - (len(FAST) - 1) / 2) * width
-        label = STYLES[name][2].replace(" eager", "").replace(" jit", "")
-        panel.barh(ys, ratios, width * 0.86, color=colours[name], label=label)
+        panel.barh(ys, ratios, width * 0.86, color=colours[name], label=_label(name))
         for y, ratio in zip(ys, ratios, strict=True):
             panel.text(ratio + 0.06, y, f"{ratio:.1f}{TIMES}", va="center", fontsize=11)
     panel.axvline(1, color=colours["losses"], linewidth=2.6)

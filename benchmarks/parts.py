@@ -52,7 +52,7 @@ def operations(classes: int, rounds: int) -> Iterator[tuple[str, float]]:
         total, at = e.add(), e.at(labels)
         first, limits = x[0] if in_rows else x[:, 0], kernel.RANGES["f"]
         sums, log_probs = kernel.Sums(total, None, None), panel.with_values(np.empty_like(x))
-        kernel.log_probabilities(panel, e.with_values(e.values.copy()), log_probs)
+        kernel.log_probabilities(panel, e.with_values(e.values.copy()), sums, log_probs)
         return {
             "exp, into the block": lambda: np.exp(x, out=e.values),
             "sum": e.add,

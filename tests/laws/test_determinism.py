@@ -9,7 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from tests.cases import Call, class_counts, labelled
@@ -330,6 +330,7 @@ def test_the_size_of_the_blocks_changes_no_loss_and_no_gradient(case, data):
             assert all(map(same_bits, whole, case.evaluate(call)))
 
 
+@settings(max_examples=200)
 @given(labelled(), st.integers(1, 200))
 def test_blocks_are_the_samples_in_order_each_once(call, size):
     shape = call.target.shape

@@ -112,6 +112,20 @@ def test_full_is_true_or_false(full):
         losses.gaussian_nll_loss(Y, T, 1.0, full=full)
 
 
+def test_a_variance_that_is_wider_than_the_predictions_widens_the_computation():
+    predictions, target, variance = np.float32([1.3]), np.float32([0.25]), np.array([0.7])
+    found = losses.gaussian_nll_loss_backward(1.0, predictions, target, variance).variance
+    wide = losses.gaussian_nll_loss_backward(1.0, predictions.astype(float), target, variance)
+    assert_same(found, wide.variance)
+
+
+def test_the_gradient_of_a_shared_variance_is_summed_in_float64():
+    grads, zeros = np.float32([2.0**25, 2, -(2.0**25)]), np.zeros(3, np.float32)
+    options = {"reduction": "none"}
+    found = losses.gaussian_nll_loss_backward(grads, zeros, zeros, np.float32([1]), **options)
+    assert_same(found.variance, np.float32([1]))  # each entry adds half of its grad_output
+
+
 def test_each_gradient_has_the_dtype_of_its_own_array_and_the_loss_the_widest():
     for first, second, widest in (
         ("e", "f", "f"),

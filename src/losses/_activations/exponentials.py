@@ -160,9 +160,11 @@ def logs(sums: Sums) -> tuple[Array, Array]:
     return high, low
 
 
-def log_probabilities(x: Panel, e: Panel, out: Panel) -> None:
-    """Write x - log sum(exp(x)) to out and the exponentials to e."""
-    sums = exponentials(x, e, out)
+def log_probabilities(x: Panel, e: Panel, sums: Sums, out: Panel) -> None:
+    """Write x - log sum(exp(x)) to out, given the exponentials and their sums.
+
+    The exponential of a class with more than half becomes 0.
+    """
     high, low = logs(sums)
     subtract_log(x, sums, high, out)
     out.subtract(low)

@@ -12,7 +12,7 @@ from .._core.dtypes import Array
 from .._core.panel import Panel
 from .._core.panels import transform
 from .._core.public import public
-from .exponentials import above_half, log_probabilities
+from .exponentials import above_half, exponentials, log_probabilities
 
 
 @public
@@ -69,7 +69,8 @@ def log_softmax(x: ArrayLike, /, axis: int = -1) -> Array:
 
 
 def _log_softmax(panels: Sequence[Panel], out: Panel, spare: Panel) -> None:
-    log_probabilities(panels[0], spare, out)
+    (x,) = panels
+    log_probabilities(x, spare, exponentials(x, spare, out), out)
 
 
 @public

@@ -109,7 +109,8 @@ def _softmax(x: Array) -> Array:
 
 def _log_softmax(x: Array) -> Array:
     found = rows(np.empty_like(x))
-    log_probabilities(rows(x), found.with_values(np.empty_like(x)), found)
+    e = found.with_values(np.empty_like(x))
+    log_probabilities(rows(x), e, exponentials(rows(x), e, found), found)
     return found.values
 
 

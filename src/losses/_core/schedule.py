@@ -108,7 +108,7 @@ def _end(job: _Job, threads: list[Thread]) -> None:
             thread.join()  # its work is done
 
 
-# Infinities and nan are results, and underflow is a tail that goes to 0.
+# Infinities and nan are results, also of a task of Dask, which is within no public call.
 @np.errstate(all="ignore")
 def _alone(new_kernel: Callable[[], Kernel], blocks: Sequence[Block]) -> list[Any]:
     kernel = new_kernel() if blocks else None

@@ -51,12 +51,11 @@ def evaluate(problem: LayerProblem, losses: Array | None, grads: Gradients | Non
     """Write the losses and the gradients, where there are arrays; else return sums of losses."""
     if not (problem.size and problem.classes and prod(problem.heads)):
         return []  # the zeros in all these arrays are the results
-    with np.errstate(all="ignore"):  # infinities and nan are answers here
-        if grads is None or not problem.summed_apart:
-            return _by_heads(problem, losses, grads)
-        sums = _by_heads(problem, losses, grads._replace(inputs=None))
-        _sum_over_heads(problem, grads)
-        return sums
+    if grads is None or not problem.summed_apart:
+        return _by_heads(problem, losses, grads)
+    sums = _by_heads(problem, losses, grads._replace(inputs=None))
+    _sum_over_heads(problem, grads)
+    return sums
 
 
 def _sum_over_heads(problem: LayerProblem, grads: Gradients) -> None:

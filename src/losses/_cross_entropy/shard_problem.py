@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._core.blocks import Block
 from .._core.checks import floating, real, whole_number
-from .._core.dtypes import Array, result_dtype, stand_in
+from .._core.dtypes import Array, cast, result_dtype, stand_in
 from .._core.panel import Panel
 from .._core.panels import Panels, panels
 from .._losses.mass import Mass, SmoothingMass, shares, smoothing_mass
@@ -129,8 +129,7 @@ def _label_weights(label: Array, first: int, weight: Array | None, plan: Panels)
     if weight is None:
         return np.asarray(here, plan.dtype)
     found = np.zeros(label.shape, plan.dtype)
-    with np.errstate(all="ignore"):
-        found[here] = weight[label[here] - first]
+    found[here] = cast(weight[label[here] - first], plan.dtype)
     return found
 
 

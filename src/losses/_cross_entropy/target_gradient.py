@@ -105,13 +105,13 @@ def cross_entropy_target_backward(
         (panel,) = panels
         if options.softcap is not None:
             panel = capped(panel, options.softcap, spare)
-        cost = None
+        sums = exponentials(panel, spare, out)
+        extra = None
         if options.z_loss:
-            log_sum = log_sums(panel, spare, exponentials(panel, spare, out))
-            cost = penalty(options.z_loss, log_sum).cost
-        log_probabilities(panel, spare, out)
-        if cost is not None:  # of every class, for each has a part in the mass of the sample
-            out.subtract(cost)
+            extra = penalty(options.z_loss, log_sums(panel, spare, sums))
+        log_probabilities(panel, spare, sums, out)
+        if extra is not None:  # of every class, for each has a part in the mass of the sample
+            out.subtract(extra.cost)
         values = times(out.across_classes(factor), out.values)
         # 0, not -0, at a class that is certain.
         np.add(times(out.across(part(grads, block)), values), 0, out=out.values)

@@ -40,7 +40,7 @@ def _loss(logits: Array, target: Array, pos_weight: Array | None, small: Array) 
     loss *= logits
     tail = log1p_small(small)
     if pos_weight is not None:
-        tail *= (1 - target) + pos_weight * target
+        tail *= _whole(target, pos_weight)
     loss += tail
     if np.isnan(np.minimum.reduce(loss, initial=np.inf)):  # 0 * inf, or nan in the logits
         wrong = np.isnan(loss) & ~np.isnan(logits)
@@ -83,6 +83,12 @@ def _target_slope(logits: Array, _: Array, pos_weight: Array | None, small: Arra
     return slope
 
 
+def _whole(target: Array, pos_weight: Array) -> Array:
+    """Return A + B, see _loss."""
+    whole: Array = (1 - target) + pos_weight * target
+    return whole
+
+
 def _above(logits: Array) -> Array:
     """Return s = [x >= 0]."""
     return (logits >= 0).astype(logits.dtype)
@@ -99,7 +105,7 @@ def _side(above: Array, target: Array, pos_weight: Array | None) -> Array:
 def _curvature(_: Array, target: Array, pos_weight: Array | None, small: Array) -> tuple[Any, ...]:
     """Return sigmoid(x) sigmoid(-x), A + B with the names of _loss, and 1."""
     both = sigmoid_product(small)
-    return (both, 1) if pos_weight is None else (both, (1 - target) + pos_weight * target, 1)
+    return (both, 1) if pos_weight is None else (both, _whole(target, pos_weight), 1)
 
 
 BINARY_WITH_LOGITS = Entrywise(

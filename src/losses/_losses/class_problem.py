@@ -30,11 +30,11 @@ from numpy.typing import ArrayLike
 
 from .._core.blocks import Block, blocks
 from .._core.checks import floating, real, same_shape
-from .._core.dtypes import Array, computation_dtype, is_floating
+from .._core.dtypes import Array
 from .._core.entries import block_entries
 from .._core.panels import panels
-from .entry_problem import UNWEIGHTED, weights_of
-from .options import class_axis, class_options, reduction_name, row_axes, wide_enough
+from .entry_problem import UNWEIGHTED, dtype_of_all, weights_of
+from .options import chosen, class_axis, class_options, reduction_name, row_axes, wide_enough
 from .reduction import total
 from .targets import Labels, labels_for
 
@@ -59,13 +59,6 @@ class Classwise(NamedTuple):
     options: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     produced: int = 1  # so many of the arrays are what a model produces
     holds: str = "classes"  # what a row holds
-
-    def chosen(self, options: Sequence[Any]) -> list[Any]:
-        """Return the options once they are right."""
-        if not options:
-            return []
-        pairs = zip(self.options.items(), options, strict=True)
-        return [check(**{name: value}) for (name, check), value in pairs]
 
 
 class Samples(NamedTuple):
@@ -159,20 +152,20 @@ def labelled(
     *options: Any,
 ) -> Problem:
     """Return the problem of a loss of class indices, once every argument is right."""
-    given = class_options(weight, ignore_index, axis=axis, reduction=reduction)
-    chosen = loss.chosen(options)
+    of_classes = class_options(weight, ignore_index, axis=axis, reduction=reduction)
+    given = chosen(loss.options, options)
     (name,) = loss.arrays
     scores, target = floating(**{name: scores}), real(target=target)
-    place = class_axis(given.axis, scores, name)
-    labels = labels_for(scores, place, target, given, name)
-    dtype = wide_enough(labels.dtype, chosen)
+    place = class_axis(of_classes.axis, scores, name)
+    labels = labels_for(scores, place, target, of_classes, name)
+    dtype = wide_enough(labels.dtype, given)
     if loss.put or not scores.shape[place]:
         cut = panels(scores, place).blocks  # as cross entropy, whose sums have the same bits
     else:
         labels = labels._replace(dtype=dtype)
         cut = row_blocks(scores, (place,), dtype)
     divisor = labels.divisor(cut, reduction)
-    return Problem(loss, [scores], (place,), labels, cut, dtype, chosen, reduction, divisor)
+    return Problem(loss, [scores], (place,), labels, cut, dtype, given, reduction, divisor)
 
 
 def row_blocks(array: Array, axes: tuple[int, ...], dtype: np.dtype[Any]) -> Sequence[Block]:
@@ -195,10 +188,10 @@ def sampled(
     The target and the weight have a number for each sample.
     """
     reduction_name(reduction)
-    chosen = loss.chosen(options)
-    checked = dict[str, Array]()
+    given = chosen(loss.options, options)
+    checked, names = dict[str, Array](), loss.arrays[: loss.produced]
     for name, array in zip(loss.arrays, arrays, strict=True):
-        check = floating if len(checked) < loss.produced else real
+        check = floating if name in names else real
         checked[name] = check(**{name: array})
     same_shape(**checked)
     rows = [*checked.values()]
@@ -214,25 +207,13 @@ def sampled(
         if name in loss.arrays and weights is not None:
             seen = np.broadcast_to(np.expand_dims(weights, axes), rows[0].shape)
         domain(seen, **{name: checked[name]})
-    dtype = wide_enough(_dtype(loss, checked, weights), chosen)
+    others = {name: array for name, array in checked.items() if name not in names}
+    dtype = dtype_of_all(rows[: loss.produced], others, loss.domains, weights)
+    dtype = wide_enough(dtype, given)
     samples = Samples(known, weights, prod(shape), dtype)
     cut = row_blocks(rows[0], axes, dtype)
     divisor = samples.divisor(cut, reduction)
-    return Problem(loss, rows, axes, samples, cut, dtype, chosen, reduction, divisor)
-
-
-def _dtype(loss: Classwise, arrays: Mapping[str, Array], weight: Array | None) -> np.dtype[Any]:
-    """Return the dtype of the computation.
-
-    What is not produced widens it, unless it holds integers of a small domain.
-    """
-    dtype = np.dtype(np.float32)
-    for name, array in arrays.items():
-        if name in loss.arrays[: loss.produced]:
-            dtype = np.result_type(dtype, computation_dtype(array))
-        elif is_floating(array.dtype) or name not in loss.domains:
-            dtype = np.result_type(dtype, array.dtype)
-    return dtype if weight is None else np.result_type(dtype, weight.dtype)
+    return Problem(loss, rows, axes, samples, cut, dtype, given, reduction, divisor)
 
 
 def for_each_sample(shape: tuple[int, ...], **argument: ArrayLike) -> Array:

@@ -106,8 +106,7 @@ def _evaluate(
 
     A result that is not fresh may be an array of the problem.
     """
-    produced = problem.produced
-    dtype = widest_dtype(*produced) if len(produced) > 1 else result_dtype(produced[0])
+    dtype = widest_dtype(*problem.produced)
     losses = losses_for(problem.reduction, problem.shape, dtype)
 
     def kernel(block: Block) -> Any:

@@ -17,8 +17,8 @@ ROUNDING = 2.0**-9
 def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is outside [0, 1] or nan.
 
-    An entry of weight 0 may be anything; the weights have the array's
-    shape. So it is in each of the domains.
+    An entry of weight 0 may be anything, here and in every other domain. The weights have the shape
+    of the array.
     """
     ((name, array),) = argument.items()
     if array.dtype.kind == "b" or not array.size:  # of booleans there is nothing to see
@@ -29,22 +29,19 @@ def unit_interval(weight: Array | None = None, /, **argument: Array) -> None:
         _refuse(lambda x: (x >= 0) & (x <= 1), weight, "outside [0, 1]", advice, **argument)
 
 
-def not_negative(weight: Array | None = None, /, **argument: Array) -> None:
+def not_negative(weight: Array | None = None, advice: str = "", /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
     (array,) = argument.values()
     if array.dtype.kind in "bu" or not array.size:
         return
     low, high = extremes(array)
     if not (low >= 0 and high < np.inf):
-        _refuse(lambda x: (x >= 0) & (x < np.inf), weight, "outside [0, inf)", **argument)
+        _refuse(lambda x: (x >= 0) & (x < np.inf), weight, "outside [0, inf)", advice, **argument)
 
 
 def class_probabilities(weight: Array | None = None, /, **argument: Array) -> None:
     """Raise ValueError where an entry of the one named array is below 0, infinite or nan."""
-    try:
-        not_negative(weight, **argument)
-    except ValueError as error:
-        raise ValueError(f"{error}; logits want a softmax first") from None
+    not_negative(weight, "; logits want a softmax first", **argument)
 
 
 def positive(weight: Array | None = None, /, **argument: Array) -> None:

@@ -27,7 +27,7 @@ from .._core.blocks import Block
 from .._core.checks import fits, floating, real, same_shape, spreads
 from .._core.dtypes import Array, computation_dtype, is_floating
 from .._core.entries import block_entries, times
-from .options import reduction_name, wide_enough
+from .options import chosen, reduction_name, wide_enough
 from .reduction import sum_to, total
 
 
@@ -126,12 +126,9 @@ def check_entries(
 ) -> Problem:
     """Check every argument; return the problem."""
     reduction_name(reduction)
-    chosen: Sequence[Any] = options and [
-        check(**{name: value})
-        for (name, check), value in zip(loss.options.items(), options, strict=True)
-    ]
+    given = chosen(loss.options, options)
     if loss.domains_under:
-        loss = loss._replace(domains=loss.domains_under(*chosen))
+        loss = loss._replace(domains=loss.domains_under(*given))
     checked = _check_arrays(loss, arrays)
     target = checked[loss.arrays.index("target")]
     if weight is not None:
@@ -142,12 +139,14 @@ def check_entries(
     divisor: Any = target.size
     if weight is not None and reduction == "mean" and not loss.mean_of_entries:
         divisor = total(weight)
-    dtype = wide_enough(_dtype(loss, checked, target, weight), chosen)
     produced = checked[: loss.produced]
+    widening = None if loss.mean_of_entries else weight
+    dtype = dtype_of_all(produced, {"target": target}, loss.domains, widening)
+    dtype = wide_enough(dtype, given)
     for name in loss.broadcast:
         place = loss.arrays.index(name)
         checked[place] = np.broadcast_to(checked[place], target.shape)
-    return Problem(loss, checked, produced, weight, chosen, reduction, divisor, dtype)
+    return Problem(loss, checked, produced, weight, given, reduction, divisor, dtype)
 
 
 def _check_arrays(loss: Entrywise, arrays: Sequence[Any]) -> list[Any]:
@@ -191,22 +190,21 @@ def _seen(weight: Array | None, array: Array) -> Any:
     return sum_to(weight != 0, array.shape)
 
 
-def _dtype(
-    loss: Entrywise,
-    arrays: Sequence[Array],
-    target: Array,
+def dtype_of_all(
+    produced: Sequence[Array],
+    others: Mapping[str, Array],
+    domains: Mapping[str, Any],
     weight: Array | None,
 ) -> np.dtype[Any]:
     """Return the dtype of the computation.
 
-    A target widens it, unless it holds integers of a small domain; so do weights that count in
-    the mean.
+    The other arrays, by name, widen it, unless they hold integers of a small domain; so do weights
+    that count in the mean.
     """
-    dtype = computation_dtype(arrays[0])
-    for array in arrays[1 : loss.produced]:
+    dtype = computation_dtype(produced[0])
+    for array in produced[1:]:
         dtype = np.result_type(dtype, computation_dtype(array))
-    if target.dtype != dtype and (is_floating(target.dtype) or "target" not in loss.domains):
-        dtype = np.result_type(dtype, target.dtype)
-    if weight is not None and not loss.mean_of_entries:
-        dtype = np.result_type(dtype, weight.dtype)
-    return dtype
+    for name, array in others.items():
+        if array.dtype != dtype and (is_floating(array.dtype) or name not in domains):
+            dtype = np.result_type(dtype, array.dtype)
+    return dtype if weight is None else np.result_type(dtype, weight.dtype)

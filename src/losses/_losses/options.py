@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from numbers import Real
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -119,6 +119,14 @@ def finite(z_loss: object) -> float:
     if type(z_loss) is float and isfinite(z_loss):
         return z_loss  # nearly always: this saves a small call the full check
     return number("(-inf, inf)", z_loss=z_loss)
+
+
+def chosen(checks: Mapping[str, Callable[..., Any]], options: Sequence[Any]) -> Sequence[Any]:
+    """Return what the checks make of the options of a loss, which come in the same order."""
+    if not options:
+        return options
+    pairs = zip(checks.items(), options, strict=True)
+    return [check(**{name: value}) for (name, check), value in pairs]
 
 
 def number(interval: str, /, **option: object) -> float:

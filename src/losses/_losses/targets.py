@@ -87,13 +87,12 @@ class Labels(NamedTuple):
         if self.weight is None and not self.any_ignored:
             return self.target.size
         sums, seen = [], False
-        with np.errstate(all="ignore"):
-            for block in blocks:
-                weight = counts(*self.of(block))
-                seen = seen or bool(weight.any())
-                sums.append(total(weight))
-            # If every weight is 0 the mean is nan: with smoothing the sum of the losses is not 0.
-            return total(np.asarray(sums)) if seen else np.nan
+        for block in blocks:
+            weight = counts(*self.of(block))
+            seen = seen or bool(weight.any())
+            sums.append(total(weight))
+        # If every weight is 0 the mean is nan: with smoothing the sum of the losses is not 0.
+        return total(np.asarray(sums)) if seen else np.nan
 
     def sums(self, block: Block, losses: Array, top: Array) -> LossSums:
         """Return the sums of one block's losses, given the class of each sample's largest logit."""

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TextIO
 
 from .._losses.options import REDUCTIONS
@@ -67,6 +67,25 @@ def parser() -> Parser:
     add = found.add_argument
     add("logits", metavar="LOGITS.npy", help="the logits: scores of a model before softmax")
     add("target", metavar="TARGET.npy", help="class indices or class probabilities")
+    add_options_of_the_loss(add)
+    add(
+        "--reduction",
+        choices=REDUCTIONS,
+        default="mean",
+        help="which loss to print; none prints no loss and needs --out (default: mean)",
+    )
+    add("--workers", type=int, help="the number of threads; -1: one for each core (default: 1)")
+    add(
+        "--out",
+        metavar="LOSSES.npy",
+        help="write one loss per sample, in the dtype of the logits; the file appears at the end",
+    )
+    add("--json", action="store_true", help="print one JSON object; nan and inf are null there")
+    return found
+
+
+def add_options_of_the_loss(add: Callable[..., object]) -> None:
+    """Add the options of cross entropy, but for the reduction."""
     add("--axis", type=int, help="the class axis (default: 1, or 0 for 1-D logits)")
     add("--weight", metavar="W.npy", help="one weight for each class, of shape (C,)")
     add(
@@ -88,20 +107,6 @@ def parser() -> Parser:
         default=0.0,
         help="the factor of the squared log of the sum of exponentials in the loss (default: 0)",
     )
-    add(
-        "--reduction",
-        choices=REDUCTIONS,
-        default="mean",
-        help="which loss to print; none prints no loss and needs --out (default: mean)",
-    )
-    add("--workers", type=int, help="the number of threads; -1: one for each core (default: 1)")
-    add(
-        "--out",
-        metavar="LOSSES.npy",
-        help="write one loss per sample, in the dtype of the logits; the file appears at the end",
-    )
-    add("--json", action="store_true", help="print one JSON object; nan and inf are null there")
-    return found
 
 
 def main(arguments: Sequence[str]) -> int:
