@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src"
 
 
 class Mutant(NamedTuple):
@@ -4339,7 +4340,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 def check_the_table() -> None:
     """Stop unless every bug, also one that is not planted now, has one place and a test."""
     for mutant in MUTANTS:
-        if (count := len(places(mutant, ROOT / "src"))) != 1:
+        if (count := len(places(mutant))) != 1:
             raise SystemExit(f"{mutant.name}: {count} places in {mutant.where}, expected one")
         path, _, test = mutant.tests.partition("::")
         tests = (ROOT / "tests" / path).read_text(encoding="utf-8")
@@ -4347,11 +4348,11 @@ def check_the_table() -> None:
             raise SystemExit(f"{mutant.name}: no test {test} in {path}")
 
 
-def places(mutant: Mutant, folder: Path) -> list[tuple[Path, int]]:
-    """Return the files below a folder, and where in them, that a bug can be planted."""
+def places(mutant: Mutant) -> list[tuple[Path, int]]:
+    """Return the files, and where in them, that a bug can be planted."""
     return [
         (path, found.start())
-        for path, name, start, stop in definitions(folder)
+        for path, name, start, stop in definitions()
         if name == mutant.where
         for found in re.finditer(re.escape(mutant.old), path.read_text(encoding="utf-8"))
         if start <= found.start() < stop
@@ -4359,10 +4360,10 @@ def places(mutant: Mutant, folder: Path) -> list[tuple[Path, int]]:
 
 
 @cache
-def definitions(folder: Path) -> list[tuple[Path, str, int, int]]:
+def definitions() -> list[tuple[Path, str, int, int]]:
     """Return every function, class and constant: its file, its name, where it begins and ends."""
     found = []
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(SOURCES.rglob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         ends = [0, *accumulate(map(len, lines))]
         for node in ast.parse("".join(lines)).body:
@@ -4378,7 +4379,7 @@ def definitions(folder: Path) -> list[tuple[Path, str, int, int]]:
 
 def check_the_copy(copy: Path, mutants: list[Mutant]) -> None:
     """Stop unless it is the copy that is imported, and it passes the tests without a bug."""
-    shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCES, copy)
     found = run(copy, "-c", "import losses; print(losses.__file__)").stdout.strip()
     if not Path(found).resolve().is_relative_to(copy.resolve()):
         raise SystemExit(f"expected losses to be imported from {copy}, got {found!r}")
@@ -4393,8 +4394,9 @@ def plant(mutant: Mutant) -> tuple[bool, str]:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "src"
-        shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
-        ((path, start_of_bug),) = places(mutant, copy)
+        shutil.copytree(SOURCES, copy)
+        ((place, start_of_bug),) = places(mutant)
+        path = copy / place.relative_to(SOURCES)
         text = path.read_text(encoding="utf-8")
         before, after = text[:start_of_bug], text[start_of_bug + len(mutant.old) :]
         path.write_text(before + mutant.new + after, encoding="utf-8")
@@ -4429,8 +4431,11 @@ def pytest(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with a copy of the sources in place of what is installed."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    """Run Python with a copy of the sources in place of what is installed.
+
+    The modules that are as they were, and the tests, are compiled once.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
