@@ -35,6 +35,8 @@ from tests.layouts import LAYOUTS
 
 Arguments = dict[str, Any]
 
+LEADING = ("grad_output", "state", "vector")  # what a derivative is multiplied by comes first
+SECOND = ("hvp", "hessian_diagonal")
 LAYER = ("inputs", "linear_weight", "linear_bias")
 WEIGHTS = ("weight", "pos_weight")
 # Few classes are laid out in columns, 70 in rows; about as many as a label of 8 bits has numbers.
@@ -298,7 +300,7 @@ def as_arrays(names: Collection[str], arguments: Arguments) -> Arguments:
 
 def first_name(arguments: Arguments) -> str:
     """Return the name of the array at which a function is evaluated or differentiated."""
-    return next(name for name in arguments if name != "grad_output")
+    return next(name for name in arguments if name not in LEADING)
 
 
 def value_shape(row: Any, arguments: Arguments) -> tuple[int, ...]:
@@ -469,6 +471,14 @@ def calls(draw: st.DrawFn, row: Any, what: str) -> Arguments:
     arguments = draw(row.draw(row.point(what)))
     if what.endswith("backward"):
         arguments = {"grad_output": draw(reals(value_shape(row, arguments))), **arguments}
+    if what in SECOND:  # which take labels and no numbers between
+        for name, domain in row.arrays.items():
+            if domain and domain.only:
+                array = arguments[name].copy()
+                array[~np.any([array == number for number in domain.only], axis=0)] = 1
+                arguments[name] = array
+    if what == "hvp":
+        arguments = {"vector": draw(reals(arguments[row.point(what)].shape)), **arguments}
     if what == "value_and_grad":
         arguments["grad_output"] = draw(st.none() | reals(value_shape(row, arguments)))
     if may_be_absent(row, arguments) and draw(booleans):

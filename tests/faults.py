@@ -101,6 +101,8 @@ def of_shapes(row: Any, arguments: Arguments) -> Iterator[Fault]:
 
     if "grad_output" in arguments:
         yield from one_of("grad_output", but(value_shape(row, arguments)), ValueError)
+    if "vector" in arguments:
+        yield from one_of("vector", but(shape), ValueError)
     if "linear_weight" in arguments:
         yield from of_layers(arguments)
         yield from one_of("weight", but((class_count(arguments),)), ValueError)

@@ -1372,6 +1372,13 @@ MUTANTS = [
         '            if np.seterr(all="ignore"):\n                return function(',
         "laws/test_determinism.py::test_a_call_leaves_numpys_settings_as_they_were",
     ),
+    Mutant(
+        "gradients of rows of nothing are computed",
+        "_gradients",
+        "    if problem.size:  # rows of nothing have no gradient\n",
+        "    if problem:\n",
+        "rooms/test_kl_div_with_logits.py::test_samples_of_no_classes_have_no_curvature",
+    ),
     # 24: binary cross entropy of probabilities.
     Mutant(
         "log p is not clamped at -100",

@@ -80,7 +80,13 @@ class Row:
 
     def names_of_arrays(self) -> set[str]:
         """Return the names of all arguments that are arrays."""
-        return {"grad_output", *self.arrays, *self.array_options, *filter(None, [self.result])}
+        return {
+            "grad_output",
+            "vector",
+            *self.arrays,
+            *self.array_options,
+            *filter(None, [self.result]),
+        }
 
     def example_of(self, what: str) -> calls.Arguments:
         """Return the arguments of a valid call of the function or of a derivative."""

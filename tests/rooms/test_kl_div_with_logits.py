@@ -144,3 +144,10 @@ def test_a_difference_beyond_the_dtype_is_a_loss_and_moves_nothing_of_0():
     assert loss == 1e308
     np.testing.assert_array_equal(gradient, [1, -1])
     assert not BY_TARGET(1.0, [1e308, 1.0], [-1e308, 3.0]).any()
+
+
+@pytest.mark.parametrize("name", ["kl_div_with_logits_hvp", "kl_div_with_logits_hessian_diagonal"])
+def test_samples_of_no_classes_have_no_curvature(name):
+    nothing = np.zeros((0, 2, 3))
+    arrays = [nothing] * (3 if name.endswith("hvp") else 2)
+    assert_same(getattr(losses, name)(*arrays, axis=0), nothing)

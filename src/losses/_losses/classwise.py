@@ -69,7 +69,8 @@ def _gradients(problem: Problem, grads: Array) -> list[Array]:
     def kernel(block: Block) -> None:
         _write(problem, block, problem.block(block), grads, results)
 
-    _run(problem, kernel)
+    if problem.size:  # rows of nothing have no gradient
+        _run(problem, kernel)
     return results
 
 
