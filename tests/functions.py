@@ -412,7 +412,7 @@ def no_faults(_: Arguments) -> list[list[Fault]]:
 
 
 ARRAYS = CROSS_ENTROPY.names_of_arrays()
-FUNCTIONS_OF_ANY_CALL = [
+OF_ANY_CALL = [
     *map(of_table, FUNCTIONS),
     by_target(CROSS_ENTROPY, of_probabilities),
     by_target(BINARY, of_binary_target),

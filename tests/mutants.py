@@ -168,7 +168,7 @@ MUTANTS = [
     Mutant(
         "the gradient of the mean lacks 1 / N",
         "_share",
-        "return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)",
+        "return np.asarray(np.asarray(grad).astype(wide_dtype(dtype)) / divisor, dtype)",
         "return cast(grad, dtype)",
         "rooms/test_nll.py::test_the_gradient_is_minus_the_share_of_the_weight_at_the_label",
     ),
@@ -2698,8 +2698,8 @@ MUTANTS = [
     Mutant(
         "what a share is a quotient of is rounded first",
         "_share",
-        "wide_dtype(dtype)(grad) / divisor",
-        "dtype.type(grad) / dtype.type(divisor)",
+        "np.asarray(grad).astype(wide_dtype(dtype)) / divisor",
+        "np.asarray(grad).astype(dtype) / dtype.type(divisor)",
         "rooms/test_nll.py::"
         "test_a_share_of_the_mean_is_one_over_the_sum_of_the_weights_whatever_its_dtype",
     ),
@@ -4133,6 +4133,27 @@ MUTANTS = [
         "    most = 1 - np.add.reduce(np.where(e < 1, e / total, 0), axis=-1, keepdims=True)\n"
         "    np.put_along_axis(found, top, most - (most + others.reshape(top.shape)), axis=-1)\n",
         "rooms/test_ctc.py::test_the_gradient_of_a_target_that_is_nearly_certain_keeps_its_digits",
+    ),
+    Mutant(
+        "a grad_output of bfloat16 is read in the wrong order of bytes",
+        "_share",
+        "np.asarray(grad).astype(wide_dtype(dtype))",
+        "wide_dtype(dtype)(grad)",
+        "laws/test_narrow_dtypes.py::test_a_grad_output_may_have_the_other_order_of_bytes",
+    ),
+    Mutant(
+        "powers of two of huge log-probabilities are those of the first part of log 2",
+        "_split",
+        "np.floor(logs / np.log(2))",
+        "np.floor(logs / LN2)",
+        "rooms/test_ctc.py::test_one_frame_of_one_class_costs_its_log_probability_however_large",
+    ),
+    Mutant(
+        "a log-probability above 1e300 has a loss of some number",
+        "_emissions",
+        "~(most <= LARGEST)",
+        "~(most < np.inf)",
+        "rooms/test_ctc.py::test_what_is_larger_than_any_sum_makes_nan",
     ),
     Mutant(
         "log-probabilities far below 0 are 0 to CTC",

@@ -17,12 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.calls import Convertible, as_arrays, memory_of
-from tests.functions import FUNCTIONS_OF_ANY_CALL
+from tests.ctc_calls import CTC
+from tests.functions import OF_ANY_CALL
 from tests.rooms.helpers import parts
 
 import losses
 from losses._core import blocks, products
 from losses._cross_entropy import linear_chunks, linear_layer
+from losses._ctc import kernel
 
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
@@ -69,7 +71,7 @@ def surroundings():
 
 # The sizes that cut the work, so that a few samples and classes are many chunks. Without room for
 # a row the classes are cut, and with few samples in a chunk the rows are.
-BLOCKS = {(blocks, "BLOCK_BYTES"): [64]}
+BLOCKS = {(blocks, "BLOCK_BYTES"): [64], (kernel, "STATES"): [1, 8, 16]}
 CHUNKS = {
     (linear_layer, "MEMORY_BYTES"): [0, 64, 256, 4096],
     (linear_layer, "COPIES_BYTES"): [0],
@@ -100,7 +102,7 @@ def anywhere(data, valid):
             assert surroundings() == before
 
 
-@pytest.mark.parametrize("function", FUNCTIONS_OF_ANY_CALL, ids=str)
+@pytest.mark.parametrize("function", [*OF_ANY_CALL, *CTC], ids=str)
 @settings(max_examples=min(settings().max_examples, MANY))
 @given(data=st.data())
 def test_a_call_is_answered_right_or_refused_for_what_is_wrong_with_it(function, data):

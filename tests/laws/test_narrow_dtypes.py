@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from tests.dtypes import BFLOAT16, FLOAT8, NARROW, rounded, same_narrow
-from tests.rooms.helpers import CALLS, call, differentiated, parts
+from tests.rooms.helpers import CALLS, assert_same, call, differentiated, parts
 
 import losses
 from losses import __main__ as command_line
@@ -202,3 +202,13 @@ def test_a_narrow_target_of_nan_is_an_error_and_no_warning(dtype):
             getattr(losses, name)(scores, target)
     with pytest.raises(ValueError, match=r"probs: 1 .*position \(1, 0\): nan"):
         losses.binary_cross_entropy(target, scores)
+
+
+@narrow
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_grad_output_may_have_the_other_order_of_bytes(dtype, reduction):
+    grad = np.asarray(rounded(0.125, dtype))
+    swapped = grad.astype(dtype.newbyteorder()) if dtype.itemsize > 1 else grad
+    arrays = np.ones((2, 3)), np.zeros((2, 3))
+    found = losses.mse_loss_backward(swapped, *arrays, reduction=reduction)
+    assert_same(found, losses.mse_loss_backward(0.125, *arrays, reduction=reduction))

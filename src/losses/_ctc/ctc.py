@@ -11,11 +11,13 @@ from .._losses.options import Reduction
 from .kernel import Forward, Scores, gradient_of, loss_and_gradient_of, loss_of, minus_log
 from .lattice import Lattice
 from .problem import checked
+from .recursion import LARGEST
 
 
 def _emissions(log_probs: Array, states: Lattice) -> tuple[Array, Array, Array]:
     logs = log_probs[:, states.samples, states.classes].astype(np.float64)
-    return np.exp(logs), logs, ~(np.maximum.reduce(log_probs, axis=-1) < np.inf)
+    most = np.maximum.reduce(log_probs, axis=-1).astype(np.float64)
+    return np.exp(logs), logs, ~(most <= LARGEST)
 
 
 def _loss(way: Forward) -> Array:
@@ -105,8 +107,8 @@ def ctc_loss(
 
     A sample cannot spell its target if it has fewer frames than labels (and blanks between equal
     labels), or if log-probabilities of -inf rule it out. Then the loss is inf and the gradient 0.
-    NaN or +inf in a frame that counts makes the loss of its sample nan, and the gradient in the
-    frames of the sample.
+    NaN, +inf or more than 1e300 in a frame that counts makes the loss of its sample nan, and the
+    gradient in the frames of the sample.
 
     References
     ----------
@@ -182,8 +184,9 @@ def ctc_loss_backward(
     Notes
     -----
     The posteriors have a relative error of at most 5 T + S / 2 + 5 eps of float64, and are rounded
-    once. The posteriors of a frame add to 1. The gradient is exactly 0 in the frames after a
-    sample, and in a sample that cannot spell its target.
+    once. Log-probabilities beyond -1e6 add a rounding of their size. The posteriors of a frame add
+    to 1. The gradient is exactly 0 in the frames after a sample, and in a sample that cannot spell
+    its target.
 
     Examples
     --------

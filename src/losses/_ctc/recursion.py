@@ -33,7 +33,7 @@ WINDOW = 8  # frames that share exponents
 # 2**(RANGE + 2 (WINDOW + 1) (SLOPE + 1) + 2), or 2**960.
 SLOPE, DEPTH, RANGE = 30.0, 290.0, 400.0
 NORMAL = 700.0  # the exponential of a logarithm up to this size is a normal number
-LARGEST = 1e300  # an exponent of which sums and differences are finite
+LARGEST = 1e300  # a logarithm of which sums and differences are finite
 
 
 class Emissions(NamedTuple):
@@ -140,9 +140,9 @@ def _apart(
 def _split(probs: Array, logs: Array) -> tuple[Array, Array]:
     """Return probabilities as normal numbers, or 0, times 2 to a power."""
     far = (np.abs(logs) > NORMAL) & (logs > -np.inf)
-    powers = np.where(far, np.minimum(np.floor(logs / LN2), LARGEST), 0)
+    powers = np.where(far, np.floor(logs / np.log(2)), 0)
     # In [0, log 2), but for the rounding of logarithms that have no digits left there.
-    rest = np.clip(logs - powers * LN2 - powers * float(LN2_REST), 0, 1)
+    rest = np.clip(logs - powers * LN2 - powers * float(LN2_REST), -1, 1)
     return np.where(far, np.exp(rest), np.where(logs > -np.inf, probs, 0)), powers
 
 

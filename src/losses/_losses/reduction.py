@@ -87,7 +87,8 @@ def unit_backward(reduction: str, divisor: Any, dtype: np.dtype[Any]) -> Array:
 
 def _share(grad: Any, divisor: Any, dtype: np.dtype[Any]) -> Array:
     """Return what each loss receives of the gradient with respect to their mean."""
-    return np.asarray(wide_dtype(dtype)(grad) / divisor, dtype)
+    # A cast, for a dtype called with a scalar of bfloat16 ignores the order of its bytes.
+    return np.asarray(np.asarray(grad).astype(wide_dtype(dtype)) / divisor, dtype)
 
 
 @lru_cache(maxsize=256)
