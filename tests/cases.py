@@ -65,6 +65,7 @@ class Points:
 
 
 shapes = array_shapes(min_dims=0, max_dims=3, max_side=4)
+sample_shapes = array_shapes(min_dims=0, max_dims=3, max_side=3)
 # One class and few, laid out in columns; 70, laid out in rows.
 class_counts = st.sampled_from([1, 2, 3, 5, 70])
 head_shapes = st.sampled_from([(), (), (), (1,), (2,), (3, 1), (2, 2)])  # none is a layer of one
@@ -73,7 +74,7 @@ head_shapes = st.sampled_from([(), (), (), (1,), (2,), (3, 1), (2, 2)])  # none 
 @st.composite
 def scores(draw: st.DrawFn) -> tuple[np.ndarray, int | None, int]:
     """Draw scores, the `axis` argument (None for the usual rule) and the class axis it names."""
-    samples = draw(array_shapes(min_dims=0, max_dims=3, max_side=3))
+    samples = draw(sample_shapes)
     usual = min(1, len(samples))
     axis = draw(maybe(st.integers(-len(samples) - 1, len(samples))))
     place = usual if axis is None else axis % (len(samples) + 1)
@@ -135,7 +136,7 @@ def with_probabilities(draw: st.DrawFn) -> Call:
 @st.composite
 def through_a_layer(draw: st.DrawFn, point: str) -> Call:
     """Draw a call of linear_cross_entropy as a function of one of the layer's arrays."""
-    samples = draw(array_shapes(min_dims=0, max_dims=3, max_side=3))
+    samples = draw(sample_shapes)
     features, classes = draw(st.integers(1, 3)), draw(class_counts)
     # BLAS adds numbers that lie apart, the one feature of a head, in another order than a copy.
     heads = draw(head_shapes) if features > 1 else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import ceil, floor
 from typing import Any
 
@@ -37,6 +38,7 @@ booleans = st.sampled_from([False, True])
 SPECIAL = [np.nan, np.inf, -np.inf, np.inf, -np.inf, 0.0, -0.0, 1.0, 80.0, -80.0, 700.0, 1e4]
 
 
+@cache
 def entries(dtype: np.dtype, wild: bool) -> st.SearchStrategy[Any]:
     """Draw numbers of a dtype: eighths from -3 to 3, or anything."""
     if dtype.kind == "b":
@@ -55,19 +57,29 @@ def entries(dtype: np.dtype, wild: bool) -> st.SearchStrategy[Any]:
     return st.one_of(small, special, st.floats(width=width(dtype)))
 
 
+DIFFERENT = 12
+seeds = st.integers(0, 2**32 - 1)
+
+
 def width(dtype: np.dtype) -> int:
     """Return the bits of the numbers to draw, which are rounded to dtypes that NumPy has not."""
     return 32 if dtype in NARROW[1:] else min(8 * dtype.itemsize, 64)
 
 
+@cache
 def filled(
     dtype: np.dtype, shape: Shape, elements: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[np.ndarray]:
-    """Draw arrays, small ones entry by entry."""
-    few = int(np.prod(shape)) <= 12
+    """Draw arrays, small ones entry by entry, and large ones of so many different numbers."""
     if dtype in NARROW[1:]:
         return filled(np.dtype(np.float32), shape, elements).map(lambda x: rounded(x, dtype))
-    return arrays(dtype, shape, elements=elements, fill=st.nothing() if few else None)
+    size = int(np.prod(shape))
+    if size <= DIFFERENT:
+        return arrays(dtype, shape, elements=elements, fill=st.nothing())
+    numbers = arrays(dtype, DIFFERENT, elements=elements, fill=st.nothing())
+    return st.builds(
+        lambda few, seed: np.random.default_rng(seed).choice(few, shape), numbers, seeds
+    )
 
 
 @st.composite
@@ -90,6 +102,7 @@ def unit_interval(draw: st.DrawFn, shape: Shape, dtypes: list[np.dtype] = REALS)
     return draw(filled(dtype, shape, elements))
 
 
+@cache
 @st.composite
 def weights(draw: st.DrawFn, shape: Shape) -> np.ndarray | None:
     """Draw weights, among them 0 and sometimes anything, or None."""
@@ -102,6 +115,7 @@ def weights(draw: st.DrawFn, shape: Shape) -> np.ndarray | None:
     return draw(filled(dtype, shape, st.sampled_from([0, 1, 0.5, 0, 1.125, 2])))
 
 
+@cache
 @st.composite
 def narrower(draw: st.DrawFn, shape: Shape) -> Shape:
     """Draw a shape that broadcasts to another."""
@@ -109,6 +123,7 @@ def narrower(draw: st.DrawFn, shape: Shape) -> Shape:
     return tuple(draw(st.sampled_from([size, size, 1])) for size in kept)
 
 
+@cache
 @st.composite
 def broadcasting(draw: st.DrawFn, shape: Shape) -> Shape:
     """Draw a shape that broadcasts to another along axes of its own: scalar, or 1 for any size."""
@@ -120,18 +135,21 @@ def broadcasting(draw: st.DrawFn, shape: Shape) -> Shape:
 # Small numbers
 
 
+@cache
 def between(shape: Any, low: float, high: float) -> st.SearchStrategy[np.ndarray]:
     """Draw float64 arrays of a shape with entries in an interval, 0 or 1e-38 and up in size."""
     entries = st.floats(low, high, width=32, allow_subnormal=False)
     return arrays(np.float64, shape, elements=entries)
 
 
+@cache
 def lattice(shape: Any, low: float, high: float, more: float) -> st.SearchStrategy[np.ndarray]:
     """Draw eighths in an interval, and so much more."""
     numbers = st.integers(ceil(8 * low), floor(8 * high) - (more > 0))
     return arrays(np.float64, shape, elements=numbers.map(lambda n: n / 8 + more))
 
 
+@cache
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Draw None or a value."""
     return st.one_of(st.none(), strategy)
