@@ -38,15 +38,16 @@ def call_mapped(name, change):
 
 
 @every
-@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64, list])
-def test_integers_booleans_and_lists_are_float64(name, dtype):
-    whole = np.abs(CALLS[name][point(name)]).astype(int)
-    if dtype is bool:
-        whole = whole % 2
-    if domain := FUNCTIONS[name][0].arrays.get(point(name)):
-        whole = domain.kept(whole)
-    same = whole.tolist() if dtype is list else whole.astype(dtype)
-    assert_same(call(name, **{point(name): same}), call(name, **{point(name): whole * 1.0}))
+def test_integers_booleans_and_lists_are_float64(name):
+    domain = FUNCTIONS[name][0].arrays.get(point(name))
+    for dtype in (bool, np.int8, np.uint8, np.int64, np.uint64, list):
+        whole = np.abs(CALLS[name][point(name)]).astype(int)
+        if dtype is bool:
+            whole = whole % 2
+        if domain:
+            whole = domain.kept(whole)
+        same = whole.tolist() if dtype is list else whole.astype(dtype)
+        assert_same(call(name, **{point(name): same}), call(name, **{point(name): whole * 1.0}))
 
 
 # Four losses, exact numbers of every dtype; their sum lies above the middle between two numbers of
@@ -82,11 +83,11 @@ def test_a_mean_or_sum_of_float16_losses_of_a_layer_is_rounded_once():
 
 
 @every_array
-@pytest.mark.parametrize("mask", [False, True])
-def test_a_masked_array_is_an_error_whatever_its_mask(name, argument, mask):
-    masked = np.ma.array(CALLS[name][argument], mask=mask)
-    with pytest.raises(TypeError, match=rf"\b{argument}\b.*mask"):
-        call(name, **{argument: masked})
+def test_a_masked_array_is_an_error_whatever_its_mask(name, argument):
+    for mask in (False, True):
+        masked = np.ma.array(CALLS[name][argument], mask=mask)
+        with pytest.raises(TypeError, match=rf"\b{argument}\b.*mask"):
+            call(name, **{argument: masked})
 
 
 @every
@@ -99,15 +100,15 @@ def test_a_broadcast_array_is_as_good_as_its_copy(name):
 
 
 @every
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_nothing_warns_or_raises_at_the_ends_of_the_numbers(name, dtype):
-    ends = np.finfo(dtype)
-    extremes = np.array([[ends.max, ends.tiny, -ends.max], [INF, NAN, 1 - ends.eps]], dtype)
+def test_nothing_warns_or_raises_at_the_ends_of_the_numbers(name):
     domain = FUNCTIONS[name][0].arrays.get(point(name))
-    for numbers in (extremes, -extremes):
-        inside = numbers if domain is None else domain.kept(numbers)
-        with np.errstate(all="raise"):
-            call(name, **{point(name): inside})
+    for dtype in (np.float16, np.float32, np.float64):
+        ends = np.finfo(dtype)
+        extremes = np.array([[ends.max, ends.tiny, -ends.max], [INF, NAN, 1 - ends.eps]], dtype)
+        for numbers in (extremes, -extremes):
+            inside = numbers if domain is None else domain.kept(numbers)
+            with np.errstate(all="raise"):
+                call(name, **{point(name): inside})
 
 
 @pytest.mark.parametrize(
@@ -118,20 +119,21 @@ def test_nothing_warns_or_raises_at_the_ends_of_the_numbers(name, dtype):
         for argument in sorted({"grad_output", "weight", "pos_weight"} & arguments.keys())
     ],
 )
-@pytest.mark.parametrize("size", [1e300, 1e-300])
-def test_factors_may_leave_the_range_of_the_dtype_without_a_warning(name, argument, size):
-    wide = np.full(CALLS[name][argument].shape, size)
-    with np.errstate(all="raise"):
-        call(name, **{point(name): CALLS[name][point(name)].astype(np.float32), argument: wide})
+def test_factors_may_leave_the_range_of_the_dtype_without_a_warning(name, argument):
+    first = {point(name): CALLS[name][point(name)].astype(np.float32)}
+    for size in (1e300, 1e-300):
+        wide = np.full(CALLS[name][argument].shape, size)
+        with np.errstate(all="raise"):
+            call(name, **{**first, argument: wide})
 
 
 @every_reduced
-@pytest.mark.parametrize("reduction", ["avg", "MEAN", "", b"mean", None, True, 0, ["mean"]])
-def test_a_reduction_is_none_mean_or_sum(name, reduction):
-    with pytest.raises(ValueError, match="reduction") as error:
-        call(name, reduction=reduction)
-    for word in ("'none'", "'mean'", "'sum'", repr(reduction)):
-        assert word in str(error.value)
+def test_a_reduction_is_none_mean_or_sum(name):
+    for reduction in ("avg", "MEAN", "", b"mean", None, True, 0, ["mean"]):
+        with pytest.raises(ValueError, match="reduction") as error:
+            call(name, reduction=reduction)
+        for word in ("'none'", "'mean'", "'sum'", repr(reduction)):
+            assert word in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
@@ -317,14 +319,14 @@ READING = [TypeError("can't convert cuda:0\nand more."), RuntimeError("requires 
 
 
 @every_array
-@pytest.mark.parametrize("error", READING, ids=repr)
-def test_an_array_that_numpy_cannot_read_is_an_error_that_names_it(name, argument, error):
-    said = str(error).partition("\n")[0].rstrip(".")
-    expected = f"{argument}: expected what NumPy can make an array of, got {{}}: {said}"
-    for kind, remedy in [(Device, ""), (Tensor, f"; pass {argument}.detach().cpu().numpy()")]:
-        with pytest.raises(TypeError) as raised:
-            call(name, **{argument: kind(error)})
-        assert str(raised.value) == expected.format(kind.__name__) + remedy
+def test_an_array_that_numpy_cannot_read_is_an_error_that_names_it(name, argument):
+    for error in READING:
+        said = str(error).partition("\n")[0].rstrip(".")
+        expected = f"{argument}: expected what NumPy can make an array of, got {{}}: {said}"
+        for kind, remedy in [(Device, ""), (Tensor, f"; pass {argument}.detach().cpu().numpy()")]:
+            with pytest.raises(TypeError) as raised:
+                call(name, **{argument: kind(error)})
+            assert str(raised.value) == expected.format(kind.__name__) + remedy
 
 
 @every_array
@@ -339,32 +341,30 @@ def test_what_is_no_array_at_all_is_named_by_its_type(name, argument):
         assert str(error.value) == f"{argument}: expected real numbers, {what}"
 
 
+TO_NUMBERS = "pass {0}.to_numpy(float), or {0}.astype(float) of an array"
+BY_A_UNIT = "divide a time by its unit, as by np.timedelta64(1, 's')"
+NO_NUMBERS = [
+    (np.array([1.5, None]), TO_NUMBERS),
+    (np.empty(0, object), TO_NUMBERS),
+    (np.array(["2020-01-01"], "M8[s]"), BY_A_UNIT),
+    (np.array([1], "m8[s]"), BY_A_UNIT),
+    (["1.5", "2"], "of strings; "),
+    (np.array(["cat", "dog"], object), "of strings; "),
+    (np.array([b"cat"]), "of strings; "),
+]
+
+
 @every_array
-@pytest.mark.parametrize(
-    ("value", "remedy"),
-    [
-        (np.array([1.5, None]), "pass {}.to_numpy(float), or {}.astype(float) of an array"),
-        (np.empty(0, object), "pass {}.to_numpy(float), or {}.astype(float) of an array"),
-        (
-            np.array(["2020-01-01"], "M8[s]"),
-            "divide a time by its unit, as by np.timedelta64(1, 's')",
-        ),
-        (np.array([1], "m8[s]"), "divide a time by its unit, as by np.timedelta64(1, 's')"),
-        (["1.5", "2"], "of strings; "),
-        (np.array(["cat", "dog"], object), "of strings; "),
-        (np.array([b"cat"]), "of strings; "),
-    ],
-    ids=["numbers", "none", "dates", "times", "strings", "categories", "bytes"],
-)
-def test_what_holds_no_numbers_says_how_to_make_numbers_of_it(name, argument, value, remedy):
-    with pytest.raises(TypeError) as error:
-        call(name, **{argument: value})
-    assert f"{argument}: expected real numbers, got dtype " in str(error.value)
-    assert remedy.format(argument, argument) in str(error.value)
-    if "strings" in remedy:
-        encode = "encode the labels as integers, as np.unique(target, return_inverse=True)[1] does"
-        numbers = f"pass numbers, as {argument}.astype(float) makes of '1.5'"
-        assert str(error.value).endswith(encode if argument == "target" else numbers)
+def test_what_holds_no_numbers_says_how_to_make_numbers_of_it(name, argument):
+    encode = "encode the labels as integers, as np.unique(target, return_inverse=True)[1] does"
+    numbers = f"pass numbers, as {argument}.astype(float) makes of '1.5'"
+    for value, remedy in NO_NUMBERS:
+        with pytest.raises(TypeError) as error:
+            call(name, **{argument: value})
+        assert f"{argument}: expected real numbers, got dtype " in str(error.value)
+        assert remedy.format(argument) in str(error.value)
+        if "strings" in remedy:
+            assert str(error.value).endswith(encode if argument == "target" else numbers)
 
 
 @pytest.mark.parametrize("name", takes("out"))

@@ -1,5 +1,7 @@
 """out: the array that receives a gradient and is returned as the gradient."""
 
+import itertools
+
 import numpy as np
 import pytest
 from tests.layouts import LAYOUTS, read_only
@@ -286,14 +288,15 @@ def maps(path, offset=0, modes=("r", "r+")):
 
 
 @every
-@pytest.mark.parametrize("offset", [0, 8, 40])
-@pytest.mark.parametrize("part", [np.asarray, lambda array: array[:], lambda array: array[::-1]])
-@pytest.mark.parametrize("mode", ["r", "r+", "c"])
-def test_out_may_not_map_what_an_input_maps_of_a_file(name, offset, part, mode, tmp_path):
-    first, out = maps(tmp_path / "both", offset, modes=(mode, "r+"))
-    with pytest.raises(ValueError, match=rf"out: .*file of {point(name)}.*map the file once"):
-        at(name, first, out=part(out))
-    assert (out == 0.5).all()
+def test_out_may_not_map_what_an_input_maps_of_a_file(name, tmp_path):
+    refused = rf"out: .*file of {point(name)}.*map the file once"
+    for offset, mode in itertools.product((0, 8, 40), ("r", "r+", "c")):
+        # Windows cannot write a file anew that is mapped.
+        first, out = maps(tmp_path / f"{offset} {mode}", offset, modes=(mode, "r+"))
+        for part in (np.asarray(out), out[:], out[::-1]):
+            with pytest.raises(ValueError, match=refused):
+                at(name, first, out=part)
+        assert (out == 0.5).all()
 
 
 @every
