@@ -21,8 +21,8 @@ def decimals(value):
     """Return floats, in arrays and lists too, as the decimals that they exactly are."""
     if isinstance(value, np.ndarray | np.floating):
         value = value.tolist()
-    if isinstance(value, list):
-        return [decimals(entry) for entry in value]
+    if isinstance(value, list):  # of decimals already where a formula is one of another's
+        return [entry if type(entry) is Decimal else decimals(entry) for entry in value]
     return Decimal(value) if isinstance(value, float) else value
 
 
@@ -30,6 +30,9 @@ def spread(row):
     """Return the largest difference between two finite entries."""
     finite = [entry for entry in row if Decimal(entry).is_finite()]
     return max(finite, default=0) - min(finite, default=0)
+
+
+TENTHS = 6  # how often exp(x) is the tenth power of exp(x / 10)
 
 
 def in_digits(number):
@@ -78,9 +81,19 @@ def dot(a, b):
 
 
 @cache
-def exp(x, _digits):
-    """Return exp(x) in a context of so many digits; the tests return to the same rows often."""
-    return x.exp()
+def exp(x, digits):
+    """Return exp(x) in a context of so many digits; the tests return to the same rows often.
+
+    It is soonest a power of the exponential of a small part of x, for whose series few terms do;
+    each tenth power costs a digit.
+    """
+    if not x.is_finite():
+        return x.exp()
+    with localcontext(prec=digits + TENTHS + 4):
+        found = x.scaleb(-TENTHS).exp()
+        for _ in range(TENTHS):
+            found = found**10
+    return +found
 
 
 def exps(x):
@@ -167,7 +180,7 @@ def mass(classes, target, *, weight=None, label_smoothing=Decimal(0)):
 
 def ratios(x, cap):
     """Return E = exp(-2 |x| / c) of each logit."""
-    return [(-2 * abs(entry) / cap).exp() for entry in x]
+    return exps([-2 * abs(entry) / cap for entry in x])
 
 
 @exactly
@@ -505,7 +518,15 @@ def multilabel_soft_margin_loss_hessian_diagonal(logits, _, *, weight):
 
 @plainly
 def length(row, p=2):
+    return length_of(tuple(row), p, getcontext().prec)
+
+
+@cache
+def length_of(row, p, _digits):
+    """As exp, for the entries of a row."""
     total = sum((abs(x) ** p for x in row), Decimal(0))
+    if p == 2:
+        return total.sqrt()
     return total ** (1 / Decimal(p)) if total else total
 
 

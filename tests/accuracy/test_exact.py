@@ -1,6 +1,6 @@
 """The formulas in decimals have the values that are known in closed form."""
 
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Decimal, localcontext
 from math import inf
 
 import numpy as np
@@ -42,6 +42,13 @@ def test_a_factorial_is_a_product_and_that_of_a_half_is_known():
         assert abs(exact.log_factorial(Decimal(t)) - Decimal(known).ln()) < Decimal("1e-25")
     pi = Decimal("3.14159265358979323846264338327950288419716939937511")
     assert agree(exact.log_factorial(Decimal("0.5")), pi.ln() / 2 - Decimal(2).ln())
+
+
+@pytest.mark.parametrize("digits", [60, 110, 460])
+def test_a_power_of_the_exponential_of_a_part_is_the_exponential(digits):
+    with localcontext(prec=digits, Emax=MAX_EMAX, Emin=MIN_EMIN):
+        for x in map(Decimal, (0.0, 1e-30, 0.1, -1.0, 80.5, -745.25, 1e4, -1e8, -inf)):
+            assert abs(exact.exp(x, digits) - x.exp()) <= x.exp() * Decimal(10) ** (1 - digits)
 
 
 def test_zero_times_infinity_counts_nothing():
