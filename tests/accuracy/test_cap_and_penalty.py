@@ -73,13 +73,22 @@ def sizes(x, dtype):
     return max(abs(m), float(total) - m), budget
 
 
-@pytest.mark.parametrize("factor", [0.0078125, -0.25])
-@pytest.mark.parametrize("form", ["indices", "probabilities", "one-hot"])
-@pytest.mark.parametrize(("label_smoothing", "weighted"), [(0.0, False), (0.1, True)])
+# Each form with each factor, and with and without the other options.
+@pytest.mark.parametrize(
+    ("form", "factor", "label_smoothing", "weighted"),
+    [
+        ("indices", 0.0078125, 0.0, False),
+        ("indices", -0.25, 0.1, True),
+        ("probabilities", 0.0078125, 0.1, True),
+        ("probabilities", -0.25, 0.0, False),
+        ("one-hot", 0.0078125, 0.0, False),
+        ("one-hot", -0.25, 0.1, True),
+    ],
+)
 @in_every_regime
 @in_both_precisions
 def test_a_penalty_has_the_error_of_a_square_of_logsumexp(
-    regime, dtype, form, label_smoothing, weighted, factor
+    regime, dtype, form, factor, label_smoothing, weighted
 ):
     """z V lse**2 has twice the budget of lse, and MASS and additions in V, two products, and a sum.
 
