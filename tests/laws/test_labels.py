@@ -139,7 +139,10 @@ def edges(dtype, classes):
 def test_labels_of_every_dtype_are_those_of_int64(name, dtype, classes):
     labels = edges(dtype, classes)
     held = np.iinfo(dtype)
-    for ignore in (-100, -1, labels[-1], 2**15 + 1):
+    ignores = [-100, -1, labels[-1], 2**15 + 1]
+    if classes > 1000:  # which take long: each dtype meets half of them at every second count
+        ignores = ignores[classes % 2 :: 2]
+    for ignore in ignores:
         some = [*labels, ignore] if held.min <= ignore <= held.max else labels
         logits = rng.standard_normal((len(some), classes)).astype(np.float32)
         options = {"ignore_index": ignore, "weight": 1 + np.arange(classes) % 7}
