@@ -344,7 +344,7 @@ def test_an_evaluator_has_the_options_for_every_batch(options):
 
 
 @every_option
-@pytest.mark.parametrize("chunks", [(4, 7), (40, 10), (5, 70)])
+@pytest.mark.parametrize("chunks", [(15, 24), (40, 10), (10, 70)])
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_dask_has_the_loss_and_the_gradient_of_numpy(reduction, chunks, options):
     """Of terms as those over shards."""

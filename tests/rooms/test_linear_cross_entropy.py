@@ -73,7 +73,8 @@ def test_every_option_is_that_of_cross_entropy(way, kind, biased, dtype):
         target = rng.random((*samples, CLASSES)).astype(dtype)
     computation = np.float32 if dtype == np.float16 else dtype
     wide = [None if array is None else array.astype(computation) for array in layer]
-    for options in OPTIONS:
+    # Narrow arrays are cast before any option counts: three that have every option between them.
+    for options in OPTIONS if dtype == np.float32 else OPTIONS[-3:]:
         with going(way):
             found = fused(layer, target, options)
         expected = composed(
