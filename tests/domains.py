@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil, floor
 from typing import Any
 
@@ -34,6 +34,10 @@ def shapes_of(dimensions: list[int]) -> st.SearchStrategy[Shape]:
 shapes = shapes_of([1, 2, 2, 3, 0])
 reductions = st.sampled_from(["none", "mean", "sum"])
 booleans = st.sampled_from([False, True])
+usual_weights = st.sampled_from([0, 1, 0.5, 0, 1.125, 2])
+
+# For what is made of strategies, of which many are used once: they may be forgotten.
+made_once = lru_cache(1000)
 
 SPECIAL = [np.nan, np.inf, -np.inf, np.inf, -np.inf, 0.0, -0.0, 1.0, 80.0, -80.0, 700.0, 1e4]
 
@@ -66,7 +70,7 @@ def width(dtype: np.dtype) -> int:
     return 32 if dtype in NARROW[1:] else min(8 * dtype.itemsize, 64)
 
 
-@cache
+@made_once
 def filled(
     dtype: np.dtype, shape: Shape, elements: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[np.ndarray]:
@@ -112,7 +116,7 @@ def weights(draw: st.DrawFn, shape: Shape) -> np.ndarray | None:
     if kind == "real":
         return draw(reals(shape))
     dtype = draw(st.sampled_from(FLOATS))
-    return draw(filled(dtype, shape, st.sampled_from([0, 1, 0.5, 0, 1.125, 2])))
+    return draw(filled(dtype, shape, usual_weights))
 
 
 @cache
@@ -149,7 +153,7 @@ def lattice(shape: Any, low: float, high: float, more: float) -> st.SearchStrate
     return arrays(np.float64, shape, elements=numbers.map(lambda n: n / 8 + more))
 
 
-@cache
+@made_once
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Draw None or a value."""
     return st.one_of(st.none(), strategy)
