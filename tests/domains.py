@@ -36,7 +36,8 @@ reductions = st.sampled_from(["none", "mean", "sum"])
 booleans = st.sampled_from([False, True])
 usual_weights = st.sampled_from([0, 1, 0.5, 0, 1.125, 2])
 
-# For what is made of strategies, of which many are used once: they may be forgotten.
+# A strategy is validated at its first use, so that each is made once (`cache`). Of those that are
+# made of other strategies many are used once: they may be forgotten.
 made_once = lru_cache(1000)
 
 SPECIAL = [np.nan, np.inf, -np.inf, np.inf, -np.inf, 0.0, -0.0, 1.0, 80.0, -80.0, 700.0, 1e4]
