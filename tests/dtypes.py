@@ -45,4 +45,6 @@ def widest(*dtypes):
     try:
         return np.result_type(*dtypes)
     except TypeError:
-        return np.result_type(np.float32, *(each for each in dtypes if each not in NARROW))
+        return np.result_type(
+            np.float32, *(each for each in dtypes if each.newbyteorder("=") not in NARROW)
+        )

@@ -155,8 +155,8 @@ def expected_sums(arguments: Arguments) -> tuple[Interval, ...]:
         key: value for key, value in arguments.items() if key not in ("workers", "samples", "cut")
     }
     with np.errstate(all="ignore"):
-        total, mean = (
-            CROSS_ENTROPY.value(**{**given, "reduction": name}) for name in ("sum", "mean")
+        each, total, mean = (
+            CROSS_ENTROPY.value(**{**given, "reduction": name}) for name in ("none", "sum", "mean")
         )
     logits, target, weight = (arguments[name] for name in ("logits", "target", "weight"))
     axis = definitions.class_axis(arguments["axis"], logits.ndim)
@@ -170,13 +170,14 @@ def expected_sums(arguments: Arguments) -> tuple[Interval, ...]:
         if x.shape[-1]:
             chosen = np.ones(x.shape[-1]) if weight is None else weight
             chosen = chosen.astype(definitions.computation_dtype(logits))[label]
-            correct = np.sum(counts & (x.argmax(-1) == label))
+            correct = np.sum(counts & (x.argmax(-1) == label) & ~each.is_nan)
     found = [counts.sum(), (~counts).sum(), np.sum(counts & (chosen != 0)), correct]
     wide = np.dtype(np.longdouble)
     intervals = [total, mean, *(exactly(number, wide) for number in found)]
-    # Which class has the largest logit is not said of nan, nor of logits that a cap makes equal,
-    # nor how many of no probabilities are correct: none, or it is not known.
-    if arguments["softcap"] is not None or np.isnan(x[counts]).any() or not counts.size:
+    # Which class has the largest logit is not said of logits that a cap makes equal, nor which is
+    # correct where a loss may be nan, nor how many of no probabilities are.
+    unsure = np.any(each.nan & ~each.is_nan) or not counts.size
+    if arguments["softcap"] is not None or unsure:
         intervals[-1] = anything(wide)
     return tuple(replace(each, dtype=wide) for each in intervals)
 

@@ -44,7 +44,9 @@ def length(rows: Interval, p: float) -> Length:
     powers = sizes if p == 1 else sizes.increasing(lambda end: end**p)
     total = powers.sum(-1)
     zero = rows.is_zero.all(-1)
-    norm = total if p == 1 else at_least_0(total).increasing(lambda end: end ** (1 / p))
+    norm = (
+        total if p == 1 else at_least_0(total).increasing(lambda end: end ** (1 / np.longdouble(p)))
+    )
     return Length(found, select(zero, 1, norm), scale, zero)
 
 
@@ -61,6 +63,7 @@ def cosine_embedding(first, second, target, margin):
     (_, u), (_, v), cosine, zero = cosines(first, second)
     apart = u - v
     near = select(zero, 1, (apart * apart).sum(-1) / 2)
+    near = replace(near, nan=near.nan | cosine.nan)  # beside zeros inf may be nan
     return select(target.low > 0, near, at_least_0(cosine - margin)).to(first.dtype)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .._core.dtypes import Array, Floating
@@ -50,14 +49,15 @@ def _loss(*shared: Any) -> Array:
 
 
 def _slope(*shared: Any) -> Slopes:
-    """Return d (hits / D) - t W / D, with the slope d of W, and 1 / D."""
+    """Return (d (hits / D) - t W / D) / D, with the slope d of W; 0 where D is."""
     target, missing, hits, wrong, whole, (fp, fn) = Overlap(*shared)
     slope = fp * missing
     slope -= fn * target
     rows(slope).multiply(_share(hits, whole))
     slope -= target * rows(target).spread(_share(wrong, whole))
-    # The bound is for 0 * inf.
-    return [(slope, np.minimum(1 / whole, np.finfo(whole.dtype).max))]
+    rows(slope).divide(whole)
+    slope[whole == 0] = 0
+    return [(slope, 1)]
 
 
 TVERSKY = Classwise(

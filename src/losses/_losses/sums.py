@@ -44,7 +44,7 @@ class LossSums:
         How many of those that count have a weight other than 0. If there are none, the mean is nan.
     correct : int or None
         How many of those that count have their largest logit, the first of equal ones, at the
-        target; None if that is not known, as for class probabilities.
+        target, and a loss that is not nan; None if that is not known, as for class probabilities.
 
     See Also
     --------
