@@ -18,6 +18,8 @@ from tests.rooms.helpers import (
 from tests.rows import invoke
 from tests.table import ENTRYWISE, FUNCTIONS
 
+import losses
+
 # The losses entry by entry and their derivatives, those whose weights have the losses' shape, and
 # those whose weights broadcast.
 PAIRED = [name for name, (row, _) in FUNCTIONS.items() if row.kind == "entrywise"]
@@ -196,3 +198,9 @@ def test_a_nan_prediction_is_nan_alone_under_any_weight(name, weight):
     for part in parts(expected):
         part[1] = NAN
     assert_same(found, expected)
+
+
+def test_a_mean_of_longdouble_divides_by_a_longdouble():
+    weight, ones = np.array([3, 2.0**60], np.float32), np.ones(2, np.longdouble)
+    assert losses.mse_loss(ones, [0, 0], weight=weight) == 1
+    assert losses.kl_div(-ones.reshape(2, 1), [[1], [1]], weight=weight) == 1

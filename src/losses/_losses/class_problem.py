@@ -82,7 +82,7 @@ class Samples(NamedTuple):
         """Return what the mean divides by: the sum of the weights, or the number of samples."""
         if reduction != "mean" or self.weight is None:
             return self.size
-        return total(np.ascontiguousarray(self.weight))
+        return total(np.ascontiguousarray(self.weight), self.dtype)
 
 
 class Problem(NamedTuple):

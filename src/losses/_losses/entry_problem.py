@@ -136,13 +136,13 @@ def check_entries(
     for name, check in loss.domains.items():
         array = checked[loss.arrays.index(name)]
         check(_seen(weight, array), **{name: array})
-    divisor: Any = target.size
-    if weight is not None and reduction == "mean" and not loss.mean_of_entries:
-        divisor = total(weight)
     produced = checked[: loss.produced]
     widening = None if loss.mean_of_entries else weight
     dtype = dtype_of_all(produced, {"target": target}, loss.domains, widening)
     dtype = wide_enough(dtype, given)
+    divisor: Any = target.size
+    if weight is not None and reduction == "mean" and not loss.mean_of_entries:
+        divisor = total(weight, dtype)
     for name in loss.broadcast:
         place = loss.arrays.index(name)
         checked[place] = np.broadcast_to(checked[place], target.shape)

@@ -13,9 +13,12 @@ from .._core.checks import check_grad_output
 from .._core.dtypes import Array, Floating, cast, scalar_or_array, wide_dtype
 
 
-def total(array: Array) -> Any:
-    """Return the sum in float64 or wider: float32 has 29 bits to spare there."""
-    return np.add.reduce(array, axis=None, dtype=wide_dtype(array.dtype))
+def total(array: Array, dtype: np.dtype[Any] | None = None) -> Any:
+    """Return the sum in float64, or in longdouble if a dtype, that of the array or another, is.
+
+    float32 has 29 bits to spare there.
+    """
+    return np.add.reduce(array, axis=None, dtype=wide_dtype(dtype or array.dtype))
 
 
 def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
