@@ -266,7 +266,7 @@ def exponentials(x, t, power):
 
 def log_tweedie(x, t, power):
     loss = select(x.low == np.inf, at_infinity(t, power), deviance(x, t, power))
-    loss = select(x.low < LOWEST, np.inf, loss)
+    loss = select((power - 1) * x.low < LOWEST, np.inf, loss)
     one, _ = exponentials(x, t, power)
     return select(t.low == 0, one / (2 - power), loss) if power < 2 else loss
 
