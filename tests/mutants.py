@@ -620,7 +620,7 @@ MUTANTS = [
     Mutant(
         "sums are taken in the dtype of the losses",
         "total",
-        "dtype=wide_dtype(array.dtype))",
+        "dtype=wide_dtype(dtype or array.dtype))",
         "dtype=array.dtype)",
         "rooms/test_nll.py::test_weights_seen_may_sum_beyond_the_largest_number",
     ),
