@@ -29,7 +29,7 @@ from losses._ctc import kernel
 NARROW = np.finfo(np.longdouble).maxexp <= np.finfo(np.float64).maxexp
 pytestmark = pytest.mark.skipif(NARROW, reason="intervals have bounds beyond the range of float64")
 
-MANY = 200  # calls of each function in a deep profile, of 120 functions
+MANY = 200  # calls of each function in a deep profile: 27,400 in nine minutes
 DRAWN = Counter()
 
 
