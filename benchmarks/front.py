@@ -102,7 +102,8 @@ def _times(panel: Any, speed: Results, colours: dict[str, str]) -> None:
         ys = np.arange(len(SHAPES)) + (place - (len(FAST) - 1) / 2) * width
         panel.barh(ys, ratios, width * 0.86, color=colours[name], label=_label(name))
         for y, ratio in zip(ys, ratios, strict=True):
-            panel.text(ratio + 0.06, y, f"{ratio:.1f}{TIMES}", va="center", fontsize=11)
+            beside = max(ratio, 1) + 0.08  # and not on the line
+            panel.text(beside, y, f"{ratio:.1f}{TIMES}", va="center", fontsize=11)
     panel.axvline(1, color=colours["losses"], linewidth=2.6)
     panel.text(1.06, -0.62, "losses", color=colours["losses"], fontweight="bold", va="bottom")
     panel.set_yticks(range(len(SHAPES)), SHAPES.values())
