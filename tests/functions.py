@@ -212,9 +212,8 @@ def sums_of_two_batches(arguments: Arguments) -> Any:
     logits, target, options = without_reduction(arguments)
     samples, cut = options.pop("samples"), options.pop("cut")
     logits, target = np.asarray(logits), np.asarray(target)
-    of_classes = definitions.class_axis(options["axis"], logits.ndim) % logits.ndim
-    same = target.ndim == logits.ndim
-    along = samples if same or samples < of_classes else samples - 1
+    behind = target.ndim < logits.ndim and samples > calls.class_axis(arguments)
+    along = samples - behind  # labels have no class axis
     batches = [
         (part(logits, samples, *ends), part(target, along, *ends))
         for ends in ((0, cut), (cut, logits.shape[samples]))
@@ -376,31 +375,34 @@ def cut_into_shards(draw: st.DrawFn) -> Arguments:
 
 def merged_shards(arguments: Arguments) -> Any:
     """Return the losses of merged states, and the gradient shard by shard."""
-    logits, target, options = without_reduction(arguments)
-    cuts, order, weight = options.pop("cuts"), options.pop("order"), options.pop("weight")
-    logits, target = np.asarray(logits), np.asarray(target)
-    axis = definitions.class_axis(options["axis"], logits.ndim) % logits.ndim
-    classes = logits.shape[axis]
-    shards = [
-        (
-            (part(logits, axis, *ends), part(target, axis, *ends) if whole else target),
-            {
-                **options,
-                "weight": None if weight is None else np.asarray(weight)[slice(*ends)],
-                "first_class": ends[0],
-                "classes": classes,
-            },
-        )
-        for whole in [is_floating(target.dtype)]
-        for ends in zip([0, *cuts], [*cuts, classes], strict=True)
-    ]
-    states = [losses.cross_entropy_shard(*arrays, **given) for arrays, given in shards]
-    state = losses.merge_shards(*(states[i] for i in order))
+    shards = shards_of(arguments)
+    states = [losses.cross_entropy_shard(*arrays, **options) for arrays, options in shards]
+    state = losses.merge_shards(*(states[i] for i in arguments["order"]))
     gradients = [
-        losses.cross_entropy_shard_backward(1.0, state, *arrays, **given)
-        for arrays, given in shards
+        losses.cross_entropy_shard_backward(1.0, state, *arrays, **options)
+        for arrays, options in shards
     ]
-    return state.losses, np.concatenate(gradients, axis)
+    return state.losses, np.concatenate(gradients, calls.class_axis(arguments))
+
+
+def shards_of(arguments: Arguments) -> list[tuple[list[np.ndarray], Arguments]]:
+    """Return the logits and the target of each shard, and its options."""
+    *arrays, options = without_reduction(arguments)
+    logits, target = map(np.asarray, arrays)
+    cuts, _, weight = (options.pop(name) for name in ("cuts", "order", "weight"))
+    axis = calls.class_axis(arguments)
+    classes, shards = logits.shape[axis], []
+    for first, stop in zip([0, *cuts], [*cuts, classes], strict=True):
+        labels_or_part = part(target, axis, first, stop) if is_floating(target.dtype) else target
+        place = {"first_class": first, "classes": classes}
+        some = None if weight is None else np.asarray(weight)[first:stop]
+        shards.append(
+            (
+                [part(logits, axis, first, stop), labels_or_part],
+                {**options, **place, "weight": some},
+            )
+        )
+    return shards
 
 
 def expected_of_merged_shards(arguments: Arguments) -> tuple[Interval, ...]:
