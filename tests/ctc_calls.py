@@ -21,7 +21,7 @@ from tests.domains import FLOATS, INTEGERS, booleans, reals, reductions
 from tests.dtypes import NARROW, end, is_floating, rounded
 from tests.faults import NO_INTEGER, REDUCTIONS, SHAPES, Fault, of_arrays, of_out, one_of
 from tests.functions import Function
-from tests.intervals import STEP, Interval, anything, exactly, select
+from tests.intervals import STEP, Interval, anything, exactly, select, union
 from tests.rows import invoke
 
 Shape = tuple[int, ...]
@@ -241,16 +241,10 @@ def of_logits(x: np.ndarray, target: tuple[int, ...], blank: int) -> Sample:
     if loss.low < np.log(2):
         rest = added(ways(logs, ~which).probabilities(0))
         near = -(-rest).increasing(np.log1p)
-        loss = near if loss.high < np.log(2) else either(near, loss)
+        loss = near if loss.high < np.log(2) else union(near, loss)
     slopes = row.probs - posteriors(spelt, probs, x.shape[-1])
     others = select(row.largest, 0, slopes).sum(-1)[..., np.newaxis]
     return Sample(loss, select(row.largest, -others, slopes))
-
-
-def either(one: Interval, other: Interval) -> Interval:
-    """Return the interval of what either of two may be."""
-    low, high = np.minimum(one.low, other.low), np.maximum(one.high, other.high)
-    return Interval(low, high, one.nan | other.nan, one.dtype)
 
 
 def expected(first: str, what: str, arguments: Arguments) -> tuple[Interval, ...]:

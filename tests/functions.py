@@ -24,6 +24,7 @@ from tests.table import FUNCTIONS, binary_entropy
 
 import losses
 
+WIDE = np.dtype(np.longdouble)
 CROSS_ENTROPY = FUNCTIONS["cross_entropy"][0]
 BINARY = FUNCTIONS["binary_cross_entropy_with_logits"][0]
 
@@ -151,13 +152,9 @@ def numbers_of(sums: losses.LossSums) -> tuple[np.longdouble, ...]:
 
 def expected_sums(arguments: Arguments) -> tuple[Interval, ...]:
     """Return what the sums of a cross entropy may be."""
-    given = {
-        key: value for key, value in arguments.items() if key not in ("workers", "samples", "cut")
-    }
-    with np.errstate(all="ignore"):
-        each, total, mean = (
-            CROSS_ENTROPY.value(**{**given, "reduction": name}) for name in ("none", "sum", "mean")
-        )
+    each, total, mean = (
+        of_cross_entropy(arguments, "", reduction=name) for name in ("none", "sum", "mean")
+    )
     logits, target, weight = (arguments[name] for name in ("logits", "target", "weight"))
     axis = definitions.class_axis(arguments["axis"], logits.ndim)
     x = definitions.last(definitions.numbers(logits), axis)
@@ -171,15 +168,22 @@ def expected_sums(arguments: Arguments) -> tuple[Interval, ...]:
             chosen = np.ones(x.shape[-1]) if weight is None else weight
             chosen = chosen.astype(definitions.computation_dtype(logits))[label]
             correct = np.sum(counts & (x.argmax(-1) == label) & ~each.is_nan)
-    found = [counts.sum(), (~counts).sum(), np.sum(counts & (chosen != 0)), correct]
-    wide = np.dtype(np.longdouble)
-    intervals = [total, mean, *(exactly(number, wide) for number in found)]
     # Which class has the largest logit is not said of logits that a cap makes equal, nor which is
     # correct where a loss may be nan, nor how many of no probabilities are.
     unsure = np.any(each.nan & ~each.is_nan) or not counts.size
     if arguments["softcap"] is not None or unsure:
-        intervals[-1] = anything(wide)
-    return tuple(replace(each, dtype=wide) for each in intervals)
+        correct = anything(WIDE)
+    return numbers_within(total, mean, counts, counts & (chosen != 0), correct)
+
+
+def numbers_within(
+    total: Interval, mean: Interval, counts: np.ndarray, weighted: np.ndarray, correct: Any
+) -> tuple[Interval, ...]:
+    """Return what `numbers_of` may be: intervals and, of which samples count, their numbers."""
+    numbers = counts.sum(), (~counts).sum(), weighted.sum()
+    found = [total, mean, *(exactly(number, WIDE) for number in numbers)]
+    found.append(correct if isinstance(correct, Interval) else exactly(correct, WIDE))
+    return tuple(replace(each, dtype=WIDE) for each in found)
 
 
 def but_its_reduction(arguments: Arguments) -> list[list[Fault]]:
@@ -264,15 +268,12 @@ def expected_sums_of_losses(arguments: Arguments) -> tuple[Interval, ...]:
         total = select(counts, rounded(each, wide), 0).sum(None)
         divisor, weighted = exactly(counts.sum(), wide), counts
         if weight is not None:
-            divisor = select(counts, rounded(weight, definitions.wide_dtype(weight.dtype)), 0).sum(
-                None
-            )
+            of_each = rounded(weight, definitions.wide_dtype(weight.dtype))
+            divisor = select(counts, of_each, 0).sum(None)
             weighted = counts & (weight != 0)
         mean = total / divisor if weighted.any() else exactly(np.nan, wide)
     correct = np.nan if each.size else 0  # of no losses none is correct
-    found = [counts.sum(), (~counts).sum(), weighted.sum(), correct]
-    intervals = [total, mean, *(exactly(number, wide) for number in found)]
-    return tuple(replace(one, dtype=np.dtype(np.longdouble)) for one in intervals)
+    return numbers_within(total, mean, counts, weighted, correct)
 
 
 def faults_of_sums(arguments: Arguments) -> list[list[Fault]]:
@@ -318,7 +319,7 @@ def state_of_a_shard(arguments: Arguments) -> losses.ShardState:
 
 def of_cross_entropy(arguments: Arguments, what: str, **options: Any) -> Interval:
     """Return what the losses or the gradient of the call may be, before they are rounded."""
-    others = ("first_class", "classes", "workers", "state", "cuts", "order")
+    others = ("workers", "samples", "cut", "first_class", "classes", "state", "cuts", "order")
     given = {key: value for key, value in arguments.items() if key not in others}
     formula = CROSS_ENTROPY.gradient if what else CROSS_ENTROPY.value
     with np.errstate(all="ignore"):

@@ -177,6 +177,12 @@ def select(condition: np.ndarray, yes: Any, no: Any) -> Interval:
     return Interval(*parts, one.dtype)
 
 
+def union(one: Interval, other: Interval) -> Interval:
+    """Return the interval of what either of two may be."""
+    low, high = np.fmin(one.low, other.low), np.fmax(one.high, other.high)
+    return Interval(low, high, one.nan | other.nan, one.dtype)
+
+
 def times(weight: Interval, value: Interval) -> Interval:
     """Return the product in which 0 * inf is 0: what has no weight does not count."""
     product = weight * value  # whose bounds are 0 there already

@@ -3,10 +3,10 @@
     python -m pip install -e ".[test,mutation]"
     python -m tests.mutation --sample 500 --jobs 2
 
-Each job works in a copy of the repository. All mutants take about a day; a
-sample is drawn at random, the same one for the same seed and source. The report has the score and
-every survivor: those that change no result, only the time it takes, are not caught by any test. The
-exit status is 0 if every mutant was tried.
+Each job works in a copy of the repository. A mutant takes one to three minutes, so all of them take
+more than a week. A sample is drawn at random, the same one for the same seed and source. The report
+has the score and every survivor: those that change no result, only the time it takes, are not
+caught by any test. The exit status is 0 if every mutant was tried.
 """
 
 import argparse
@@ -28,7 +28,7 @@ IGNORED += ["laws/test_repository.py", "laws/test_commands.py", "laws/test_memor
 # to which most replacements are errors; and whether something is None, which is one too.
 TRIVIAL = ["BitOr_", "_LShift", "_RShift", "_BitAnd", "_BitOr", "_BitXor", "_Mod", "_FloorDiv"]
 TRIVIAL += ["_Pow", "_IsNot", "_Is"]
-SECONDS = 2400  # three times what all of them take
+SECONDS = 2400  # several times what all of them take
 
 
 def configuration(tests):

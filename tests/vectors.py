@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 from tests.domains import between
-from tests.intervals import Interval, exactly, rounded, select
+from tests.intervals import Interval, exactly, rounded, select, union
 
 
 def at_least_0(x: Interval) -> Interval:
@@ -89,13 +89,7 @@ def direction(of: Length, p: float) -> Interval:
 
 def either(sure: np.ndarray, maybe: np.ndarray, yes: Interval, no: Interval) -> Interval:
     """Return `yes` where a condition surely holds, `no` where it surely does not, else both."""
-    both = replace(
-        yes,
-        low=np.fmin(yes.low, no.low),
-        high=np.fmax(yes.high, no.high),
-        nan=yes.nan | no.nan,
-    )
-    return select(sure, yes, select(maybe, both, no))
+    return select(sure, yes, select(maybe, union(yes, no), no))
 
 
 def comparison(anchor, positive, negative, p, swap):
